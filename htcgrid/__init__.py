@@ -1,0 +1,28 @@
+"""htcgrid: a pluggable, multi-cloud grid for huge numbers of short tasks."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from htcgrid.connector import Grid, GridExecutor, Outcome, SessionHandle
+    from htcgrid.model import RetryPolicy, SessionStatus, TaskState
+
+__version__ = "0.1.0.dev0"
+__all__ = ["Grid", "GridExecutor", "Outcome", "RetryPolicy", "SessionHandle", "SessionStatus", "TaskState"]
+
+_HOMES = {
+    "Grid": "htcgrid.connector",
+    "GridExecutor": "htcgrid.connector",
+    "Outcome": "htcgrid.connector",
+    "SessionHandle": "htcgrid.connector",
+    "RetryPolicy": "htcgrid.model",
+    "SessionStatus": "htcgrid.model",
+    "TaskState": "htcgrid.model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use, so that a worker process does not pay for the connector."""
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,178 @@
+"""grid.toml: one file for connector, agent and command line.
+
+Every table names a provider and holds that provider's settings. A table that is left out takes ``[state]``'s, if that
+provider offers the interface. A value ``{ env = "NAME" }`` is read from the environment, for secrets.
+"""
+
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from htcgrid.errors import ConfigError
+from htcgrid.interfaces import ComputeBackend, PayloadStore, Provided, Source, StateStore, TaskQueue
+from htcgrid.model import defaults
+from htcgrid.plugins import load_provider
+
+#: The variable that names the grid.toml of a process.
+VARIABLE = "HTCGRID_CONFIG"
+_FILE = "grid.toml"
+_TABLES = ("state", "queue", "payloads", "compute", "agent")
+
+_Interface = TypeVar("_Interface", bound=Provided)
+
+
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The table ``[agent]``; times are in seconds."""
+
+    #: Patterns of the handlers that agents may run, as ``pricing:*``.
+    handlers: list[str] = []
+    #: Folders from which handlers are imported, before the environment's own.
+    path: list[str] = []
+    #: Workers of each agent; one per core when left out.
+    workers: int | None = None
+    pool: str = defaults.POOL
+    lease: float = defaults.LEASE.total_seconds()
+    heartbeat: float = defaults.HEARTBEAT.total_seconds()
+    grace: float = defaults.GRACE.total_seconds()
+    target: float = defaults.TARGET.total_seconds()
+    #: How long outcomes may wait for company; the state store's own default when left out.
+    flush: float | None = None
+    #: What the workers' priority is lowered by, so that commits do not wait for the scheduler (0 to 19).
+    nice: int = 5
+    #: Whether agents also run the reaper.
+    reaper: bool = True
+
+    def __post_init__(self) -> None:
+        if self.workers is not None and not 1 <= self.workers <= 1024:
+            raise ValueError(f"`workers` must be from 1 to 1024, not {self.workers}")
+        for name in ("lease", "heartbeat", "target"):
+            if not 0 < getattr(self, name) <= 86_400:
+                raise ValueError(f"`{name}` must be more than 0 and at most 86400 seconds")
+        if self.heartbeat * 2 > self.lease:
+            raise ValueError(f"`heartbeat` ({self.heartbeat} s) must be at most half of `lease` ({self.lease} s)")
+        if self.grace < 0 or (self.flush is not None and self.flush < 0) or not 0 <= self.nice <= 19:
+            raise ValueError("`grace` and `flush` must be 0 or more, and `nice` from 0 to 19")
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """A grid.toml that was read and understood; opening what it names is the caller's."""
+
+    #: The file, or None when it was made in memory.
+    file: Path | None
+    #: Where relative paths start.
+    folder: Path
+    tables: Mapping[str, Mapping[str, Any]]
+    agent: AgentSettings
+
+    def open_state(self) -> StateStore:
+        """Open the state store; the caller closes it."""
+        return self._open("state", StateStore)  # type: ignore[type-abstract]
+
+    def open_queue(self) -> TaskQueue:
+        """Open the task queue; the caller closes it."""
+        return self._open("queue", TaskQueue)  # type: ignore[type-abstract]
+
+    def open_payloads(self) -> PayloadStore:
+        """Open the payload store; the caller closes it."""
+        return self._open("payloads", PayloadStore)  # type: ignore[type-abstract]
+
+    def open_compute(self) -> ComputeBackend:
+        """Open the compute backend; the caller closes it."""
+        return self._open("compute", ComputeBackend)  # type: ignore[type-abstract]
+
+    def _open(self, table: str, interface: type[_Interface]) -> _Interface:
+        values = dict(self.tables.get(table) or self.tables["state"])
+        name = values.pop("provider")
+        provider = load_provider(name)
+        offer = provider.offer(interface)
+        if offer is None:
+            raise ConfigError(
+                f"{self._where(table)}: provider {name!r} offers no {interface.__name__}, only "
+                f"{', '.join(provider.interfaces)}: name another provider in [{table}]"
+            )
+        settings = _convert(_resolved(values, self._where(table)), offer.Settings, self._where(table))
+        return offer.open(settings, Source(file=self.file, folder=self.folder, table=f"[{table}]"))
+
+    def _where(self, table: str) -> str:
+        return f"{self.file or 'configuration'}: [{table}]"
+
+
+def find_config() -> Path | None:
+    """Return the file that ``$HTCGRID_CONFIG`` names, else ``./grid.toml`` if there is one, else None."""
+    if named := os.environ.get(VARIABLE):
+        return Path(named)
+    return Path(_FILE) if Path(_FILE).is_file() else None
+
+
+def read_config(file: Path) -> Config:
+    """Read a grid.toml.
+
+    Raises:
+        ConfigError: it is missing, unreadable or not right; the message names file, table and key.
+    """
+    try:
+        document = tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: is not TOML: {error}") from error
+    return parse_config(document, file=file.absolute())
+
+
+def parse_config(document: Mapping[str, Any], *, file: Path | None = None, folder: Path | None = None) -> Config:
+    """Check a document that was read from a grid.toml, or made in memory.
+
+    Raises:
+        ConfigError: it is not right; the message names file, table and key.
+    """
+    shown = str(file or "configuration")
+    for table, values in document.items():
+        if table not in _TABLES:
+            raise ConfigError(f"{shown}: unknown table [{table}]; there are {', '.join(f'[{name}]' for name in _TABLES)}")
+        if not isinstance(values, dict):
+            raise ConfigError(f"{shown}: {table!r} must be a table, [{table}]")
+        if table != "agent" and not isinstance(values.get("provider"), str):
+            raise ConfigError(f"{shown}: [{table}]: the key 'provider' is missing or no string")
+    if "state" not in document:
+        raise ConfigError(f'{shown}: the table [state] is missing; the smallest grid is [state] with provider = "local"')
+    where = f"{shown}: [agent]"
+    agent = _convert(_resolved(document.get("agent", {}), where), AgentSettings, where)
+    base = folder or (file.parent if file else Path.cwd())
+    return Config(file=file, folder=base, tables=dict(document), agent=agent)
+
+
+def seconds(value: float) -> timedelta:
+    """Return a setting's seconds as a timedelta."""
+    return timedelta(seconds=value)
+
+
+def _resolved(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    return {key: _from_environment(value, f"{where}: {key!r}") for key, value in values.items()}
+
+
+def _from_environment(value: Any, where: str) -> Any:
+    if not (isinstance(value, dict) and set(value) == {"env"}):
+        return value
+    name = value["env"]
+    if not isinstance(name, str) or name not in os.environ:
+        raise ConfigError(f"{where}: the environment variable {name!r} is not set")
+    return os.environ[name]
+
+
+_Settings = TypeVar("_Settings", bound=msgspec.Struct)
+
+
+def _convert(values: dict[str, Any], settings: type[_Settings], where: str) -> _Settings:
+    known = {field.encode_name for field in msgspec.structs.fields(settings)}
+    if unknown := sorted(set(values) - known):
+        raise ConfigError(f"{where}: unknown key {unknown[0]!r}; it may have {', '.join(sorted(known)) or 'no keys'}")
+    try:
+        return msgspec.convert(values, settings, strict=True)
+    except msgspec.ValidationError as error:
+        message = str(error).replace("Object missing required field", "missing key").replace(" - at `$.", " - key `")
+        raise ConfigError(f"{where}: {message}") from error

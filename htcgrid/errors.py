@@ -1,0 +1,68 @@
+"""Every error that htcgrid raises, as one tree: the type says whether to try again.
+
+    HtcGridError
+    ├── ConfigError                 grid.toml or an argument is wrong: change it
+    ├── ConflictError               the id is taken by other content, or the session takes no more
+    ├── SessionNotFoundError        no session of that id: check the id and the grid
+    ├── EncodingError               a payload or a result cannot be carried: change the data
+    ├── ProviderError               a service answered with an error: look at the cause
+    │   ├── ProviderNotFoundError   no such provider, or its SDK is not installed
+    │   └── ProviderUnavailableError    the service cannot be reached now: try again
+    │       └── ThrottledError      the service was asked too fast: try again, slower
+    └── TaskError                   a task did not end with a value
+        ├── TaskFailedError         the handler raised, timed out or took its worker along
+        ├── TaskCancelledError      the session was cancelled before the task ended
+        └── ResultTimeoutError      the caller's time was up before the task ended
+"""
+
+
+class HtcGridError(Exception):
+    """The root of all errors of this project."""
+
+
+class ConfigError(HtcGridError):
+    """The configuration or an argument is wrong; trying again without a change will not help."""
+
+
+class ConflictError(HtcGridError):
+    """The store holds other content under this id, or the session takes no more tasks."""
+
+
+class SessionNotFoundError(HtcGridError):
+    """The grid knows no session of this id."""
+
+
+class EncodingError(HtcGridError):
+    """A payload or a result cannot be encoded, decoded or carried."""
+
+
+class ProviderError(HtcGridError):
+    """A service answered with an error; the cause says which."""
+
+
+class ProviderNotFoundError(ProviderError):
+    """No provider of this name is installed, or its SDK is missing."""
+
+
+class ProviderUnavailableError(ProviderError):
+    """The service cannot be reached now; the same call may succeed later."""
+
+
+class ThrottledError(ProviderUnavailableError):
+    """The service was asked too fast; the same call may succeed when repeated more slowly."""
+
+
+class TaskError(HtcGridError):
+    """A task did not end with a value."""
+
+
+class TaskFailedError(TaskError):
+    """The handler raised, timed out or took its worker along, and no try was left."""
+
+
+class TaskCancelledError(TaskError):
+    """The session was cancelled before the task ended."""
+
+
+class ResultTimeoutError(TaskError, TimeoutError):
+    """The caller's time was up before all tasks had ended; they go on."""

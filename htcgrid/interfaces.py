@@ -1,0 +1,314 @@
+"""The four interfaces that a provider implements, and the rules that hold for all of them.
+
+* **Synchronous and thread-safe.** Any method may be called from any thread at any time, also while another call blocks.
+* **Batch-first.** A batch may be of any size, also empty; the provider splits it to fit its service.
+* **Losing a race is a returned value.** Only a service that cannot be used raises: :class:`ProviderError` with its cause,
+  :class:`ProviderUnavailableError` when the same call may succeed later, :class:`ThrottledError` when asked too fast.
+  Whoever gets one of these does not know whether the call took effect, and every verb says what repeating it does.
+* **Partial failure is returned per item or retried inside, never dropped.**
+* Names, ids, cursors and a lease's token are opaque. Times are aware ``datetime`` and ``timedelta``. Payloads are ``bytes``.
+* A record of a schema that the code does not understand is not claimed, and never altered.
+
+Costs are given in requests to the service; *b* stands for the bundles of the call. No verb costs more as the store holds
+more sessions, tasks or agents, unless it says so.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar, NamedTuple, Self
+
+import msgspec
+
+from htcgrid.model import (
+    AgentId,
+    AgentInfo,
+    Bundle,
+    BundleKey,
+    CancelCounts,
+    Claim,
+    Commit,
+    Committed,
+    Delivery,
+    Entry,
+    GivenBack,
+    Hint,
+    Lease,
+    Lost,
+    PayloadLimits,
+    Pool,
+    QueueLimits,
+    Remainder,
+    Session,
+    SessionId,
+    SessionStatus,
+    StateLimits,
+)
+
+#: The cursor before the first entry of every session's log.
+BEGINNING = ""
+
+
+class Renewal(NamedTuple):
+    """What became of a batch of leases."""
+
+    kept: list[Lease]
+    lost: list[Lost]
+
+
+class Entries(NamedTuple):
+    """Entries of a session's log, and the cursor behind them."""
+
+    entries: list[Entry]
+    cursor: str
+    #: Whether every log of the session is closed and read to its end: nothing will come after this.
+    closed: bool
+
+
+class Sessions(NamedTuple):
+    """A page of sessions, and the cursor behind it; None when there are no more."""
+
+    sessions: list[SessionStatus]
+    cursor: str | None
+
+
+class Provided(ABC):
+    """What all four interfaces have in common: settings to open it with, and an end."""
+
+    #: The keys that its table of grid.toml may and must have. Unknown keys are refused, and paths are taken from
+    #: the folder of grid.toml.
+    Settings: ClassVar[type[msgspec.Struct]]
+
+    @classmethod
+    @abstractmethod
+    def open(cls, settings: msgspec.Struct, source: "Source") -> Self:
+        """Return a ready object; whoever opens it closes it.
+
+        Raises:
+            ConfigError: the settings cannot be used.
+            ProviderError: the service cannot.
+        """
+
+    def close(self) -> None:  # noqa: B027 - most providers hold nothing
+        """Free what the object holds. May be called twice."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a table of settings stands, for messages, relative paths and starting agents on the same file."""
+
+    #: The grid.toml, or None when the settings were made in memory.
+    file: Path | None
+    #: Relative paths in the settings start here.
+    folder: Path
+    #: The table, as ``[state]``.
+    table: str
+
+
+class StateStore(Provided):
+    """The truth: sessions, bundles and logs of outcomes."""
+
+    limits: StateLimits
+
+    @abstractmethod
+    def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
+        """Record a session and its first bundles, all of them claimable when this returns.
+
+        Repeating it, with the same content, changes nothing; it then acts as :meth:`add`, and as :meth:`seal` when
+        ``sealed``. Costs 1 request when it is small, else 1 per batch of bundles and 1 for the header.
+
+        Raises:
+            ConflictError: the id is taken by other content, or by a session that was deleted.
+        """
+
+    @abstractmethod
+    def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
+        """Record more bundles of an open session, claimable when this returns.
+
+        A bundle that is there with the same digest is left alone, whatever state the session is in. Costs 1 request
+        per batch of bundles and 1 for the header.
+
+        Raises:
+            ConflictError: a bundle is there with another digest or another range, or is new and the session is
+                sealed or cancelled.
+            SessionNotFoundError: there is no such session.
+        """
+
+    @abstractmethod
+    def seal(self, session_id: SessionId, total: int) -> None:
+        """Record that no more tasks will come. Repeating it changes nothing; a cancelled session stays cancelled.
+
+        Costs 1 request.
+
+        Raises:
+            ConflictError: the session does not hold exactly ``total`` tasks.
+            SessionNotFoundError: there is no such session.
+        """
+
+    @abstractmethod
+    def claim(self, keys: Sequence[BundleKey], *, agent: AgentId, lease: timedelta) -> list[Claim]:
+        """Win pending bundles for an agent and a time; return those won.
+
+        Each is one compare-and-set that wins only a bundle that is pending and due, whose whole range lies below the
+        total of a session that is not cancelled, and that has a task without an outcome. It sets owner and lease,
+        ``attempt + 1`` and a fresh nonce. Of concurrent claims of one bundle exactly one wins. Costs 1 request per
+        batch, or per bundle where the service has no batches.
+        """
+
+    @abstractmethod
+    def renew(self, leases: Sequence[Lease]) -> Renewal:
+        """Keep leases for another lease's time; tell which were lost, and why. Costs as :meth:`claim`."""
+
+    @abstractmethod
+    def commit(self, commits: Sequence[Commit]) -> list[Committed]:
+        """Record outcomes; return one answer per commit, in order.
+
+        A commit is accepted task by task: only tasks that are still in the bundle and have no outcome, and of a lease
+        that is not current only successes. Bundle, log entry and counts are one atomic write; the entry lists exactly
+        the accepted tasks. Nothing is accepted once the session is cancelled. Repeating it records nothing twice: the
+        answer then says refused. Costs 1 request per session and log.
+        """
+
+    @abstractmethod
+    def give_back(self, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
+        """Carve parts of a leased bundle into new pending bundles; None when the lease is not current.
+
+        Of each remainder, what is still in the bundle and without an outcome becomes a child that keeps its parent's
+        input, or, when it is all that the bundle holds, the same bundle is pending again. Every task is in exactly
+        one bundle at every moment. Repeating it changes nothing. Costs 1 request for up to some dozens of children.
+        """
+
+    @abstractmethod
+    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+        """Return bundles to hint: those whose lease lapsed, which become pending by this, and those whose time came.
+
+        A lease has lapsed when (attempt, beat) has not changed for a whole lease by the store's own time, or between
+        two looks of this object's monotonic clock. With ``backlog``, asked when the queue is dry, pending bundles
+        that nobody claimed are among them. Also finishes cancels that broke off. Costs 1 request per shard of the
+        index, and 1 per bundle that lapsed.
+        """
+
+    @abstractmethod
+    def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
+        """End sessions: every task without an outcome is CANCELLED when this returns, and none is accepted after it.
+
+        Repeating it changes nothing; a session that had finished stays as it was, with 0 cancelled. Costs 1 request
+        per log and session.
+
+        Raises:
+            SessionNotFoundError: there is no such session; the others are cancelled.
+        """
+
+    @abstractmethod
+    def status(self, session_ids: Sequence[SessionId]) -> list[SessionStatus]:
+        """Return how far sessions are, in the order asked. Costs 1 request per log and session.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+        """
+
+    @abstractmethod
+    def outcomes(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, wait: timedelta = timedelta(0)
+    ) -> Entries:
+        """Return up to about ``limit`` entries behind a cursor, each exactly once and in the order of commit per log.
+
+        Waits up to ``wait`` for the first, by the provider's cheapest way. Costs 1 request per log and look.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+        """
+
+    @abstractmethod
+    def sessions(self, cursor: str = BEGINNING, *, limit: int = 100) -> Sessions:
+        """Return a page of the sessions, newest first. Costs 1 request and what :meth:`status` costs for the page."""
+
+    @abstractmethod
+    def delete(self, session_id: SessionId) -> None:
+        """Make a session a tombstone: nothing finds or runs it again, and its id is not to be used again.
+
+        Records and payloads are collected later. Deleting one that is gone changes nothing. Costs 1 request.
+        """
+
+    @abstractmethod
+    def expired(self, limit: int) -> list[SessionId]:
+        """Return sessions to collect: tombstones, and finished ones past their ``keep_for``, which become tombstones.
+
+        Costs 1 request per shard of the index.
+        """
+
+    @abstractmethod
+    def collect(self, session_id: SessionId, limit: int) -> bool:
+        """Delete up to ``limit`` records of a tombstone; return whether none is left but the tombstone.
+
+        The caller has deleted the session's payloads before. Costs 1 request per batch.
+        """
+
+
+class TaskQueue(Provided):
+    """Hints: which bundles may be claimable. It may lose, repeat and reorder them."""
+
+    limits: QueueLimits
+
+    @abstractmethod
+    def send(self, hints: Sequence[Hint]) -> None:
+        """Queue hints. Costs 1 request per batch."""
+
+    @abstractmethod
+    def receive(self, limit: int, *, wait: timedelta, pool: str) -> list[Delivery]:
+        """Return up to ``limit`` hints, of higher priorities first; wait for the first up to ``wait``.
+
+        May return none although there are some. Costs 1 request per priority and look.
+        """
+
+    @abstractmethod
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Delete hints that were received. Repeating it changes nothing. Costs 1 request per batch."""
+
+    @abstractmethod
+    def depth(self) -> int | None:
+        """Return about how many hints wait, or None where the service cannot tell. Costs 1 request."""
+
+
+class PayloadStore(Provided):
+    """Bytes under keys. An object is never overwritten; keys are paths of letters, digits, '.', '_', '-' and '/'."""
+
+    limits: PayloadLimits
+
+    @abstractmethod
+    def put(self, blobs: Mapping[str, bytes]) -> None:
+        """Store objects; one that is there is left as it is. All are durable when this returns.
+
+        Costs 1 request per object.
+        """
+
+    @abstractmethod
+    def get(self, keys: Iterable[str]) -> dict[str, bytes]:
+        """Return the objects that are there; a key that is not there is left out. Costs 1 request per object."""
+
+    @abstractmethod
+    def delete(self, keys: Iterable[str] = (), *, prefix: str | None = None) -> None:
+        """Delete objects by key, and all those whose key starts with ``prefix`` and a slash. What is not there is fine.
+
+        Costs 1 request per batch, and 1 per page of a prefix.
+        """
+
+
+class ComputeBackend(Provided):
+    """Agents somewhere."""
+
+    @abstractmethod
+    def apply(self, pool: Pool) -> None:
+        """Make the pool as described; agents that run are not disturbed. Repeating it changes nothing."""
+
+    @abstractmethod
+    def scale(self, pool: str, count: int) -> None:
+        """Start or drain agents until the pool has ``count`` that are not draining. Returns before they are ready."""
+
+    @abstractmethod
+    def agents(self, pool: str) -> list[AgentInfo]:
+        """Return the agents of a pool, also those that drain."""
+
+    @abstractmethod
+    def drain(self, agents: Sequence[AgentId]) -> None:
+        """Tell agents to give back what they hold and end. One that is gone is fine."""

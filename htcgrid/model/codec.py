@@ -1,0 +1,85 @@
+"""How one payload or result becomes bytes and back."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from htcgrid.errors import ConfigError, EncodingError
+
+
+class Codec(msgspec.Struct, frozen=True):
+    """A pair of functions that raise :class:`EncodingError` for what they cannot carry."""
+
+    name: str
+    encode: Callable[[Any], bytes]
+    decode: Callable[[bytes], Any]
+
+
+def codec_of(name: str) -> Codec:
+    """Return the codec of this name.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name == "json":
+        return Codec("json", _encode_json, _decode_json)
+    if name == "bytes":
+        return Codec("bytes", _encode_bytes, _decode_bytes)
+    raise ConfigError(f"there is no codec {name!r}; use 'json' or 'bytes'")
+
+
+def _natural(value: Any) -> Any:
+    """Turn numpy scalars and arrays into what JSON has; all else is refused."""
+    convert = getattr(value, "tolist", None)
+    if convert is None:
+        raise TypeError(f"an object of type {type(value).__name__} has no JSON form")
+    return convert()
+
+
+_json_encoder = msgspec.json.Encoder(enc_hook=_natural)
+_json_decoder = msgspec.json.Decoder()
+
+
+def _encode_json(value: Any) -> bytes:
+    try:
+        data = _json_encoder.encode(value)
+        # msgspec writes NaN and infinities as null, which would change a price silently; only data that holds a
+        # null can hide one, so only those are looked at again.
+        if b"null" in data:
+            json.dumps(value, allow_nan=False, default=_strict, skipkeys=True)
+    except (TypeError, ValueError, msgspec.MsgspecError, RecursionError) as error:
+        raise EncodingError(
+            f"{_shown(value)} cannot be encoded as JSON: {error}; use plain numbers, strings, lists and dicts"
+        ) from error
+    return data
+
+
+def _strict(value: Any) -> Any:
+    """Stand in for what msgspec encodes and json does not, so that the look for NaN goes into it."""
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    return msgspec.to_builtins(value, str_keys=True, enc_hook=_natural)
+
+
+def _decode_json(data: bytes) -> Any:
+    try:
+        return _json_decoder.decode(data)
+    except msgspec.MsgspecError as error:
+        raise EncodingError(f"{len(data)} bytes cannot be decoded as JSON: {error}") from error
+
+
+def _encode_bytes(value: Any) -> bytes:
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value)
+    raise EncodingError(f"{_shown(value)} cannot be sent with codec 'bytes': pass bytes, or use codec 'json'")
+
+
+def _decode_bytes(data: bytes) -> bytes:
+    return data
+
+
+def _shown(value: Any) -> str:
+    """Name the value by its type alone: payloads never reach a message or a log."""
+    return f"a value of type {type(value).__name__}"

@@ -1,0 +1,38 @@
+"""The defaults of a grid, all in one place; docs/reference/defaults.md lists them."""
+
+from datetime import timedelta
+
+#: How long a claimed bundle stays with an agent that does not renew it.
+LEASE = timedelta(seconds=30)
+#: How often an agent renews what it holds.
+HEARTBEAT = timedelta(seconds=5)
+#: How long an agent that was told to stop may finish what it runs.
+GRACE = timedelta(seconds=25)
+#: Work that would wait longer than this is given back.
+TARGET = timedelta(seconds=2)
+#: How long an outcome may wait for company before it is committed, on a local grid.
+FLUSH = timedelta(milliseconds=200)
+#: Runs of one task's handler before the task fails.
+TRIES = 3
+#: The wait before the second try; it doubles with every further one.
+BACKOFF = timedelta(seconds=1)
+#: The longest wait between two tries.
+BACKOFF_LIMIT = timedelta(seconds=60)
+#: Leases that may lapse on a task which is alone in its bundle before it fails.
+LAPSES_ALONE = 4
+#: Lapses after which a bundle is run one task at a time.
+LAPSES_SUSPECT = 2
+#: Most tasks in one bundle.
+BUNDLE_TASKS = 4096
+#: Most bytes of payloads in one bundle of several tasks.
+BUNDLE_BYTES = 1 << 20
+#: Most bytes of one payload or one result.
+PAYLOAD_BYTES = 64 << 20
+#: Priorities run from 0 to this; higher first.
+PRIORITY_LIMIT = 3
+PRIORITY = 1
+#: How long a finished session is kept.
+KEEP_FOR = timedelta(days=7)
+POOL = "default"
+#: The version of all records and hints that this code writes and understands.
+SCHEMA = 1

@@ -1,0 +1,127 @@
+"""How tasks end, and the packs that carry their outcomes."""
+
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from htcgrid.errors import EncodingError
+from htcgrid.model.bundle import BundleKey, Lease
+from htcgrid.model.pack import Pack
+from htcgrid.model.ranges import Ranges
+
+
+class TaskState(StrEnum):
+    """Where a task is: PENDING and RUNNING may alternate, the other three are final."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why a try went wrong."""
+
+    #: The name of the exception's type, or of the grid's reason: TimedOut, WorkerDied, Lapsed, ...
+    type: str
+    message: str
+    traceback: str = ""
+
+
+class Block(msgspec.Struct, frozen=True, array_like=True):
+    """What one worker reports of consecutive tasks: columns, since a row per task would cost more than the tasks."""
+
+    #: The index of the first task.
+    start: int
+    #: The encoded result of each task, None for one without.
+    values: list[bytes | None]
+    #: When the first task started: seconds since the epoch by the worker's clock, for people to read.
+    began: float
+    #: The time that each task took: microseconds.
+    durations: list[int]
+    #: The worker, as ``agent/number``.
+    worker: str
+    #: By index: why a task failed.
+    failures: dict[int, Failure] = {}
+    #: By index: the tries a task took, when not one.
+    tries: dict[int, int] = {}
+
+    @property
+    def stop(self) -> int:
+        """One more than the index of the last task."""
+        return self.start + len(self.values)
+
+
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcomes of tasks of one bundle, to be recorded under its lease."""
+
+    lease: Lease
+    #: The number of this commit under the lease, from 0; with the nonce it names fixed content.
+    flush: int
+    succeeded: Ranges
+    failed: Ranges = Ranges()
+    #: A msgpack array of blocks that cover those tasks, and maybe others.
+    pack: Pack
+
+
+class Committed(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of one commit."""
+
+    #: The refreshed lease; None when it is not current any more, or nothing is left to run under it.
+    lease: Lease | None
+    accepted: Ranges
+    #: The tasks that had an outcome before, are in the bundle no more, or whose session is cancelled.
+    refused: Ranges
+    cancelled: bool = False
+
+
+class LossCause(StrEnum):
+    """Why a lease could not be renewed."""
+
+    LAPSED = "LAPSED"
+    CANCELLED = "CANCELLED"
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
+    """A lease that is not current any more."""
+
+    key: BundleKey
+    nonce: str
+    cause: LossCause
+
+
+class Part(msgspec.Struct, frozen=True, array_like=True):
+    """The share of one bundle in a log entry: exactly the tasks that were accepted, and the pack with them."""
+
+    key: BundleKey
+    succeeded: Ranges
+    failed: Ranges
+    pack: Pack
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a session's log."""
+
+    parts: tuple[Part, ...]
+    committed: datetime
+    #: Whether this is the closing entry that a cancel wrote: nothing comes after it in this log.
+    closing: bool = False
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Block])
+
+
+def pack_blocks(blocks: list[Block]) -> bytes:
+    """Return ``blocks`` as the bytes of an outcome pack."""
+    return _encoder.encode(blocks)
+
+
+def unpack_blocks(data: bytes) -> list[Block]:
+    """Return what :func:`pack_blocks` packed."""
+    try:
+        return _decoder.decode(data)
+    except msgspec.DecodeError as error:
+        raise EncodingError(f"a pack of outcomes cannot be read: {error}") from error

@@ -1,0 +1,132 @@
+"""A session: a client's group of tasks, submitted, watched and cancelled together."""
+
+import hashlib
+import re
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import NewType
+
+import msgspec
+
+from htcgrid.errors import ConfigError
+from htcgrid.model import defaults
+
+SessionId = NewType("SessionId", str)
+
+#: Ids stand in keys, paths and URLs of every provider, so they are kept plain.
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+class SessionState(StrEnum):
+    """Whether a session takes more tasks."""
+
+    OPEN = "OPEN"
+    SEALED = "SEALED"
+    CANCELLED = "CANCELLED"
+
+
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """When a task whose try went wrong is tried again.
+
+    The wait before try ``n + 1`` is ``backoff * 2 ** (n - 1)``, at most ``limit``, times a random factor between
+    0.5 and 1 (full and no jitter both synchronise retries under load; see the AWS Architecture Blog, "Exponential
+    Backoff And Jitter", 2015).
+    """
+
+    #: Runs of the handler in all; 1 means no retry.
+    tries: int = defaults.TRIES
+    backoff: timedelta = defaults.BACKOFF
+    limit: timedelta = defaults.BACKOFF_LIMIT
+
+    def __post_init__(self) -> None:
+        if isinstance(self.tries, bool) or not isinstance(self.tries, int) or not 1 <= self.tries <= 1000:
+            raise ConfigError(f"retry tries must be a whole number from 1 to 1000, not {self.tries!r}")
+        for name, wait in (("backoff", self.backoff), ("limit", self.limit)):
+            if not isinstance(wait, timedelta) or wait < timedelta(0):
+                raise ConfigError(f"retry {name} must be a timedelta of zero or more, not {wait!r}")
+
+    def wait(self, tries: int, jitter: float) -> timedelta:
+        """Return the wait after ``tries`` tries; ``jitter`` is between 0 and 1."""
+        wait = min(self.limit, self.backoff * 2.0 ** min(tries - 1, 60)) if self.backoff else self.backoff
+        return wait * (0.5 + jitter / 2)
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """What a client asked for: how the tasks of this session are run."""
+
+    id: SessionId
+    #: ``module:function`` or ``/path/of/file.py:function``.
+    handler: str
+    created: datetime
+    pool: str = defaults.POOL
+    #: 0 to 3, higher first.
+    priority: int = defaults.PRIORITY
+    retry: RetryPolicy = RetryPolicy()
+    #: The longest that one try of one task may take; None for no limit.
+    timeout: timedelta | None = None
+    #: How payloads and results are encoded.
+    codec: str = "json"
+    labels: dict[str, str] = {}
+    #: How long the session is kept after its last task has ended.
+    keep_for: timedelta = defaults.KEEP_FOR
+    schema: int = defaults.SCHEMA
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise ConfigError(
+                f"session id {self.id!r} is not usable: 1 to 80 letters, digits, '.', '_' or '-', "
+                "the first a letter or a digit"
+            )
+        priority = self.priority
+        if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= defaults.PRIORITY_LIMIT:
+            raise ConfigError(f"priority must be a whole number from 0 to {defaults.PRIORITY_LIMIT}, not {priority!r}")
+        if self.timeout is not None and self.timeout <= timedelta(0):
+            raise ConfigError(f"timeout must be more than zero, not {self.timeout}")
+
+    @property
+    def digest(self) -> str:
+        """The digest of what makes two submissions under one id the same: all but the time of the call."""
+        fields = (self.handler, self.pool, self.priority, self.retry, self.timeout, self.codec, self.labels)
+        return hashlib.sha256(msgspec.json.encode((self.id, *fields), order="deterministic")).hexdigest()
+
+
+class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a session is; all counts are exact but ``running``, which is a gauge one heartbeat old."""
+
+    session: Session
+    state: SessionState
+    #: Tasks accepted so far.
+    total: int
+    succeeded: int
+    failed: int
+    cancelled: int
+    running: int
+
+    @property
+    def ended(self) -> int:
+        """Tasks that have an outcome."""
+        return self.succeeded + self.failed + self.cancelled
+
+    @property
+    def pending(self) -> int:
+        """Tasks that wait for an agent."""
+        return max(0, self.total - self.ended - self.running)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every task has an outcome and no more will come."""
+        return self.state is not SessionState.OPEN and self.ended == self.total
+
+
+class CancelCounts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a cancel found: how many tasks had ended before it, and how many it ended."""
+
+    session: SessionId
+    succeeded: int
+    failed: int
+    cancelled: int
+
+
+def utcnow() -> datetime:
+    """Return the time of the wall clock, aware; for people to read, never for a decision."""
+    return datetime.now(UTC)
