@@ -4,15 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from htcgrid.connector import Grid, GridExecutor, Outcome, SessionHandle
+    from htcgrid.connector import Grid, Outcome, SessionHandle
     from htcgrid.model import RetryPolicy, SessionStatus, TaskState
 
 __version__ = "0.1.0.dev0"
-__all__ = ["Grid", "GridExecutor", "Outcome", "RetryPolicy", "SessionHandle", "SessionStatus", "TaskState"]
+__all__ = ["Grid", "Outcome", "RetryPolicy", "SessionHandle", "SessionStatus", "TaskState"]
 
 _HOMES = {
     "Grid": "htcgrid.connector",
-    "GridExecutor": "htcgrid.connector",
     "Outcome": "htcgrid.connector",
     "SessionHandle": "htcgrid.connector",
     "RetryPolicy": "htcgrid.model",

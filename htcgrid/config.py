@@ -133,13 +133,17 @@ def parse_config(document: Mapping[str, Any], *, file: Path | None = None, folde
     shown = str(file or "configuration")
     for table, values in document.items():
         if table not in _TABLES:
-            raise ConfigError(f"{shown}: unknown table [{table}]; there are {', '.join(f'[{name}]' for name in _TABLES)}")
+            raise ConfigError(
+                f"{shown}: unknown table [{table}]; there are {', '.join(f'[{name}]' for name in _TABLES)}"
+            )
         if not isinstance(values, dict):
             raise ConfigError(f"{shown}: {table!r} must be a table, [{table}]")
         if table != "agent" and not isinstance(values.get("provider"), str):
             raise ConfigError(f"{shown}: [{table}]: the key 'provider' is missing or no string")
     if "state" not in document:
-        raise ConfigError(f'{shown}: the table [state] is missing; the smallest grid is [state] with provider = "local"')
+        raise ConfigError(
+            f'{shown}: the table [state] is missing; the smallest grid is [state] with provider = "local"'
+        )
     where = f"{shown}: [agent]"
     agent = _convert(_resolved(document.get("agent", {}), where), AgentSettings, where)
     base = folder or (file.parent if file else Path.cwd())

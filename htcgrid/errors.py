@@ -1,18 +1,18 @@
 """Every error that htcgrid raises, as one tree: the type says whether to try again.
 
-    HtcGridError
-    ├── ConfigError                 grid.toml or an argument is wrong: change it
-    ├── ConflictError               the id is taken by other content, or the session takes no more
-    ├── SessionNotFoundError        no session of that id: check the id and the grid
-    ├── EncodingError               a payload or a result cannot be carried: change the data
-    ├── ProviderError               a service answered with an error: look at the cause
-    │   ├── ProviderNotFoundError   no such provider, or its SDK is not installed
-    │   └── ProviderUnavailableError    the service cannot be reached now: try again
-    │       └── ThrottledError      the service was asked too fast: try again, slower
-    └── TaskError                   a task did not end with a value
-        ├── TaskFailedError         the handler raised, timed out or took its worker along
-        ├── TaskCancelledError      the session was cancelled before the task ended
-        └── ResultTimeoutError      the caller's time was up before the task ended
+HtcGridError
+├── ConfigError                 grid.toml or an argument is wrong: change it
+├── ConflictError               the id is taken by other content, or the session takes no more
+├── SessionNotFoundError        no session of that id: check the id and the grid
+├── EncodingError               a payload or a result cannot be carried: change the data
+├── ProviderError               a service answered with an error: look at the cause
+│   ├── ProviderNotFoundError   no such provider, or its SDK is not installed
+│   └── ProviderUnavailableError    the service cannot be reached now: try again
+│       └── ThrottledError      the service was asked too fast: try again, slower
+└── TaskError                   a task did not end with a value
+    ├── TaskFailedError         the handler raised, timed out or took its worker along
+    ├── TaskCancelledError      the session was cancelled before the task ended
+    └── ResultTimeoutError      the caller's time was up before the task ended
 """
 
 

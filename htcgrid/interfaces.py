@@ -90,7 +90,7 @@ class Provided(ABC):
             ProviderError: the service cannot.
         """
 
-    def close(self) -> None:  # noqa: B027 - most providers hold nothing
+    def close(self) -> None:
         """Free what the object holds. May be called twice."""
 
 

@@ -39,7 +39,9 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     def offer(self, interface: type[_Interface]) -> type[_Interface] | None:
         """Return the class that implements ``interface``, or None when the provider does not offer it."""
         offers = (self.state_store, self.task_queue, self.payload_store, self.compute_backend)
-        return next((cast("type[_Interface]", offer) for offer in offers if offer and issubclass(offer, interface)), None)
+        return next(
+            (cast("type[_Interface]", offer) for offer in offers if offer and issubclass(offer, interface)), None
+        )
 
     @property
     def interfaces(self) -> tuple[str, ...]:

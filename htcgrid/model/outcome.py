@@ -28,6 +28,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     type: str
     message: str
     traceback: str = ""
+    #: Whether another try would end the same way, as with a handler that does not exist.
+    final: bool = False
 
 
 class Block(msgspec.Struct, frozen=True, array_like=True):

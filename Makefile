@@ -1,0 +1,121 @@
+# htcgrid: everything a contributor runs, and the same commands that CI runs.
+#
+# `make demo` and `make test` need Python 3.11 or later, and install the rest into .venv from the pinned and hashed
+# files in requirements/. Nothing is installed again until one of those files changes.
+# Another interpreter: make PYTHON=python3.12 …
+
+PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/null && echo $$python && break; done)
+
+BIN := .venv/bin
+UV := $(BIN)/uv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python
+EXAMPLES = $(sort $(dir $(wildcard examples/*/*.py)))
+
+# Copying works on every file system, and silences uv's warning where linking does not.
+export UV_LINK_MODE ?= copy
+export UV_PYTHON_DOWNLOADS ?= never
+# Of mkdocs-material's own: how long it is kept up. It is pinned, and nobody reads it in a log.
+export NO_MKDOCS_2_WARNING := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.SILENT:
+
+# --- for users -------------------------------------------------------------------------------------------------------
+
+.PHONY: help
+help: ## List the targets
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: demo
+demo: .venv/demo.stamp ## Price a portfolio on a grid of your own cores
+	$(BIN)/htcgrid demo
+
+.PHONY: bench
+bench: .venv/demo.stamp ## Measure throughput and latency on this machine
+	$(BIN)/python -m benchmarks
+
+# --- for contributors ------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: lint types imports docs unit ## Check everything, as CI does
+
+.PHONY: lint
+lint: .venv/dev.stamp ## Check style and formatting
+	echo "== ruff"
+	$(BIN)/ruff check --quiet
+	$(BIN)/ruff format --check --quiet
+
+.PHONY: types
+types: .venv/dev.stamp ## Check types
+	echo "== mypy"
+	$(BIN)/mypy --no-error-summary htcgrid agent/htcgrid_agent tests $(wildcard benchmarks)
+	for example in $(EXAMPLES); do \
+	    MYPYPATH="$$example" $(BIN)/mypy --no-error-summary --cache-dir ".mypy_cache/$$example" "$$example" || exit 1; \
+	done
+
+.PHONY: imports
+imports: .venv/dev.stamp ## Check who imports whom
+	echo "== import-linter"
+	report=$$($(BIN)/lint-imports --no-logo 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+
+.PHONY: docs
+docs: .venv/dev.stamp ## Build the documentation into build/site
+	echo "== mkdocs"
+	# Not --quiet: with it, mkdocs counts no warnings, and strict means nothing.
+	report=$$($(BIN)/mkdocs build --strict 2>&1) || { printf '%s\n' "$$report"; exit 1; }
+
+.PHONY: unit
+unit: .venv/dev.stamp ## Run the tests
+	echo "== pytest"
+	$(BIN)/python -m pytest
+
+.PHONY: format
+format: .venv/dev.stamp ## Format the code and repair what can be repaired
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: wheel
+wheel: .venv/dev.stamp ## Build the wheel into build/dist
+	$(UV) build --quiet --python $(BIN)/python --no-build-isolation --wheel --out-dir build/dist
+
+.PHONY: clean
+clean: ## Remove everything that make made, .venv too
+	rm -rf .venv build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# --- the lock --------------------------------------------------------------------------------------------------------
+
+# UPGRADE=1 moves every pin to the newest version; otherwise pins move only where pyproject.toml makes them.
+COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-emit-index-url \
+    --no-emit-find-links --custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+.PHONY: lock
+lock: .venv/uv.stamp ## Pin the dependencies again (UPGRADE=1: to their newest versions)
+	$(COMPILE) --group bootstrap --output-file requirements/uv.txt
+	$(COMPILE) pyproject.toml --extra demo --group build --output-file requirements/demo.txt
+	$(COMPILE) pyproject.toml --extra demo --group dev --constraint requirements/demo.txt --output-file requirements/dev.txt
+
+# --- .venv -----------------------------------------------------------------------------------------------------------
+
+.venv/uv.stamp: requirements/uv.txt
+	test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "htcgrid needs Python 3.11 or later: install it, or name one with make PYTHON=/path/to/python" >&2; exit 1; }
+	$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make virtual environments: install its venv module (Debian: apt install python3-venv)" >&2; exit 1; }
+	echo "== setting up .venv"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --require-hashes --requirement requirements/uv.txt
+	touch $@
+
+.venv/demo.stamp: .venv/uv.stamp requirements/demo.txt pyproject.toml
+	$(INSTALL) --require-hashes --requirement requirements/demo.txt
+	$(INSTALL) --no-build-isolation --no-deps --editable .
+	touch $@
+
+# The development set holds the demo's, at the same versions.
+.venv/dev.stamp: .venv/demo.stamp requirements/dev.txt
+	$(INSTALL) --require-hashes --requirement requirements/dev.txt
+	touch $@

@@ -1,0 +1,318 @@
+"""The agent's decisions, tied together: each event is taken in, then all that follows from it is decided."""
+
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from htcgrid.model import Block, Claim, Failure, LossCause, Ranges, Remainder, defaults
+from htcgrid_agent.core import commands, events
+from htcgrid_agent.core.acquirer import Acquirer
+from htcgrid_agent.core.blocks import lone_failure
+from htcgrid_agent.core.committer import Committer
+from htcgrid_agent.core.crew import Crew
+from htcgrid_agent.core.held import HeldBundle
+from htcgrid_agent.core.pace import Pace
+from htcgrid_agent.core.policy import AgentPolicy
+from htcgrid_agent.core.renewer import Renewer
+from htcgrid_agent.core.returner import Returner, give_back
+from htcgrid_agent.core.slot import SlotState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class AgentCore:
+    """A state machine: :meth:`handle` takes an event and the time, and returns commands.
+
+    Nothing here knows a thread, a clock or a service, so the same object runs in the agent and in a simulator. At most
+    one Acquire, one Commit, one Renew, and one GiveBack per bundle are under way at any time. An event costs
+    O(workers + bundles held), both of which are small.
+    """
+
+    def __init__(self, policy: AgentPolicy, random: Random) -> None:
+        self._policy = policy
+        self._random = random
+        self._pace = Pace()
+        self._crew = Crew(policy, self._pace)
+        self._acquirer = Acquirer(policy, self._pace, self._crew, random)
+        self._committer = Committer(policy, random)
+        self._renewer = Renewer(policy, random)
+        self._returner = Returner(policy, self._pace, self._crew)
+        #: By nonce, the most urgent first.
+        self._held: dict[str, HeldBundle] = {}
+        self._claims = 0
+        #: Give-backs that failed, and when to send them again.
+        self._unreturned: list[tuple[float, commands.GiveBack]] = []
+        #: The end of the grace, once the agent was told to stop.
+        self._stop_at: float | None = None
+        self._exited = False
+        self._out: list[commands.Command] = []
+        self._handlers: dict[type, Callable[[Any, float], None]] = {
+            events.Tick: self._tick,
+            events.Acquired: self._acquired,
+            events.WorkerReady: self._worker_ready,
+            events.WorkerReported: self._worker_reported,
+            events.WorkerDied: self._worker_died,
+            events.CommitAnswered: self._commit_answered,
+            events.Renewed: self._renewed,
+            events.GiveBackAnswered: self._give_back_answered,
+            events.CallFailed: self._call_failed,
+            events.Stop: self._stop,
+        }
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the agent was told to stop."""
+        return self._stop_at is not None
+
+    @property
+    def held(self) -> list[HeldBundle]:
+        """The bundles that it holds, the most urgent first."""
+        return list(self._held.values())
+
+    def handle(self, event: events.Event, now: float) -> list[commands.Command]:
+        """Take in an event; return what is to be done, in order."""
+        self._handlers[type(event)](event, now)
+        self._decide(now)
+        out, self._out = self._out, []
+        return out
+
+    def wake_at(self, now: float) -> float:
+        """Return the time at which a Tick is due, should nothing happen before."""
+        times = [now + self._policy.wait, *self._crew.wake_at(now), *self._committer.wake_at(self._held.values())]
+        if self._held:
+            times.append(self._renewer.wake_at())
+        for bundle in self._held.values():
+            times.append(bundle.deadline)
+            times.extend(at for at, _ in bundle.waiting[:1])
+        times.extend(at for at, _ in self._unreturned)
+        if self._acquirer.wake_at() > now:
+            times.append(self._acquirer.wake_at())
+        if self._stop_at is not None and self._stop_at > now:
+            times.append(self._stop_at)
+        return max(now, min(times))
+
+    # What happened.
+
+    def _tick(self, event: events.Tick, now: float) -> None:
+        self._out.extend(self._crew.look(self._held, event.running, now))
+
+    def _acquired(self, event: events.Acquired, now: float) -> None:
+        self._acquirer.answered(event.claims)
+        for claim in event.claims:
+            self._claims += 1
+            nonce = claim.lease.nonce
+            bundle = HeldBundle(claim, deadline=event.sent + self._policy.lease, order=self._claims)
+            self._held[nonce] = bundle
+            if nonce in event.unavailable:
+                later = timedelta(seconds=self._policy.target)
+                self._out.append(give_back(bundle, [Remainder(ranges=claim.open, delay=later)]))
+            elif failure := event.unreadable.get(nonce) or self._objection(claim):
+                self._fail_all(bundle, failure, now)
+            elif claim.lapses + claim.lapses_alone > defaults.LAPSES_SUSPECT and claim.open.count > 1:
+                self._isolate(bundle)
+        if event.claims:
+            self._held = dict(sorted(self._held.items(), key=lambda item: item[1].rank))
+
+    def _worker_ready(self, event: events.WorkerReady, now: float) -> None:
+        slot = self._crew.slots[event.worker]
+        slot.rest()
+        slot.false_starts = 0
+
+    def _worker_reported(self, event: events.WorkerReported, now: float) -> None:
+        slot = self._crew.slots[event.worker]
+        if event.run != slot.run or slot.state not in {SlotState.BUSY, SlotState.DYING}:
+            return
+        bundle = self._held.get(slot.nonce)
+        if bundle is not None and event.block is not None:
+            self._pace.learn(bundle.session.handler, len(event.block.values), sum(event.block.durations) / 1e6)
+            self._take_tries(bundle, event.worker, event.block, now)
+        if event.done and slot.state is SlotState.BUSY:
+            if bundle is not None:
+                bundle.todo |= bundle.release(event.worker)
+            slot.rest()
+
+    def _worker_died(self, event: events.WorkerDied, now: float) -> None:
+        slot = self._crew.slots[event.worker]
+        bundle = self._held.get(slot.nonce)
+        killed_by_grid = slot.state is SlotState.DYING
+        if bundle is not None:
+            left = bundle.release(event.worker)
+            bundle.todo |= left
+            blame = slot.blame if killed_by_grid else Failure(type="WorkerDied", message=f"the worker {event.reason}")
+            if blame is not None and event.task is not None and event.task in left:
+                block = lone_failure(event.task, blame, f"{self._policy.agent}/{event.worker}")
+                self._take_tries(bundle, event.worker, block, now)
+        if slot.state is SlotState.STARTING:
+            slot.false_starts += 1
+            slot.start_at = now + min(10.0, 0.1 * 2.0**slot.false_starts)
+        slot.rest()
+        slot.state, slot.blame = SlotState.ABSENT, None
+
+    def _commit_answered(self, event: events.CommitAnswered, now: float) -> None:
+        self._committer.answered()
+        for part, answer in zip(event.parts, event.answers, strict=True):
+            bundle = self._held.get(part.lease.nonce)
+            if bundle is None:
+                continue
+            bundle.committing = False
+            if answer.lease is not None:
+                bundle.lease = answer.lease
+                bundle.deadline = max(bundle.deadline, event.sent + self._policy.lease)
+            elif answer.cancelled or not bundle.settled:
+                self._lose(bundle)
+
+    def _renewed(self, event: events.Renewed, now: float) -> None:
+        self._renewer.answered()
+        for lease in event.renewal.kept:
+            if kept := self._held.get(lease.nonce):
+                kept.lease = lease
+                kept.deadline = event.sent + self._policy.lease
+        for lost in event.renewal.lost:
+            bundle = self._held.get(lost.nonce)
+            if bundle is None:
+                continue
+            # A commit or a give-back on its way may have ended the lease by itself; then its own answer tells.
+            if lost.cause is LossCause.CANCELLED or not (bundle.committing or bundle.returning):
+                self._lose(bundle)
+
+    def _give_back_answered(self, event: events.GiveBackAnswered, now: float) -> None:
+        bundle = self._held.get(event.nonce)
+        if bundle is None:
+            return
+        bundle.returning = False
+        if event.given is not None and event.given.lease is not None:
+            bundle.lease = event.given.lease
+        elif event.given is None or not bundle.settled:
+            self._lose(bundle)
+
+    def _call_failed(self, event: events.CallFailed, now: float) -> None:
+        match event.command:
+            case commands.Acquire():
+                self._acquirer.failed(now)
+            case commands.Renew():
+                self._renewer.failed(now)
+            case commands.Commit() as commit:
+                self._committer.failed(commit, now)
+            case commands.GiveBack() as returned:
+                self._unreturned.append((now + self._policy.heartbeat / 5, returned))
+
+    def _stop(self, event: events.Stop, now: float) -> None:
+        self._stop_at = now + (self._policy.grace if self._stop_at is None else 0.0)
+
+    # What follows.
+
+    def _decide(self, now: float) -> None:
+        if self._exited:
+            return
+        for bundle in self.held:
+            bundle.wake(now)
+            if now >= bundle.deadline:
+                self._lose(bundle)
+        if self._stop_at is None:
+            self._out.extend(self._crew.start(now))
+            self._out.extend(self._crew.assign(self._held, now))
+        elif now >= self._stop_at:
+            self._out.extend(self._crew.kill_all())
+        self._return(now)
+        self._commit(now)
+        if renew := self._renewer.next(self._held.values(), now):
+            self._out.append(renew)
+        for bundle in [bundle for bundle in self._held.values() if bundle.settled]:
+            self._forget(bundle)
+        self._acquire_or_exit(now)
+
+    def _return(self, now: float) -> None:
+        again = [command for at, command in self._unreturned if at <= now]
+        self._unreturned = [(at, command) for at, command in self._unreturned if at > now]
+        self._out.extend(command for command in again if command.lease.nonce in self._held)
+        if self.stopping:
+            self._out.extend(self._returner.plan_all(self._held.values(), now))
+        else:
+            self._out.extend(self._returner.plan_waiting(self._held.values(), now))
+            self._out.extend(self._returner.plan(self._held.values(), now))
+
+    def _commit(self, now: float) -> None:
+        at_once = self.stopping or not any(bundle.todo for bundle in self._held.values())
+        if commit := self._committer.next(self._held.values(), now, at_once=at_once):
+            self._out.append(commit)
+
+    def _acquire_or_exit(self, now: float) -> None:
+        if self._stop_at is None:
+            if acquire := self._acquirer.next(self._held.values(), now):
+                self._out.append(acquire)
+        elif not self._held and not self._acquirer.under_way and not self._committer.busy:
+            self._exited = True
+            self._out.append(commands.Exit())
+
+    def _take_tries(self, bundle: HeldBundle, worker: int, block: Block, now: float) -> None:
+        """Take in one try of each task of the block: outcomes are kept, what failed may be tried again."""
+        reported = Ranges.of((block.start, block.stop))
+        fresh = reported - bundle.done
+        bundle.report(worker, reported)
+        failed, again = [], []
+        policy = bundle.session.retry
+        for index, failure in block.failures.items():
+            tries = bundle.tries.get(index, 0) + 1
+            if index not in fresh:
+                continue
+            if failure.final or tries >= policy.tries:
+                failed.append(index)
+            else:
+                again.append((index, tries))
+        lost = Ranges.of_indexes(failed)
+        bundle.record(block, fresh - lost - Ranges.of_indexes(index for index, _ in again), lost, now)
+        for index, tries in again:
+            bundle.tries[index] = tries
+            bundle.retry(index, now + policy.wait(tries, self._random.random()).total_seconds())
+
+    def _fail_all(self, bundle: HeldBundle, failure: Failure, now: float) -> None:
+        for start, stop in bundle.todo.spans:
+            block = Block(
+                start=start,
+                values=[None] * (stop - start),
+                began=0.0,
+                durations=[0] * (stop - start),
+                worker=self._policy.agent,
+                failures=dict.fromkeys(range(start, stop), failure),
+            )
+            bundle.record(block, Ranges(), Ranges.of((start, stop)), now)
+        bundle.todo = Ranges()
+
+    def _objection(self, claim: Claim) -> Failure | None:
+        """Return why this agent will not run the bundle, so that its tasks fail; None when it will."""
+        handler = claim.session.handler
+        if claim.lapses_alone >= defaults.LAPSES_ALONE:
+            message = (
+                f"{claim.lapses_alone} agents were lost while this task ran alone on them: it probably takes its agent "
+                "along, by using up memory, killing processes or hanging the machine"
+            )
+            return Failure(type="AgentLost", message=message, final=True)
+        if not any(fnmatchcase(handler, pattern) for pattern in self._policy.handlers):
+            allowed = ", ".join(repr(pattern) for pattern in self._policy.handlers) or "none"
+            message = (
+                f"handler {handler!r} is not allowed on agent {self._policy.agent}; 'handlers' in [agent]: {allowed}"
+            )
+            return Failure(type="HandlerNotAllowed", message=message, final=True)
+        return None
+
+    def _isolate(self, bundle: HeldBundle) -> None:
+        """Keep the first task and give back the rest, suspect as they were before this lapse.
+
+        The first task without an outcome is the one that ran when the suspect bundle lapsed: its neighbours must not
+        pay for it.
+        """
+        first, rest = bundle.todo.take(1)
+        bundle.todo = first | rest
+        self._out.append(give_back(bundle, [Remainder(ranges=rest, lapses=defaults.LAPSES_SUSPECT)]))
+
+    def _lose(self, bundle: HeldBundle) -> None:
+        """Stop the work on a bundle that is another's now, or nobody's."""
+        self._out.extend(self._crew.kill_all(bundle.claim.lease.nonce))
+        self._forget(bundle)
+
+    def _forget(self, bundle: HeldBundle) -> None:
+        nonce = bundle.claim.lease.nonce
+        if self._held.pop(nonce, None) is not None:
+            self._out.append(commands.Forget(nonce=nonce))

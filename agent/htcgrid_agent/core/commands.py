@@ -1,0 +1,91 @@
+"""What an agent's decisions ask its shell to do."""
+
+from datetime import timedelta
+
+import msgspec
+
+from htcgrid.model import Block, BundleKey, Lease, Ranges, Remainder, Session
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """The root of all commands."""
+
+
+class StartWorker(Command, frozen=True, kw_only=True):
+    """Start a worker process; WorkerReady or WorkerDied follows."""
+
+    worker: int
+
+
+class KillWorker(Command, frozen=True, kw_only=True):
+    """End a worker at once; WorkerDied follows."""
+
+    worker: int
+
+
+class Run(Command, frozen=True, kw_only=True):
+    """Hand tasks ``start`` to ``stop - 1`` of a held bundle to an idle worker."""
+
+    worker: int
+    run: int
+    key: BundleKey
+    nonce: str
+    session: Session
+    start: int
+    stop: int
+    #: Tries behind each task that has some.
+    tries: dict[int, int] = {}
+
+
+class Shorten(Command, frozen=True, kw_only=True):
+    """Tell a worker to end its run before task ``stop``; it may have begun that one already."""
+
+    worker: int
+    run: int
+    stop: int
+
+
+class Acquire(Command, frozen=True, kw_only=True):
+    """Receive up to ``limit`` hints, claim the bundles, ack the hints, load the payloads."""
+
+    limit: int
+    wait: timedelta
+
+
+class CommitPart(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcomes of one bundle to commit."""
+
+    lease: Lease
+    flush: int
+    succeeded: Ranges
+    failed: Ranges
+    blocks: tuple[Block, ...]
+
+
+class Commit(Command, frozen=True, kw_only=True):
+    """Put outcome packs where they belong, then commit all parts in one call."""
+
+    parts: tuple[CommitPart, ...]
+
+
+class Renew(Command, frozen=True, kw_only=True):
+    """Renew leases."""
+
+    leases: tuple[Lease, ...]
+
+
+class GiveBack(Command, frozen=True, kw_only=True):
+    """Give back parts of a bundle, and hint them."""
+
+    lease: Lease
+    remainders: tuple[Remainder, ...]
+
+
+class Forget(Command, frozen=True, kw_only=True):
+    """Free the payloads of a bundle that is held no more."""
+
+    nonce: str
+
+
+class Exit(Command, frozen=True, kw_only=True):
+    """Nothing is held and nothing is under way: end the process with status 0."""

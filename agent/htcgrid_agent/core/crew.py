@@ -1,0 +1,120 @@
+"""The workers: who starts, gets work, is looked at, and is killed."""
+
+from collections.abc import Iterable, Mapping
+
+from htcgrid.model import Failure, Ranges
+from htcgrid_agent.core.commands import Command, KillWorker, Run, Shorten, StartWorker
+from htcgrid_agent.core.held import HeldBundle
+from htcgrid_agent.core.pace import Pace
+from htcgrid_agent.core.policy import AgentPolicy
+from htcgrid_agent.core.slot import SlotState, WorkerSlot
+
+
+class Crew:
+    """The agent's worker slots, and which tasks of which bundle each has."""
+
+    def __init__(self, policy: AgentPolicy, pace: Pace) -> None:
+        self._policy = policy
+        self._pace = pace
+        self.slots = [WorkerSlot(number) for number in range(policy.workers)]
+
+    @property
+    def idle(self) -> int:
+        """The number of workers that wait for work."""
+        return sum(slot.state is SlotState.IDLE for slot in self.slots)
+
+    @property
+    def busy(self) -> list[WorkerSlot]:
+        """The workers that have work."""
+        return [slot for slot in self.slots if slot.state is SlotState.BUSY]
+
+    def stuck_for(self, now: float) -> float:
+        """Return for how long at least every worker has been at its task; 0 when one is free."""
+        if any(slot.state in {SlotState.IDLE, SlotState.STARTING} for slot in self.slots):
+            return 0.0
+        return min((slot.elapsed(now) for slot in self.busy), default=0.0)
+
+    def wake_at(self, now: float) -> list[float]:
+        """Return the times at which workers are to be looked at or started."""
+        times = [slot.start_at for slot in self.slots if slot.state is SlotState.ABSENT]
+        if self.busy:
+            times.append(now + self._policy.spread)
+        return times
+
+    def start(self, now: float) -> Iterable[Command]:
+        """Yield commands that fill the empty slots."""
+        for slot in self.slots:
+            if slot.state is SlotState.ABSENT and now >= slot.start_at:
+                slot.state = SlotState.STARTING
+                yield StartWorker(worker=slot.number)
+
+    def assign(self, held: Mapping[str, HeldBundle], now: float) -> Iterable[Command]:
+        """Yield commands that hand waiting tasks to idle workers, the most urgent bundle first."""
+        idle = [slot for slot in self.slots if slot.state is SlotState.IDLE]
+        if not idle:
+            return
+        waiting = sum(bundle.todo.count for bundle in held.values())
+        for nonce, bundle in held.items():
+            while idle and bundle.todo and not _must_wait(bundle):
+                slot = idle.pop(0)
+                portion = self._portion(bundle, waiting)
+                start, stop = bundle.hand(slot.number, portion)
+                waiting -= stop - start
+                yield Run(
+                    worker=slot.number,
+                    run=slot.begin(nonce, stop, now),
+                    key=bundle.lease.key,
+                    nonce=nonce,
+                    session=bundle.session,
+                    start=start,
+                    stop=stop,
+                    tries={index: tries for index, tries in bundle.tries.items() if start <= index < stop},
+                )
+
+    def look(
+        self, held: Mapping[str, HeldBundle], running: Mapping[int, tuple[int, float]], now: float
+    ) -> Iterable[Command]:
+        """Take in which task each worker is at; yield commands for those that take too long."""
+        for number, (task, since) in running.items():
+            slot = self.slots[number]
+            bundle = held.get(slot.nonce)
+            if slot.state is not SlotState.BUSY or bundle is None:
+                continue
+            slot.task, slot.since = task, since
+            timeout = bundle.session.timeout
+            if timeout is not None and now - since > timeout.total_seconds():
+                message = f"the try took longer than the session's timeout of {timeout.total_seconds():g} s"
+                yield self.kill(slot, Failure(type="TimedOut", message=message))
+            elif now - since > self._policy.spread and task + 1 < slot.stop:
+                yield self._shorten(slot, bundle, task + 1)
+
+    def kill(self, slot: WorkerSlot, blame: Failure | None) -> Command:
+        """Return the command that ends a worker; its task is blamed only with ``blame``."""
+        slot.state, slot.blame = SlotState.DYING, blame
+        return KillWorker(worker=slot.number)
+
+    def kill_all(self, nonce: str | None = None) -> Iterable[Command]:
+        """Yield commands that end all busy workers, or those that work on one bundle; no task is to blame."""
+        for slot in self.busy:
+            if nonce is None or slot.nonce == nonce:
+                yield self.kill(slot, None)
+
+    def _shorten(self, slot: WorkerSlot, bundle: HeldBundle, stop: int) -> Command:
+        # The worker may begin task ``stop`` while this is on its way. Then the task runs twice, and the first outcome
+        # counts: cheaper than asking.
+        bundle.take_back(slot.number, Ranges.of((stop, slot.stop)))
+        slot.stop = stop
+        return Shorten(worker=slot.number, run=slot.run, stop=stop)
+
+    def _portion(self, bundle: HeldBundle, waiting: int) -> int:
+        """Return how many tasks to hand over at once: a little time's worth, and never more than a fair share."""
+        seconds = self._pace.seconds(bundle.session.handler)
+        if seconds is None or bundle.suspect:
+            return 1
+        fair = -(-waiting // (2 * len(self.slots)))
+        return max(1, min(int(self._policy.portion / seconds), self._policy.portion_tasks, fair))
+
+
+def _must_wait(bundle: HeldBundle) -> bool:
+    """Whether a suspect bundle has a task under way or uncommitted, so that the next may not start."""
+    return bundle.suspect and bool(bundle.running or bundle.since is not None or bundle.committing or bundle.waiting)

@@ -1,0 +1,88 @@
+"""What happens to an agent. Times are seconds of a monotonic clock."""
+
+import msgspec
+
+from htcgrid.interfaces import Renewal
+from htcgrid.model import Block, BundleKey, Claim, Committed, Failure, GivenBack
+from htcgrid_agent.core.commands import Command, CommitPart
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """The root of all events."""
+
+
+class Tick(Event, frozen=True, kw_only=True):
+    """Time has passed; ``running`` tells which task each busy worker is at, and since when."""
+
+    running: dict[int, tuple[int, float]] = {}
+
+
+class Acquired(Event, frozen=True, kw_only=True):
+    """The answer to Acquire: the bundles that were won."""
+
+    #: When the claim was sent: the leases count from here.
+    sent: float
+    claims: list[Claim]
+    #: By nonce: payloads that are gone or altered, so that the tasks cannot be run by anybody.
+    unreadable: dict[str, Failure] = {}
+    #: By nonce: payloads that cannot be had now.
+    unavailable: frozenset[str] = frozenset()
+
+
+class WorkerReady(Event, frozen=True, kw_only=True):
+    """A worker has started and waits for work."""
+
+    worker: int
+
+
+class WorkerReported(Event, frozen=True, kw_only=True):
+    """A worker hands over outcomes; ``done`` when it has ended its run and waits for the next."""
+
+    worker: int
+    run: int
+    block: Block | None
+    done: bool
+
+
+class WorkerDied(Event, frozen=True, kw_only=True):
+    """A worker has ended, whoever ended it."""
+
+    worker: int
+    #: The task it was running, or was loading its handler for; None when it was between tasks.
+    task: int | None
+    #: How the process ended, in words.
+    reason: str
+
+
+class CommitAnswered(Event, frozen=True, kw_only=True):
+    """The answer to Commit, one for each part."""
+
+    sent: float
+    parts: tuple[CommitPart, ...]
+    answers: list[Committed]
+
+
+class Renewed(Event, frozen=True, kw_only=True):
+    """The answer to Renew."""
+
+    sent: float
+    renewal: Renewal
+
+
+class GiveBackAnswered(Event, frozen=True, kw_only=True):
+    """The answer to GiveBack."""
+
+    key: BundleKey
+    nonce: str
+    given: GivenBack | None
+
+
+class CallFailed(Event, frozen=True, kw_only=True):
+    """A store or queue could not be used; nobody knows whether the call took effect."""
+
+    command: Command
+    error: str
+
+
+class Stop(Event, frozen=True, kw_only=True):
+    """The agent was told to stop. A second one ends the grace."""

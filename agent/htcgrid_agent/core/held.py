@@ -1,0 +1,94 @@
+"""A bundle that the agent holds: which of its tasks wait, run, are done, and are committed."""
+
+from bisect import insort
+
+from htcgrid.model import Block, Claim, Lease, Ranges
+from htcgrid_agent.core.blocks import pieces
+
+
+class HeldBundle:
+    """Every open task of the bundle is in just one of ``todo``, ``waiting``, ``running`` and ``done``."""
+
+    def __init__(self, claim: Claim, *, deadline: float, order: int) -> None:
+        self.claim = claim
+        self.session = claim.session
+        self.lease: Lease = claim.lease
+        #: When the lease ends, unless it is renewed.
+        self.deadline = deadline
+        #: Bundles of one priority are worked on in the order of their claims.
+        self.rank = (-claim.session.priority, order)
+        self.todo: Ranges = claim.open
+        #: Tasks that are to be tried again, with the time from which on.
+        self.waiting: list[tuple[float, int]] = []
+        #: By worker: the tasks it was handed and has not reported.
+        self.running: dict[int, Ranges] = {}
+        #: Tasks with an outcome, committed or not.
+        self.done = Ranges()
+        self.tries: dict[int, int] = dict(claim.tries)
+        self.suspect = claim.suspect
+        self.flush = 0
+        #: Outcomes that no commit carries yet.
+        self.blocks: list[Block] = []
+        self.succeeded: list[tuple[int, int]] = []
+        self.failed: list[tuple[int, int]] = []
+        #: When the oldest of them came.
+        self.since: float | None = None
+        #: A commit, or a give-back, is under way.
+        self.committing = False
+        self.returning = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether no task waits or runs."""
+        return not (self.todo or self.waiting or self.running)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing at all is left to do for this bundle."""
+        return self.idle and not self.blocks and not self.committing and not self.returning
+
+    def hand(self, worker: int, count: int) -> tuple[int, int]:
+        """Hand up to ``count`` consecutive waiting tasks to ``worker``; return their span."""
+        start, stop = self.todo.spans[0]
+        span = (start, min(stop, start + count))
+        self.todo -= Ranges((span,))
+        self.running[worker] = Ranges((span,))
+        return span
+
+    def take_back(self, worker: int, tasks: Ranges) -> None:
+        """Return tasks that ``worker`` has not begun to those that wait."""
+        self.running[worker] -= tasks
+        self.todo |= tasks - self.done
+
+    def release(self, worker: int) -> Ranges:
+        """Forget that ``worker`` runs anything; return what it has not reported."""
+        return self.running.pop(worker, Ranges()) - self.done
+
+    def report(self, worker: int, reported: Ranges) -> None:
+        """Take tasks that ``worker`` has reported out of what runs or waits, whoever was to run them."""
+        if worker in self.running:
+            self.running[worker] -= reported
+        self.todo -= reported
+
+    def record(self, block: Block, succeeded: Ranges, failed: Ranges, now: float) -> None:
+        """Keep the outcomes of those tasks of ``block`` for the next commit."""
+        accepted = succeeded | failed
+        if not accepted:
+            return
+        self.done |= accepted
+        self.blocks.extend(pieces(block, accepted, self.tries))
+        self.succeeded.extend(succeeded.spans)
+        self.failed.extend(failed.spans)
+        if self.since is None:
+            self.since = now
+
+    def retry(self, index: int, at: float) -> None:
+        """Let a task wait until ``at`` for its next try."""
+        insort(self.waiting, (at, index))
+
+    def wake(self, now: float) -> None:
+        """Move the tasks whose time has come to those that can be run."""
+        due = [index for at, index in self.waiting if at <= now]
+        if due:
+            self.waiting = [(at, index) for at, index in self.waiting if at > now]
+            self.todo |= Ranges.of_indexes(due)

@@ -1,0 +1,37 @@
+"""What an agent is told about how to work; all times are in seconds."""
+
+import msgspec
+
+from htcgrid.model import AgentId
+
+
+class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of one agent's decisions."""
+
+    agent: AgentId
+    workers: int
+    lease: float
+    heartbeat: float
+    grace: float
+    target: float
+    flush: float
+    #: Patterns of the handlers that may be run.
+    handlers: tuple[str, ...]
+    #: The agent asks for more bundles when its workers would run dry within this. An urgent session waits for about
+    #: as long behind work that is held already, so it is short.
+    horizon: float = 0.1
+    #: A worker is handed about this much work at once: long enough that handing over costs under 2 %, short enough
+    #: that workers end together.
+    portion: float = 0.025
+    #: When one task takes longer than this, what its worker has not begun goes to others.
+    spread: float = 0.05
+    #: Most tasks handed to a worker at once.
+    portion_tasks: int = 2048
+    #: Most bundles asked for at once.
+    acquire: int = 32
+    #: Most children of one give-back; with the parent and the rest they fit one transaction of every store.
+    children: int = 64
+    #: How long a receive waits for a hint.
+    wait: float = 0.5
+    #: The waits after store calls that failed start here and double to a hundred times as much.
+    backoff: float = 0.1

@@ -1,0 +1,45 @@
+"""Keeping leases."""
+
+from collections.abc import Iterable
+from random import Random
+
+from htcgrid_agent.core.commands import Renew
+from htcgrid_agent.core.held import HeldBundle
+from htcgrid_agent.core.policy import AgentPolicy
+from htcgrid_agent.core.wait import Patience
+
+
+class Renewer:
+    """One heartbeat at a time, for all leases at once."""
+
+    def __init__(self, policy: AgentPolicy, random: Random) -> None:
+        self._policy = policy
+        self._patience = Patience(policy.backoff, random)
+        self._under_way = False
+        self._last = 0.0
+
+    def wake_at(self) -> float:
+        """Return the time of the next heartbeat."""
+        return max(self._last + self._policy.heartbeat, self._patience.until)
+
+    def next(self, held: Iterable[HeldBundle], now: float) -> Renew | None:
+        """Return the heartbeat to send now, if any."""
+        if self._under_way or now < self.wake_at():
+            return None
+        self._last = now
+        # A lease that is younger than a heartbeat has been claimed or renewed since the last one.
+        old = now + self._policy.lease - self._policy.heartbeat
+        leases = tuple(bundle.lease for bundle in held if bundle.deadline <= old)
+        self._under_way = bool(leases)
+        return Renew(leases=leases) if leases else None
+
+    def answered(self) -> None:
+        """Note that the heartbeat was answered."""
+        self._under_way = False
+        self._patience.succeeded()
+
+    def failed(self, now: float) -> None:
+        """Note that it failed; the next one comes soon, as the leases run out."""
+        self._under_way = False
+        self._patience.failed(now)
+        self._last = now - self._policy.heartbeat

@@ -1,0 +1,57 @@
+"""A place for one worker process, and what runs in it."""
+
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from htcgrid.model import Failure
+
+
+class SlotState(Enum):
+    """What the worker of a slot is doing."""
+
+    ABSENT = auto()
+    STARTING = auto()
+    IDLE = auto()
+    BUSY = auto()
+    #: It was told to die, and its end is awaited.
+    DYING = auto()
+
+
+class WorkerSlot:
+    """One of the agent's workers; when its process dies, another takes the place."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.state = SlotState.ABSENT
+        #: Counts the runs handed to this slot, so that a late report is not taken for one of the next run.
+        self.run = 0
+        #: The nonce of the bundle that it works on.
+        self.nonce = ""
+        #: One more than the last task of its run.
+        self.stop = 0
+        #: The task that it was at when last looked at, and since when.
+        self.task: int | None = None
+        self.since = 0.0
+        #: When it was handed its run.
+        self.handed = 0.0
+        #: Why the grid killed it, when its task is to be blamed for that.
+        self.blame: Failure | None = None
+        #: Starts in a row that ended before the worker was ready; a replacement waits longer with each.
+        self.false_starts = 0
+        self.start_at = 0.0
+
+    def begin(self, nonce: str, stop: int, now: float) -> int:
+        """Note that a run was handed over; return its number."""
+        self.run += 1
+        self.state, self.nonce, self.stop = SlotState.BUSY, nonce, stop
+        self.task, self.since, self.handed = None, now, now
+        return self.run
+
+    def rest(self) -> None:
+        """Note that the run is over."""
+        self.state, self.nonce, self.task = SlotState.IDLE, "", None
+
+    def elapsed(self, now: float) -> float:
+        """Return how long the worker has been at its task, as far as is known."""
+        return now - (self.since if self.task is not None else self.handed)

@@ -1,0 +1,116 @@
+"""Starting an agent on a grid.toml."""
+
+import argparse
+import os
+import socket
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+from secrets import token_hex
+
+from htcgrid.config import Config, read_config, seconds
+from htcgrid.errors import HtcGridError
+from htcgrid.model import AgentId
+from htcgrid.reaper import Reaper
+from htcgrid_agent.core import AgentCore, AgentPolicy
+from htcgrid_agent.shell.agent import Agent
+from htcgrid_agent.shell.inputs import Inputs
+from htcgrid_agent.shell.logs import open_log
+from htcgrid_agent.shell.stores import StoreCalls
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run ``python -m htcgrid_agent``; return the exit status."""
+    parser = argparse.ArgumentParser(prog="htcgrid_agent", description="Run an agent of a grid.")
+    parser.add_argument("--config", type=Path, required=True, help="the grid.toml")
+    parser.add_argument("--id", help="the agent's id; made up when left out")
+    parser.add_argument("--workers", type=int, help="worker processes, instead of [agent] workers or one per core")
+    parser.add_argument("--log", choices=("json", "console"), default="json", help="how log lines look")
+    parser.add_argument("--verbose", action="store_true", help="log every claim, too")
+    parser.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    try:
+        config = read_config(options.config)
+        return run_agent(
+            config,
+            agent=options.id,
+            workers=options.workers,
+            log_style=options.log,
+            verbose=options.verbose,
+            lifeline=options.lifeline,
+        )
+    except HtcGridError as error:
+        print(f"htcgrid agent: {error}", file=sys.stderr)
+        return 2
+
+
+def new_agent_id() -> AgentId:
+    """Return an id that no other agent has, and that tells a person where it runs."""
+    host = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname().split(".")[0])
+    return AgentId(f"{host[:40] or 'agent'}-{os.getpid()}-{token_hex(3)}")
+
+
+def run_agent(
+    config: Config,
+    *,
+    agent: str | None = None,
+    workers: int | None = None,
+    log_style: str = "json",
+    verbose: bool = False,
+    lifeline: int | None = None,
+) -> int:
+    """Run an agent in this process, whose main thread this must be, until it is told to stop."""
+    settings = config.agent
+    name = AgentId(agent) if agent else new_agent_id()
+    log = open_log(log_style, agent=name, verbose=verbose)
+    stopping = threading.Event()
+    with ExitStack() as stack:
+        state = config.open_state()
+        stack.callback(state.close)
+        queue = config.open_queue()
+        stack.callback(queue.close)
+        payloads = config.open_payloads()
+        stack.callback(payloads.close)
+        flush = state.limits.flush.total_seconds() if settings.flush is None else settings.flush
+        policy = AgentPolicy(
+            agent=name,
+            workers=workers or settings.workers or os.cpu_count() or 1,
+            lease=settings.lease,
+            heartbeat=settings.heartbeat,
+            grace=settings.grace,
+            target=settings.target,
+            flush=flush,
+            handlers=tuple(settings.handlers),
+        )
+        inputs = Inputs()
+        calls = StoreCalls(
+            state=state,
+            queue=queue,
+            payloads=payloads,
+            agent=name,
+            pool=settings.pool,
+            lease=seconds(settings.lease),
+            inputs=inputs,
+            stopping=stopping,
+        )
+        shell = Agent(
+            AgentCore(policy, Random()),
+            calls,
+            inputs,
+            name=name,
+            path=[str(config.folder / folder) for folder in settings.path],
+            nice=settings.nice,
+            log=log,
+            stopping=stopping,
+        )
+        stack.callback(shell.close)
+        shell.watch_signals()
+        if lifeline is not None:
+            shell.watch_lifeline(lifeline)
+        if settings.reaper:
+            reaper = Reaper(state, queue, payloads, seed=Random().getrandbits(32), log=log.warning)
+            reaper.start()
+            stack.callback(reaper.close)
+        return shell.run()

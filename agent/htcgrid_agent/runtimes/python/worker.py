@@ -1,0 +1,154 @@
+"""The loop of a worker: read a run, run its tasks, report them."""
+
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+from typing import Any
+
+import msgspec
+
+from htcgrid.errors import EncodingError
+from htcgrid.model.codec import Codec, codec_of
+from htcgrid.model.outcome import Block, Failure
+from htcgrid_agent.runtimes.python.context import Context
+from htcgrid_agent.runtimes.python.loader import Handlers
+from htcgrid_agent.workers.cell import Cell
+from htcgrid_agent.workers.messages import Frames, Report, RunTasks, Setup, frame
+
+#: Outcomes are reported when this has passed since the last report: seldom enough to cost nothing, often enough that a
+#: worker that dies takes little along.
+_REPORT_NS = 10_000_000
+_TRACEBACK = 8_000
+_MESSAGE = 2_000
+
+
+class Worker:
+    """Runs tasks one after the other; a task can crash, leak or hang this process only."""
+
+    def __init__(self, channel: socket.socket, cell: Cell) -> None:
+        self._channel = channel
+        self._cell = cell
+        self._frames = Frames()
+        self._bodies: list[bytes] = []
+        self._encoder = msgspec.msgpack.Encoder()
+        self._handlers = Handlers()
+        self._context = Context()
+        self._setup = Setup("", [], 0, 0)
+
+    def run(self) -> None:
+        """Work until the agent closes the channel."""
+        runs = msgspec.msgpack.Decoder(RunTasks)
+        first = self._next()
+        if first is None:
+            return
+        self._setup = msgspec.msgpack.decode(first, type=Setup)
+        os.nice(self._setup.nice)
+        sys.path[:0] = [folder for folder in self._setup.path if folder not in sys.path]
+        self._report(0, None, done=True)
+        while (body := self._next()) is not None:
+            self._run(runs.decode(body))
+
+    def _next(self) -> bytes | None:
+        while not self._bodies:
+            data = self._channel.recv(1 << 20)
+            if not data:
+                return None
+            self._bodies.extend(self._frames.feed(data))
+        return self._bodies.pop(0)
+
+    def _report(self, run: int, block: Block | None, *, done: bool) -> None:
+        self._channel.sendall(frame(self._encoder.encode(Report(run, block, done))))
+
+    def _run(self, tasks: RunTasks) -> None:
+        # A handler whose import kills the process is blamed on the first task.
+        self._cell.begin(tasks.start, tasks.start + len(tasks.payloads))
+        try:
+            handler = self._handlers.load(tasks.handler)
+            codec = codec_of(tasks.codec)
+        except Exception as error:
+            self._refuse(tasks, Failure(type=type(error).__name__, message=str(error)[:_MESSAGE], final=True))
+            return
+        context = self._context
+        context.session_id, context.labels, context.deadline = tasks.session, tasks.labels, None
+        block, last = self._run_all(tasks, handler, codec, context)
+        self._cell.rest()
+        self._report(tasks.run, block if last > block.start else None, done=True)
+
+    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:
+        """Run the tasks; return the outcomes that were not reported yet, and one more than the last task."""
+        enter, decode, encode, tick = self._cell.enter, codec.decode, codec.encode, time.perf_counter_ns
+        limit, tries, timeout = self._setup.result_limit, tasks.tries, tasks.timeout
+        block = self._block(tasks.start)
+        values, durations = block.values, block.durations
+        began = reported = tick()
+        index = tasks.start
+        for payload in tasks.payloads:
+            if not enter(index):
+                break
+            context.index = index
+            context.try_number = tries.get(index, 0) + 1 if tries else 1
+            if timeout is not None:
+                context.deadline = time.monotonic() + timeout
+            try:
+                value = encode(handler(decode(payload), context))
+                if len(value) > limit:
+                    raise EncodingError(
+                        f"the result is {len(value)} bytes long, more than the {limit} that are allowed"
+                    )
+            except BaseException as error:
+                values.append(None)
+                block.failures[index] = _failure(error)
+            else:
+                values.append(value)
+            ended = tick()
+            durations.append((ended - began) // 1000)
+            began = ended
+            index += 1
+            if ended - reported > _REPORT_NS:
+                self._report(tasks.run, block, done=False)
+                block = self._block(index)
+                values, durations = block.values, block.durations
+                began = reported = tick()
+        return block, index
+
+    def _block(self, start: int) -> Block:
+        return Block(start, [], time.time(), [], self._setup.worker, {}, {})
+
+    def _refuse(self, tasks: RunTasks, failure: Failure) -> None:
+        count = len(tasks.payloads)
+        failures = dict.fromkeys(range(tasks.start, tasks.start + count), failure)
+        block = Block(tasks.start, [None] * count, time.time(), [0] * count, self._setup.worker, failures, {})
+        self._cell.rest()
+        self._report(tasks.run, block, done=True)
+
+
+def _failure(error: BaseException) -> Failure:
+    shown = "".join(traceback.format_exception(error.with_traceback(_own_frames(error))))
+    final = isinstance(error, EncodingError)
+    return Failure(type=type(error).__name__, message=str(error)[:_MESSAGE], traceback=shown[-_TRACEBACK:], final=final)
+
+
+def _own_frames(error: BaseException) -> Any:
+    """Return the traceback without this file's frame, which tells a user nothing."""
+    frames = error.__traceback__
+    return frames.tb_next if frames is not None and frames.tb_next is not None else frames
+
+
+def _die_with_agent(lifeline: int) -> None:
+    """End the process when the agent is gone: its work is another's by then."""
+    os.read(lifeline, 1)
+    os._exit(1)
+
+
+def main(channel: int, cell: int, lifeline: int) -> None:
+    """Run a worker on the descriptors that its agent made."""
+    threading.Thread(target=_die_with_agent, args=(lifeline,), daemon=True).start()
+    with socket.socket(fileno=channel) as connection:
+        try:
+            Worker(connection, Cell(cell)).run()
+        except (ConnectionError, BrokenPipeError):
+            # The agent is gone; so is whoever would read a message.
+            sys.exit(1)

@@ -1,0 +1,1 @@
+"""What carries the decisions out: threads for store calls, processes for workers, one loop for events."""

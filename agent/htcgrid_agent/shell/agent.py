@@ -1,0 +1,297 @@
+"""The agent's one loop: events from workers, lanes and signals go to the decisions, whose commands are carried out."""
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import threading
+import time
+from collections import deque
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from htcgrid.model import defaults
+from htcgrid_agent.core import AgentCore, commands, events
+from htcgrid_agent.shell.inputs import Inputs
+from htcgrid_agent.shell.lane import Lane
+from htcgrid_agent.shell.logs import Log
+from htcgrid_agent.shell.output import Output
+from htcgrid_agent.shell.process import WorkerProcess
+from htcgrid_agent.shell.stores import StoreCalls
+from htcgrid_agent.workers.messages import RunTasks, Setup
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Agent:
+    """Runs until it was told to stop and has nothing left, or until a part of it breaks."""
+
+    #: Seconds between looks at the workers while events keep coming.
+    _TICK = 0.05
+
+    def __init__(
+        self,
+        core: AgentCore,
+        calls: StoreCalls,
+        inputs: Inputs,
+        *,
+        name: str,
+        path: list[str],
+        nice: int,
+        log: Log,
+        stopping: threading.Event,
+    ) -> None:
+        self._core = core
+        self._inputs = inputs
+        self._name = name
+        self._path = path
+        self._nice = nice
+        self._log = log
+        self._stopping = stopping
+        self._selector = selectors.DefaultSelector()
+        self._events: deque[events.Event] = deque()
+        self._wake_end, self._wakeup = socket.socketpair()
+        self._wake_end.setblocking(False)
+        self._wakeup.setblocking(False)
+        self._selector.register(self._wake_end, selectors.EVENT_READ, self._woken)
+        self._workers: dict[int, WorkerProcess] = {}
+        self._outputs: dict[int, Output] = {}
+        self._ticked = 0.0
+        self._status: int | None = None
+        self._crashed: BaseException | None = None
+        self._lanes = {
+            kind: Lane(kind.__name__.lower(), work, self.post, self._crash)
+            for kind, work in (
+                (commands.Acquire, calls.acquire),
+                (commands.Commit, calls.commit),
+                (commands.Renew, calls.renew),
+                (commands.GiveBack, calls.give_back),
+            )
+        }
+        self._doers: dict[type, Callable[[Any], None]] = {
+            commands.StartWorker: self._start_worker,
+            commands.KillWorker: self._kill_worker,
+            commands.Run: self._run_tasks,
+            commands.Shorten: self._shorten,
+            commands.Forget: self._forget,
+            commands.Exit: self._exit,
+            **{kind: lane.send for kind, lane in self._lanes.items()},
+        }
+
+    def post(self, event: events.Event) -> None:
+        """Hand an event to the loop, from any thread."""
+        self._events.append(event)
+        self._wake()
+
+    def stop(self) -> None:
+        """Tell the agent to stop; a second call ends its grace. From any thread or signal handler."""
+        self._stopping.set()
+        self.post(events.Stop())
+
+    def watch_signals(self) -> None:
+        """Let SIGTERM and SIGINT stop the agent; for the main thread."""
+
+        def stop(_signal: int, _frame: FrameType | None) -> None:
+            self.stop()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
+
+    def watch_lifeline(self, fd: int) -> None:
+        """Stop at once when the other end of a pipe is closed: whoever started this agent is gone."""
+
+        def closed() -> None:
+            self._selector.unregister(fd)
+            self.stop()
+            self.stop()
+
+        self._selector.register(fd, selectors.EVENT_READ, closed)
+
+    def run(self) -> int:
+        """Work until the end; return the exit status."""
+        self._log.info("agent started", pid=os.getpid())
+        try:
+            self._handle(events.Tick())
+            while self._status is None and self._crashed is None:
+                self._turn()
+        finally:
+            for worker in list(self._workers.values()):
+                worker.kill()
+                worker.end()
+            self._selector.close()
+        if self._crashed is not None:
+            raise self._crashed
+        self._log.info("agent ended")
+        return self._status or 0
+
+    def close(self) -> None:
+        """End the lanes."""
+        for lane in self._lanes.values():
+            lane.close()
+
+    def _turn(self) -> None:
+        now = time.monotonic()
+        for key, _ in self._selector.select(self._core.wake_at(now) - now):
+            key.data()
+        if not self._events or now - self._ticked > self._TICK:
+            self._ticked = now
+            self._bury_dead()
+            self._events.append(events.Tick(running=self._looks()))
+        while self._events and self._status is None:
+            self._handle(self._events.popleft())
+
+    def _bury_dead(self) -> None:
+        """Find workers that ended while a process that they started holds their channel open."""
+        for worker in list(self._workers.values()):
+            if worker.ended:
+                self._from_worker(worker)
+                self._bury(worker, kill=False)
+
+    def _looks(self) -> dict[int, tuple[int, float]]:
+        looks = ((number, worker.cell.look()) for number, worker in self._workers.items())
+        return {number: look for number, look in looks if look is not None}
+
+    def _handle(self, event: events.Event) -> None:
+        self._note(event)
+        for command in self._core.handle(event, time.monotonic()):
+            self._doers[type(command)](command)
+
+    def _note(self, event: events.Event) -> None:
+        """Log what an operator wants to see."""
+        if isinstance(event, events.CallFailed):
+            self._log.warning("call failed", call=type(event.command).__name__, error=event.error)
+        elif isinstance(event, events.Acquired):
+            for claim in event.claims:
+                key = claim.key
+                self._log.debug(
+                    "claimed", session=key.session, bundle=f"{key.start}/{key.birth}", attempt=claim.lease.attempt
+                )
+        elif isinstance(event, events.Renewed):
+            for lost in event.renewal.lost:
+                key = lost.key
+                self._log.warning(
+                    "lease lost", session=key.session, bundle=f"{key.start}/{key.birth}", cause=str(lost.cause)
+                )
+        elif isinstance(event, events.Stop):
+            self._log.info("stopping", held=len(self._core.held))
+
+    def _wake(self) -> None:
+        try:
+            self._wakeup.send(b"\0")
+        except BlockingIOError:
+            # The loop has not read the earlier ones yet, so it will wake.
+            return
+
+    def _woken(self) -> None:
+        try:
+            self._wake_end.recv(4096)
+        except BlockingIOError:
+            return
+
+    def _crash(self, error: BaseException) -> None:
+        self._crashed = error
+        self._wake()
+
+    # Commands.
+
+    def _start_worker(self, command: commands.StartWorker) -> None:
+        number = command.worker
+        worker = WorkerProcess(number)
+        self._workers[number] = worker
+        self._outputs[number] = Output()
+        self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._from_worker(worker))
+        self._selector.register(worker.output, selectors.EVENT_READ, lambda: self._printed(worker))
+        worker.send(Setup(f"{self._name}/{number}", self._path, defaults.PAYLOAD_BYTES, self._nice))
+
+    def _kill_worker(self, command: commands.KillWorker) -> None:
+        if worker := self._workers.get(command.worker):
+            self._bury(worker, kill=True)
+
+    def _run_tasks(self, command: commands.Run) -> None:
+        worker = self._workers.get(command.worker)
+        if worker is None:
+            return
+        session = command.session
+        timeout = None if session.timeout is None else session.timeout.total_seconds()
+        payloads = self._inputs.cut(command.nonce, command.start, command.stop)
+        worker.send(
+            RunTasks(
+                command.run,
+                session.id,
+                session.handler,
+                session.codec,
+                timeout,
+                session.labels,
+                command.start,
+                payloads,
+                command.tries,
+            )
+        )
+        self._watch_channel(worker)
+
+    def _shorten(self, command: commands.Shorten) -> None:
+        if worker := self._workers.get(command.worker):
+            worker.cell.shorten(command.stop)
+
+    def _forget(self, command: commands.Forget) -> None:
+        self._inputs.forget(command.nonce)
+
+    def _exit(self, _command: commands.Exit) -> None:
+        self._status = 0
+
+    # Workers.
+
+    def _watch_channel(self, worker: WorkerProcess) -> None:
+        writing = selectors.EVENT_WRITE if worker.unsent else 0
+        self._selector.modify(worker.channel, selectors.EVENT_READ | writing, lambda: self._from_worker(worker))
+
+    def _from_worker(self, worker: WorkerProcess) -> None:
+        if worker.unsent and worker.flush():
+            self._watch_channel(worker)
+        for report in worker.receive():
+            if report is None:
+                self._bury(worker, kill=False)
+            elif report.run == 0:
+                self._events.append(events.WorkerReady(worker=worker.number))
+            else:
+                self._events.append(
+                    events.WorkerReported(worker=worker.number, run=report.run, block=report.block, done=report.done)
+                )
+
+    def _bury(self, worker: WorkerProcess, *, kill: bool) -> None:
+        """Free what belonged to a worker, and tell which task it was at."""
+        if self._workers.get(worker.number) is not worker:
+            return
+        self._printed(worker)
+        for line in self._outputs.pop(worker.number).close():
+            self._log.info("printed", worker=worker.number, line=line)
+        del self._workers[worker.number]
+        self._selector.unregister(worker.channel)
+        self._unwatch_output(worker)
+        look = worker.cell.look()
+        if kill:
+            worker.kill()
+        reason = worker.end()
+        self._log.info("worker ended", worker=worker.number, reason=reason, killed=kill)
+        self._events.append(events.WorkerDied(worker=worker.number, task=look[0] if look else None, reason=reason))
+
+    def _printed(self, worker: WorkerProcess) -> None:
+        if self._workers.get(worker.number) is not worker:
+            # It was buried by an event of the same turn.
+            return
+        try:
+            data = os.read(worker.output.fileno(), 1 << 16)
+        except BlockingIOError:
+            return
+        if not data:
+            # The handler closed its output; that is its own affair.
+            self._unwatch_output(worker)
+            return
+        for line in self._outputs[worker.number].feed(data, time.monotonic()):
+            self._log.info("printed", worker=worker.number, line=line)
+
+    def _unwatch_output(self, worker: WorkerProcess) -> None:
+        with contextlib.suppress(KeyError):
+            self._selector.unregister(worker.output)

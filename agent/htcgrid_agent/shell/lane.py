@@ -1,0 +1,51 @@
+"""A thread that carries out one kind of store call, one after the other, so that no kind delays another."""
+
+import threading
+from collections.abc import Callable
+from queue import SimpleQueue
+from typing import Any
+
+from htcgrid.errors import HtcGridError
+from htcgrid_agent.core.commands import Command
+from htcgrid_agent.core.events import CallFailed, Event
+
+
+class Lane:
+    """Takes commands, posts events."""
+
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[Any], Event],
+        post: Callable[[Event], None],
+        crash: Callable[[BaseException], None],
+    ) -> None:
+        self._work = work
+        self._post = post
+        self._crash = crash
+        self._commands: SimpleQueue[Command | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+        self._thread.start()
+
+    def send(self, command: Command) -> None:
+        """Queue a command."""
+        self._commands.put(command)
+
+    def close(self) -> None:
+        """End the thread once it has done what is queued."""
+        self._commands.put(None)
+        self._thread.join(timeout=5)
+
+    def _loop(self) -> None:
+        try:
+            while (command := self._commands.get()) is not None:
+                self._post(self._answer(command))
+        except BaseException as error:
+            # A lane that ends silently would leave an agent that holds leases and does nothing.
+            self._crash(error)
+
+    def _answer(self, command: Command) -> Event:
+        try:
+            return self._work(command)
+        except HtcGridError as error:
+            return CallFailed(command=command, error=f"{type(error).__name__}: {error}")

@@ -1,0 +1,44 @@
+"""What handlers print, line by line and bounded, for the agent's log."""
+
+from collections.abc import Iterator
+
+_LINE = 2_000
+
+
+class Output:
+    """Cuts one worker's output into lines, and drops what comes faster than a log should grow."""
+
+    #: Bytes that pass in each second.
+    _RATE = 64 << 10
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._second = 0
+        self._passed = 0
+        self._dropped = 0
+
+    def feed(self, data: bytes, now: float) -> Iterator[str]:
+        """Take in bytes; yield the lines that are whole and pass."""
+        if int(now) != self._second:
+            self._second, self._passed = int(now), 0
+            if self._dropped:
+                yield f"({self._dropped} bytes of output were dropped: more than {self._RATE} bytes in a second)"
+                self._dropped = 0
+        if self._passed + len(data) > self._RATE:
+            self._dropped += len(data)
+            return
+        self._passed += len(data)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > _LINE:
+            lines.append(self._rest)
+            self._rest = b""
+        for line in lines:
+            if line:
+                yield line[:_LINE].decode("utf-8", "replace")
+
+    def close(self) -> Iterator[str]:
+        """Yield the last line, if it has no end, and what was dropped."""
+        if self._rest:
+            yield self._rest[:_LINE].decode("utf-8", "replace")
+        if self._dropped:
+            yield f"({self._dropped} bytes of output were dropped)"

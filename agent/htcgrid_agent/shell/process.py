@@ -1,0 +1,134 @@
+"""A worker process as its agent sees it."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Iterator
+from typing import IO
+
+import msgspec
+
+from htcgrid_agent.workers.cell import Cell
+from htcgrid_agent.workers.messages import Frames, Report, frame
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Report).decode
+
+
+class WorkerProcess:
+    """One process with its channel, its cell and its output; nothing here blocks."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.cell = Cell.create()
+        self.channel, theirs = socket.socketpair()
+        self.channel.setblocking(False)
+        read_end, self._lifeline = os.pipe()
+        self._unsent: deque[memoryview] = deque()
+        self._frames = Frames()
+        command = [sys.executable, "-P", "-m", "htcgrid_agent.runtimes.python"]
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command, str(theirs.fileno()), str(self.cell.fd), str(read_end)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(theirs.fileno(), self.cell.fd, read_end),
+                # Ctrl-C in a terminal is for the agent, which ends its workers in good order.
+                start_new_session=True,
+            )
+        os.close(read_end)
+        os.set_blocking(self.output.fileno(), False)
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    @property
+    def ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    @property
+    def output(self) -> IO[bytes]:
+        """What handlers print."""
+        assert self._process.stdout is not None
+        return self._process.stdout
+
+    @property
+    def unsent(self) -> bool:
+        """Whether bytes wait until the channel takes them."""
+        return bool(self._unsent)
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Send a message, as much of it as the channel takes; :meth:`flush` sends the rest."""
+        self._unsent.append(memoryview(frame(_encode(message))))
+        self.flush()
+
+    def flush(self) -> bool:
+        """Send what waits; return whether all is sent. That a channel is broken is told by :meth:`receive`."""
+        try:
+            while self._unsent:
+                sent = self.channel.send(self._unsent[0])
+                if sent == len(self._unsent[0]):
+                    self._unsent.popleft()
+                else:
+                    self._unsent[0] = self._unsent[0][sent:]
+        except BlockingIOError:
+            return False
+        except OSError:
+            self._unsent.clear()
+        return True
+
+    def receive(self) -> Iterator[Report | None]:
+        """Yield the reports that have come; None, last, when the channel has ended or what came is no report."""
+        try:
+            data = self.channel.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            yield None
+            return
+        try:
+            for body in self._frames.feed(data):
+                yield _decode(body)
+        except msgspec.MsgspecError:
+            yield None
+
+    def kill(self) -> None:
+        """End the process, and whatever it started in its process group, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def end(self) -> str:
+        """Make sure that the process is gone and free what belongs to it; return how it ended, in words."""
+        try:
+            # A process that is dying by itself closes its channel a moment before its status can be had.
+            self._process.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        code = self._process.wait()
+        self.kill()
+        self.channel.close()
+        self.cell.close()
+        os.close(self._lifeline)
+        self.output.close()
+        return _ending(code)
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        try:
+            name = signal.Signals(-code).name
+        except ValueError:
+            name = f"signal {-code}"
+        hint = " (out of memory?)" if name == "SIGKILL" else ""
+        return f"was killed by {name}{hint}"
+    return f"exited with status {code}"

@@ -1,0 +1,116 @@
+"""The agent's calls to state store, task queue and payload store."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+
+from htcgrid.errors import EncodingError, ProviderError
+from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
+from htcgrid.model import AgentId, Claim, Failure, Pack, outcome, pack_blocks, unpack_payloads
+from htcgrid_agent.core import commands, events
+from htcgrid_agent.core.commands import CommitPart
+from htcgrid_agent.shell.inputs import Inputs
+
+
+class StoreCalls:
+    """Carries out commands; each method takes a command and returns the event that answers it."""
+
+    #: An object that is not there yet, or not whole, may be so a moment later.
+    _LOOKS = 3
+
+    def __init__(
+        self,
+        *,
+        state: StateStore,
+        queue: TaskQueue,
+        payloads: PayloadStore,
+        agent: AgentId,
+        pool: str,
+        lease: timedelta,
+        inputs: Inputs,
+        stopping: threading.Event,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._state = state
+        self._queue = queue
+        self._payloads = payloads
+        self._agent = agent
+        self._pool = pool
+        self._lease = lease
+        self._inputs = inputs
+        self._stopping = stopping
+        self._clock = clock
+
+    def acquire(self, command: commands.Acquire) -> events.Acquired:
+        """Receive, claim, ack and load, in this order: no hint is held while computing."""
+        deliveries = self._queue.receive(command.limit, wait=command.wait, pool=self._pool)
+        sent = self._clock()
+        if not deliveries or self._stopping.is_set():
+            return events.Acquired(sent=sent, claims=[])
+        keys = list(dict.fromkeys(delivery.hint.key for delivery in deliveries))
+        claims = self._state.claim(keys, agent=self._agent, lease=self._lease)
+        unreadable, unavailable = self._load(claims)
+        self._queue.ack(deliveries)
+        return events.Acquired(sent=sent, claims=claims, unreadable=unreadable, unavailable=unavailable)
+
+    def commit(self, command: commands.Commit) -> events.CommitAnswered:
+        """Put large packs into the payload store, then commit."""
+        sent = self._clock()
+        commits, blobs = [], {}
+        for part in command.parts:
+            pack = Pack.of(pack_blocks(list(part.blocks)))
+            if pack.data is not None and pack.size > self._state.limits.inline:
+                key = _pack_key(part)
+                blobs[key] = pack.data
+                pack = pack.moved_to(key)
+            commits.append(
+                outcome.Commit(
+                    lease=part.lease, flush=part.flush, succeeded=part.succeeded, failed=part.failed, pack=pack
+                )
+            )
+        if blobs:
+            self._payloads.put(blobs)
+        return events.CommitAnswered(sent=sent, parts=command.parts, answers=self._state.commit(commits))
+
+    def renew(self, command: commands.Renew) -> events.Renewed:
+        """Renew leases."""
+        sent = self._clock()
+        return events.Renewed(sent=sent, renewal=self._state.renew(command.leases))
+
+    def give_back(self, command: commands.GiveBack) -> events.GiveBackAnswered:
+        """Give back, and hint what was given back."""
+        given = self._state.give_back(command.lease, command.remainders)
+        if given is not None and given.hints:
+            self._queue.send(given.hints)
+        return events.GiveBackAnswered(key=command.lease.key, nonce=command.lease.nonce, given=given)
+
+    def _load(self, claims: list[Claim]) -> tuple[dict[str, Failure], frozenset[str]]:
+        """Load the payloads of claims; return why some can never be had, and which cannot be had now."""
+        unreadable: dict[str, Failure] = {}
+        unavailable = set()
+        for claim in claims:
+            try:
+                self._inputs.keep(claim.lease.nonce, claim.first, unpack_payloads(self._bytes(claim.input)))
+            except EncodingError as error:
+                unreadable[claim.lease.nonce] = Failure(type="PayloadLost", message=str(error), final=True)
+            except ProviderError:
+                unavailable.add(claim.lease.nonce)
+        return unreadable, frozenset(unavailable)
+
+    def _bytes(self, pack: Pack) -> bytes:
+        if pack.data is not None:
+            return pack.checked(pack.data)
+        key = pack.key or ""
+        for look in range(self._LOOKS):
+            found = self._payloads.get([key]).get(key)
+            if found is not None and (len(found) == pack.size or look == self._LOOKS - 1):
+                return pack.checked(found)
+            self._stopping.wait(0.05 * 4**look)
+        raise EncodingError(f"pack {key!r} with the payloads is not in the payload store any more")
+
+
+def _pack_key(part: CommitPart) -> str:
+    """Name an outcome pack: it holds bundle, nonce and flush number, so nothing is ever overwritten."""
+    key = part.lease.key
+    return f"{key.session}/out/{key.start}-{key.birth}-{part.lease.nonce}-{part.flush}"

@@ -1,0 +1,1 @@
+"""What agent and worker processes share: messages, frames, and the cell in which a worker shows what it is doing."""

@@ -1,0 +1,71 @@
+"""What agent and worker say to each other, as msgpack arrays in frames of four bytes of length and a body."""
+
+import struct
+from collections.abc import Iterator
+
+import msgspec
+
+from htcgrid.model.outcome import Block
+
+_LENGTH = struct.Struct("<I")
+
+
+class Setup(msgspec.Struct, frozen=True, array_like=True):
+    """The first message to a worker."""
+
+    #: The worker's name in outcomes.
+    worker: str
+    #: Folders to import handlers from, before the environment's own.
+    path: list[str]
+    #: Most bytes of one result.
+    result_limit: int
+    #: What the worker's priority is lowered by.
+    nice: int
+
+
+class RunTasks(msgspec.Struct, frozen=True, array_like=True):
+    """Run consecutive tasks, and report them."""
+
+    run: int
+    session: str
+    handler: str
+    codec: str
+    #: The longest that a try may take, in seconds.
+    timeout: float | None
+    labels: dict[str, str]
+    start: int
+    payloads: list[bytes]
+    #: Tries behind each task that has some.
+    tries: dict[int, int]
+
+
+class Report(msgspec.Struct, frozen=True, array_like=True):
+    """Outcomes, or the word that a run is over; run 0 says that the worker is ready for its first."""
+
+    run: int
+    block: Block | None
+    done: bool
+
+
+def frame(body: bytes) -> bytes:
+    """Return ``body`` with its length before it."""
+    return _LENGTH.pack(len(body)) + body
+
+
+class Frames:
+    """Cuts a stream of bytes into the bodies that were framed."""
+
+    def __init__(self) -> None:
+        self._bytes = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Take in bytes; yield the bodies that are whole by now."""
+        self._bytes += data
+        while len(self._bytes) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._bytes)
+            end = _LENGTH.size + length
+            if len(self._bytes) < end:
+                return
+            body = bytes(memoryview(self._bytes)[_LENGTH.size : end])
+            del self._bytes[:end]
+            yield body

@@ -1,0 +1,7 @@
+"""The client library: submit tasks, watch them, collect their outcomes."""
+
+from htcgrid.connector.grid import Grid
+from htcgrid.connector.outcome import Outcome
+from htcgrid.connector.session import SessionHandle
+
+__all__ = ["Grid", "Outcome", "SessionHandle"]

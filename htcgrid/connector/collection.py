@@ -1,0 +1,117 @@
+"""The decisions of a reader: what is to be fetched, what it means, and when everything has been read."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from htcgrid.connector.outcome import Outcome
+from htcgrid.interfaces import BEGINNING, Entries
+from htcgrid.model import Block, Entry, Part, Ranges, SessionId, SessionState, SessionStatus, TaskState, unpack_blocks
+
+
+class Collection:
+    """One reader of one session: entries in, outcomes out, each task's exactly once."""
+
+    def __init__(self, session: SessionId, decode: Callable[[bytes], Any]) -> None:
+        self._session = session
+        self._decode = decode
+        self._seen = Ranges()
+        self._total: int | None = None
+        self._closed = False
+        #: Where the next look at the log starts.
+        self.cursor = BEGINNING
+        #: Tasks read so far, by how they ended.
+        self.succeeded = 0
+        self.failed = 0
+        self.cancelled = 0
+
+    @property
+    def ended(self) -> int:
+        """The number of tasks read so far."""
+        return self.succeeded + self.failed + self.cancelled
+
+    @property
+    def total(self) -> int | None:
+        """The number of tasks of the session, or None while more may come."""
+        return self._total
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session was cancelled and its log is read to the end."""
+        return self._closed
+
+    @property
+    def finished(self) -> bool:
+        """Whether the outcome of every task has been read, and no more tasks will come."""
+        return self._total is not None and self.ended >= self._total
+
+    def know(self, status: SessionStatus) -> None:
+        """Take in how many tasks there are; an open session's may grow."""
+        if status.state is not SessionState.OPEN:
+            self.expect(status.total)
+
+    def expect(self, total: int) -> None:
+        """Take in that the session has just ``total`` tasks."""
+        self._total = total
+
+    def take(self, entries: Entries) -> list[tuple[Entry, Part]]:
+        """Take in a look at the log; return the parts whose packs hold new outcomes, in order."""
+        self.cursor = entries.cursor
+        self._closed |= entries.closed
+        parts = []
+        for entry in entries.entries:
+            for part in entry.parts:
+                self.succeeded += part.succeeded.count
+                self.failed += part.failed.count
+                self._seen |= part.succeeded | part.failed
+                parts.append((entry, part))
+        return parts
+
+    def outcomes(self, entry: Entry, part: Part, data: bytes) -> Iterator[Outcome]:
+        """Yield the outcomes that a pack holds for a part: just those tasks that the entry accepted."""
+        accepted = part.succeeded | part.failed
+        for block in unpack_blocks(part.pack.checked(data)):
+            whole = Ranges.of((block.start, block.stop))
+            wanted = whole & accepted
+            if wanted == whole and not block.failures and not block.tries:
+                yield from self._successes(entry, block)
+            else:
+                yield from (self._outcome(entry, block, index) for index in wanted)
+
+    def cancelled_outcomes(self) -> Iterator[Outcome]:
+        """Yield the tasks that are cancelled by definition; for a session that is closed and whose total is known."""
+        rest = Ranges.of((0, self._total or 0)) - self._seen
+        self._seen |= rest
+        self.cancelled += rest.count
+        for index in rest:
+            yield Outcome(index, TaskState.CANCELLED, None, None, 0, 0.0, 0, "", None, self._session)
+
+    def _successes(self, entry: Entry, block: Block) -> Iterator[Outcome]:
+        decode, began, worker, committed, session = (
+            self._decode,
+            block.began,
+            block.worker,
+            entry.committed,
+            self._session,
+        )
+        succeeded = TaskState.SUCCEEDED
+        for index, (value, micros) in enumerate(zip(block.values, block.durations, strict=True), block.start):
+            # A succeeded task has a value; an empty one is still bytes.
+            yield Outcome(index, succeeded, decode(value or b""), None, 1, began, micros, worker, committed, session)
+            began += micros / 1e6
+
+    def _outcome(self, entry: Entry, block: Block, index: int) -> Outcome:
+        offset = index - block.start
+        failure = block.failures.get(index)
+        value = block.values[offset]
+        return Outcome(
+            index,
+            TaskState.FAILED if failure else TaskState.SUCCEEDED,
+            None if failure else self._decode(value or b""),
+            failure,
+            block.tries.get(index, 1),
+            block.began + sum(block.durations[:offset]) / 1e6,
+            block.durations[offset],
+            block.worker,
+            entry.committed,
+            self._session,
+        )

@@ -1,0 +1,65 @@
+"""The grid that needs nothing: a folder, an agent under this process, and an end with it."""
+
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from htcgrid.config import Config, parse_config, read_config
+from htcgrid.model import Pool, defaults
+
+if TYPE_CHECKING:
+    from htcgrid.interfaces import ComputeBackend
+
+
+class EmbeddedGrid:
+    """Runs agents of the ``local`` provider while it is open; they end with this process, however that ends.
+
+    In a folder of the caller's, sessions outlive it: the next grid on the same folder goes on with them. Without one
+    everything is in a temporary folder that goes with it.
+    """
+
+    def __init__(self, folder: Path | None, workers: int | None) -> None:
+        self._temporary = folder is None
+        self.folder = Path(tempfile.mkdtemp(prefix="htcgrid-")) if folder is None else folder.absolute()
+        self.config: Config = self._configure(workers)
+        self._compute: ComputeBackend = self.config.open_compute()
+
+    def start(self) -> None:
+        """Start the agent; returns before it is ready."""
+        self._compute.apply(Pool(name=defaults.POOL))
+        self._compute.scale(defaults.POOL, 1)
+
+    def close(self) -> None:
+        """End the agent, at once when nobody can ask for its outcomes any more, and remove a temporary folder."""
+        if self._temporary:
+            for _ in range(2):
+                self._compute.drain([agent.id for agent in self._compute.agents(defaults.POOL)])
+        self._compute.close()
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _configure(self, workers: int | None) -> Config:
+        """Write the file that agents read; other processes may open it, too."""
+        state: dict[str, object] = {"provider": "local", "path": str(self.folder)}
+        agent: dict[str, object] = {"handlers": ["*"], "path": [entry or str(Path.cwd()) for entry in sys.path]}
+        if workers is not None:
+            agent["workers"] = workers
+        compute = {**state, "lifeline": True}
+        document = {"state": state, "compute": compute, "agent": agent}
+        parse_config(document)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        file = self.folder / "embedded.toml"
+        file.write_text(_toml(document), encoding="utf-8")
+        return read_config(file)
+
+
+def _toml(document: dict[str, dict[str, object]]) -> str:
+    """Return a document of strings, numbers, booleans and lists of strings as TOML; JSON writes these the same way."""
+    lines = []
+    for table, values in document.items():
+        lines.append(f"[{table}]")
+        lines.extend(f"{key} = {json.dumps(value)}" for key, value in values.items())
+    return "\n".join(lines) + "\n"

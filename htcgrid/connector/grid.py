@@ -1,0 +1,245 @@
+"""The grid as its clients see it."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from secrets import token_hex
+from types import TracebackType
+from typing import Any, Self
+
+from htcgrid.config import Config, find_config, parse_config, read_config
+from htcgrid.connector import submission
+from htcgrid.connector.cut import cut
+from htcgrid.connector.embedded import EmbeddedGrid
+from htcgrid.connector.handler_name import handler_name
+from htcgrid.connector.session import SessionHandle
+from htcgrid.errors import ConfigError, EncodingError, HtcGridError
+from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
+from htcgrid.model import RetryPolicy, Session, SessionId, defaults, utcnow
+from htcgrid.model.codec import codec_of
+
+#: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
+_LOADING = "HTCGRID_LOADING_HANDLER"
+
+
+class Grid:
+    """A connection to a grid: submit tasks, find sessions. Use it in a ``with`` block, from any number of threads."""
+
+    def __init__(
+        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, config: Config | None = None
+    ) -> None:
+        self._state = state
+        self._queue = queue
+        self._payloads = payloads
+        self.config = config
+        self._resources = ExitStack()
+        self._closed = False
+
+    @classmethod
+    def open(
+        cls,
+        config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
+        *,
+        folder: str | os.PathLike[str] | None = None,
+        workers: int | None = None,
+    ) -> Self:
+        """Open the grid that a grid.toml describes, or an embedded one.
+
+        Without ``config``, the file is ``$HTCGRID_CONFIG`` or ``./grid.toml``. When there is none, or with ``folder``,
+        an embedded grid starts: it runs tasks on this machine's cores while it is open.
+
+        Args:
+            config: a grid.toml, or the same as a mapping.
+            folder: where an embedded grid keeps its sessions; a temporary folder when left out.
+            workers: worker processes of an embedded grid; one per core when left out.
+
+        Raises:
+            ConfigError: the configuration is not right.
+            ProviderError: a service cannot be used.
+        """
+        if name := os.environ.get(_LOADING):
+            raise ConfigError(
+                f"a grid was opened while a worker imported the handler {name!r}: "
+                "put the code that opens it under 'if __name__ == \"__main__\":'"
+            )
+        if config is not None and (folder is not None or workers is not None):
+            raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
+        found = find_config() if config is None and folder is None and workers is None else config
+        if found is None:
+            return cls._embedded(None if folder is None else Path(folder), workers)
+        return cls._configured(parse_config(found) if isinstance(found, Mapping) else read_config(Path(found)))
+
+    @classmethod
+    def _embedded(cls, folder: Path | None, workers: int | None) -> Self:
+        with ExitStack() as stack:
+            embedded = EmbeddedGrid(folder, workers)
+            stack.callback(embedded.close)
+            grid = cls._configured(embedded.config)
+            stack.callback(grid.close)
+            embedded.start()
+            stack.pop_all()
+        # Closed in the reverse order: stores first, then the agents and the folder.
+        grid._resources.callback(embedded.close)
+        grid._resources.callback(grid._close_stores)
+        return grid
+
+    @classmethod
+    def _configured(cls, config: Config) -> Self:
+        with ExitStack() as stack:
+            state = config.open_state()
+            stack.callback(state.close)
+            queue = config.open_queue()
+            stack.callback(queue.close)
+            payloads = config.open_payloads()
+            stack.callback(payloads.close)
+            grid = cls(state, queue, payloads, config=config)
+            stack.pop_all()
+        grid._resources.callback(grid._close_stores)
+        return grid
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what the grid holds, and end an embedded grid's agents. Safe to repeat; sessions are not touched."""
+        self._closed = True
+        self._resources.close()
+
+    def submit(
+        self,
+        handler: str | Callable[..., Any],
+        tasks: Iterable[Any],
+        *,
+        id: str | None = None,
+        priority: int = defaults.PRIORITY,
+        retry: RetryPolicy | None = None,
+        timeout: float | timedelta | None = None,
+        codec: str = "json",
+        pool: str = defaults.POOL,
+        labels: Mapping[str, str] | None = None,
+    ) -> SessionHandle:
+        """Submit one task per item of ``tasks``; every task is accepted when this returns.
+
+        With an ``id`` of the caller's, submitting again is one submission: what was accepted before is recognised, and
+        the rest is added. Costs 1 request per 128 bundles or 8 MiB of payloads, and 1 to seal.
+
+        Args:
+            handler: ``module:function``, or a function that agents can import by its name.
+            tasks: the payloads: what JSON can carry, or bytes with ``codec="bytes"``.
+            id: the session's id; made up when left out.
+            priority: 0 to 3, higher first.
+            retry: when a task that went wrong is tried again; three tries when left out.
+            timeout: the longest that one try of one task may take, in seconds; None for no limit.
+            codec: ``json`` or ``bytes``, for payloads and results.
+            pool: which agents run it.
+            labels: words to find the session by.
+
+        Raises:
+            ConfigError: an argument is not right.
+            EncodingError: a payload cannot be carried; nothing of the session is run.
+            ConflictError: the id is taken by other content.
+        """
+        self._check()
+        if isinstance(tasks, str | bytes | Mapping):
+            raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}")
+        session = Session(
+            id=SessionId(id or f"s-{token_hex(8)}"),
+            handler=handler_name(handler),
+            created=utcnow(),
+            pool=pool,
+            priority=priority,
+            retry=retry or RetryPolicy(),
+            timeout=timeout if isinstance(timeout, timedelta | None) else _seconds(timeout),
+            codec=codec_of(codec).name,
+            labels=dict(labels or {}),
+        )
+        written = submission.Submission(session, inline=self._state.limits.inline)
+        try:
+            total = self._submit_all(session, written, tasks)
+        except BaseException:
+            if id is None and written.accepted:
+                self._abandon(session.id)
+            raise
+        return SessionHandle(session, self._state, self._payloads, total=total, check=self._check)
+
+    def session(self, session_id: str) -> SessionHandle:
+        """Return a handle to a session that exists, submitted by any process.
+
+        Raises:
+            SessionNotFoundError: there is none of this id.
+        """
+        self._check()
+        status = self._state.status([SessionId(session_id)])[0]
+        return SessionHandle(status.session, self._state, self._payloads, check=self._check)
+
+    def _submit_all(self, session: Session, written: submission.Submission, tasks: Iterable[Any]) -> int:
+        bundles = cut(
+            session.id,
+            _encoded(session.codec, tasks, min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)),
+            tasks=self._state.limits.bundle_tasks,
+        )
+        for bundle in bundles:
+            for command in written.take(bundle):
+                self._do(session.id, command)
+        for command in written.end():
+            self._do(session.id, command)
+        return written.accepted
+
+    def _do(self, session: SessionId, command: submission.Command) -> None:
+        match command:
+            case submission.PutPacks(blobs):
+                self._payloads.put(blobs)
+            case submission.Create(header, bundles, sealed):
+                self._state.create(header, bundles, sealed=sealed)
+            case submission.Add(bundles):
+                self._state.add(session, bundles)
+            case submission.Seal(total):
+                self._state.seal(session, total)
+            case submission.SendHints(hints):
+                self._queue.send(hints)
+
+    def _abandon(self, session: SessionId) -> None:
+        """End a half-submitted session that nobody knows the id of, as far as that can be done now."""
+        try:
+            self._state.cancel([session])
+        except HtcGridError:
+            # The error that broke the submission off says more than this one.
+            return
+
+    def _check(self) -> None:
+        if self._closed:
+            raise ConfigError("this grid is closed: use it inside its 'with' block")
+
+    def _close_stores(self) -> None:
+        self._payloads.close()
+        self._queue.close()
+        self._state.close()
+
+
+def _encoded(codec: str, tasks: Iterable[Any], limit: int) -> Iterator[bytes]:
+    encode = codec_of(codec).encode
+    index = 0
+    for task in tasks:
+        try:
+            payload = encode(task)
+        except EncodingError as error:
+            raise EncodingError(f"task {index}: {error}") from error
+        if len(payload) > limit:
+            raise EncodingError(
+                f"task {index}: the payload is {len(payload)} bytes long, more than the {limit} allowed"
+            )
+        yield payload
+        index += 1
+
+
+def _seconds(value: object) -> timedelta:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
+        raise ConfigError(f"timeout must be a number of seconds greater than 0, or a timedelta, not {value!r}")
+    return timedelta(seconds=value)

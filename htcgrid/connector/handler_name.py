@@ -1,0 +1,44 @@
+"""The name under which agents find a handler."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from htcgrid.errors import ConfigError
+
+
+def handler_name(handler: str | Callable[..., Any]) -> str:
+    """Return ``module:function``, or ``/path/file.py:function`` for a function of the script that is being run.
+
+    Functions are found by name on the agent and never pickled.
+
+    Raises:
+        ConfigError: the function cannot be found by a name, or the name has not that form.
+    """
+    if isinstance(handler, str):
+        home, _, attribute = handler.rpartition(":")
+        if not home or not all(part.isidentifier() for part in attribute.split(".")):
+            raise ConfigError(f"handler {handler!r} is not of the form 'module:function' or '/path/file.py:function'")
+        return f"{Path(home).absolute()}:{attribute}" if home.endswith(".py") else handler
+    name = getattr(handler, "__qualname__", None)
+    module = getattr(handler, "__module__", None)
+    if not callable(handler) or not name or not module or (hasattr(handler, "__self__") and module != "builtins"):
+        raise ConfigError(f"a handler must be a function or its name, not {type(handler).__name__}")
+    if "<" in name:
+        raise ConfigError(
+            f"handler {name!r} has no name by which an agent could find it: define it with def at the top of a module"
+        )
+    return f"{_main_home() if module == '__main__' else module}:{name}"
+
+
+def _main_home() -> str:
+    main = sys.modules["__main__"]
+    spec = getattr(main, "__spec__", None)
+    if spec is not None:
+        # python -m package.module
+        return str(spec.name)
+    file = getattr(main, "__file__", None)
+    if file is None or not Path(file).is_file():
+        raise ConfigError("a function that was typed into a prompt or a notebook has no file: define it in a module")
+    return str(Path(file).absolute())

@@ -1,0 +1,71 @@
+"""How one task ended, as its client sees it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from htcgrid.errors import TaskCancelledError, TaskError, TaskFailedError
+from htcgrid.model import Failure, SessionId, TaskState
+
+
+class Outcome(msgspec.Struct, frozen=True, gc=False):
+    """The end of one task, exactly as it was recorded."""
+
+    #: The task's position in its session, from 0.
+    index: int
+    state: TaskState
+    #: What the handler returned; None unless the task succeeded.
+    value: Any
+    #: Why it failed; None unless it did.
+    error: Failure | None
+    #: How often the handler was run.
+    tries: int
+    #: When the last try began: seconds since the epoch by the worker's clock.
+    began: float
+    #: How long it took: microseconds.
+    microseconds: int
+    #: Which worker ran it, as ``agent/number``.
+    worker: str
+    #: When the outcome was recorded; None for a task that a cancel ended.
+    committed: datetime | None
+    session: SessionId
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the task ended with a value."""
+        return self.state is TaskState.SUCCEEDED
+
+    @property
+    def started(self) -> datetime:
+        """When the last try began, by the worker's clock."""
+        return datetime.fromtimestamp(self.began, UTC)
+
+    @property
+    def duration(self) -> timedelta:
+        """How long the last try took."""
+        return timedelta(microseconds=self.microseconds)
+
+    def exception(self) -> TaskError | None:
+        """Return the error that stands for this outcome, or None for one that succeeded."""
+        if self.state is TaskState.SUCCEEDED:
+            return None
+        name = f"task {self.index} of session {self.session}"
+        if self.state is TaskState.CANCELLED:
+            return TaskCancelledError(f"{name} was cancelled before it ended")
+        error = self.error or Failure(type="Unknown", message="no reason was recorded")
+        text = (
+            f"{name} failed after {self.tries} {'try' if self.tries == 1 else 'tries'}: {error.type}: {error.message}"
+        )
+        return TaskFailedError(f"{text}\n{error.traceback}" if error.traceback else text)
+
+    def result(self) -> Any:
+        """Return the value.
+
+        Raises:
+            TaskFailedError: the task failed.
+            TaskCancelledError: it was cancelled.
+        """
+        if error := self.exception():
+            raise error
+        return self.value

@@ -1,0 +1,54 @@
+"""A progress bar for people who wait."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from htcgrid.connector.collection import Collection
+
+
+class Progress:
+    """Shows how many tasks have ended, how many failed, and how many end in a second."""
+
+    def __init__(self, bar: object, task: object) -> None:
+        self._bar = bar
+        self._task = task
+
+    def show(self, collection: "Collection") -> None:
+        """Bring the bar up to date."""
+        bar, counts = self._bar, collection
+        text = f"[red]{counts.failed} failed" if counts.failed else ""
+        bar.update(self._task, completed=counts.ended, total=counts.total, failed=text)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def progress_bar(description: str, console: "Console | None" = None) -> Iterator[Progress]:
+    """Show a bar on stderr, or on ``console``, until the block ends."""
+    # Rich is slow to import, and most sessions are waited for without it.
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Task, TaskProgressColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+    from rich.text import Text
+
+    class SpeedColumn(TextColumn):
+        """Tasks per second."""
+
+        def render(self, task: Task) -> Text:
+            """Return the speed as text."""
+            speed = task.finished_speed or task.speed
+            return Text("" if speed is None else f"{speed:,.0f} tasks/s", style="progress.data.speed")
+
+    with Bar(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        MofNCompleteColumn(),
+        SpeedColumn(""),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[failed]}"),
+        console=console or Console(stderr=True),
+    ) as bar:
+        yield Progress(bar, bar.add_task(description, total=None, failed=""))

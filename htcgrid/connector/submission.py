@@ -1,0 +1,106 @@
+"""The decisions of a submit: what is written when, and what has been accepted."""
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from htcgrid.model import Bundle, Hint, Session
+
+
+class PutPacks(msgspec.Struct, frozen=True):
+    """Put packs that are too large for the state store into the payload store."""
+
+    blobs: Mapping[str, bytes]
+
+
+class Create(msgspec.Struct, frozen=True):
+    """Record the session with its first bundles."""
+
+    session: Session
+    bundles: list[Bundle]
+    sealed: bool
+
+
+class Add(msgspec.Struct, frozen=True):
+    """Record more bundles."""
+
+    bundles: list[Bundle]
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """Record that no more tasks come."""
+
+    total: int
+
+
+class SendHints(msgspec.Struct, frozen=True):
+    """Hint the bundles that were recorded."""
+
+    hints: list[Hint]
+
+
+Command = PutPacks | Create | Add | Seal | SendHints
+
+
+class Submission:
+    """Takes bundles in, gives commands out, in the order that makes accepted tasks safe: packs, records, hints.
+
+    A session that fits one write is created, filled and sealed by it.
+    """
+
+    #: Bundles, and bytes of payloads, that one write holds at most: about a tenth of a second of work for a store.
+    _BUNDLES = 128
+    _BYTES = 8 << 20
+
+    def __init__(self, session: Session, *, inline: int) -> None:
+        self._session = session
+        self._inline = inline
+        self._bundles: list[Bundle] = []
+        self._blobs: dict[str, bytes] = {}
+        self._bytes = 0
+        self._created = False
+        self._end = 0
+        #: The tasks that the state store has taken, once the commands given out so far were carried out.
+        self.accepted = 0
+
+    def take(self, bundle: Bundle) -> Iterator[Command]:
+        """Take in the next bundle; yield what is to be done now, in order."""
+        self._end = bundle.stop
+        self._bytes += bundle.input.size
+        self._bundles.append(self._placed(bundle))
+        if len(self._bundles) >= self._BUNDLES or self._bytes >= self._BYTES:
+            yield from self._write(sealed=False)
+
+    def end(self) -> Iterator[Command]:
+        """Yield what is to be done when no more bundles come."""
+        if not self._created:
+            yield from self._write(sealed=True)
+            return
+        if self._bundles:
+            yield from self._write(sealed=False)
+        yield Seal(self._end)
+
+    def _write(self, *, sealed: bool) -> Iterator[Command]:
+        bundles, blobs = self._bundles, self._blobs
+        self._bundles, self._blobs, self._bytes = [], {}, 0
+        if blobs:
+            yield PutPacks(blobs)
+        yield Add(bundles) if self._created else Create(self._session, bundles, sealed)
+        self._created = True
+        self.accepted = self._end
+        session = self._session
+        if bundles:
+            yield SendHints(
+                [
+                    Hint(key=bundle.key, pool=session.pool, priority=session.priority, tasks=bundle.tasks)
+                    for bundle in bundles
+                ]
+            )
+
+    def _placed(self, bundle: Bundle) -> Bundle:
+        data = bundle.input.data
+        if data is None or len(data) <= self._inline:
+            return bundle
+        key = f"{bundle.key.session}/in/{bundle.key.start}-{bundle.input.digest[:16]}"
+        self._blobs[key] = data
+        return Bundle(key=bundle.key, stop=bundle.stop, input=bundle.input.moved_to(key))
