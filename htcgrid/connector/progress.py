@@ -6,22 +6,21 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from htcgrid.connector.collection import Collection
+    from rich.progress import Progress as Bar
+    from rich.progress import TaskID
 
 
 class Progress:
     """Shows how many tasks have ended, how many failed, and how many end in a second."""
 
-    def __init__(self, bar: object, task: object) -> None:
+    def __init__(self, bar: "Bar", task: "TaskID") -> None:
         self._bar = bar
         self._task = task
 
-    def show(self, collection: "Collection") -> None:
+    def show(self, *, ended: int, total: int | None, failed: int = 0) -> None:
         """Bring the bar up to date."""
-        bar, counts = self._bar, collection
-        text = f"[red]{counts.failed} failed" if counts.failed else ""
-        bar.update(self._task, completed=counts.ended, total=counts.total, failed=text)  # type: ignore[attr-defined]
+        text = f"[red]{failed} failed" if failed else ""
+        self._bar.update(self._task, completed=ended, total=total, failed=text)
 
 
 @contextmanager

@@ -120,7 +120,7 @@ class SessionHandle:
                     for _ in collection.cancelled_outcomes():
                         pass
                 if bar is not None:
-                    bar.show(collection)
+                    bar.show(ended=collection.ended, total=collection.total, failed=collection.failed)
         return self.status()
 
     def _collection(self) -> Collection:

@@ -1,0 +1,70 @@
+"""The command line: ``htcgrid --help``."""
+
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from htcgrid.errors import HtcGridError
+
+#: Each command, where it is, and what it does. A command is imported when it is called, so that help is instant.
+_COMMANDS = {
+    "demo": ("htcgrid.cli.demo", "Price a portfolio of options on an embedded grid."),
+    "run": ("htcgrid.cli.run", "Run an example folder on a document."),
+    "agent": ("htcgrid.cli.agent", "Run an agent of a grid."),
+    "reaper": ("htcgrid.cli.reaper", "Run the reaper alone."),
+    "submit": ("htcgrid.cli.submit", "Submit tasks from a file; print the session's id."),
+    "status": ("htcgrid.cli.status", "Show how far sessions are."),
+    "results": ("htcgrid.cli.results", "Print outcomes as they become known, one JSON object a line."),
+    "cancel": ("htcgrid.cli.cancel", "Cancel sessions."),
+    "providers": ("htcgrid.cli.providers", "List the installed providers."),
+}
+
+
+class Commands(click.Group):
+    """A group that knows its commands by name, and imports the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, in the order in which a new user needs them."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return the command of this name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="htcgrid")
+def htcgrid() -> None:
+    """A grid for huge numbers of short tasks: on one laptop, any cloud, any Kubernetes."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 for success, 1 when tasks failed, 2 for errors, 130 after Ctrl-C."""
+    try:
+        status: Any = htcgrid.main(args=arguments, prog_name="htcgrid", standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except HtcGridError as error:
+        click.echo(f"htcgrid: {error}", err=True)
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("htcgrid: interrupted", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # Whoever read the output, as head does, has had enough.
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(status if isinstance(status, int) else 0)

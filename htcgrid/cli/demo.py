@@ -1,0 +1,84 @@
+"""``htcgrid demo``: price a portfolio on an embedded grid, and show where the time went."""
+
+import os
+import statistics
+from collections.abc import Sequence
+from importlib.util import find_spec
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from htcgrid.cli.example import Example, Run, Timed, default_folder
+from htcgrid.connector import Grid
+from htcgrid.errors import ProviderNotFoundError
+
+
+@click.command()
+@click.option("--trades", type=click.IntRange(1, 1_000_000), default=4000, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes; one per core when left out.")
+def command(trades: int, workers: int | None) -> int:
+    """Price a portfolio of European and American equity options with QuantLib on an embedded grid."""
+    if find_spec("QuantLib") is None:
+        raise ProviderNotFoundError("the demo needs QuantLib: pip install 'htcgrid[demo]' installs it")
+    console = Console(stderr=True)
+    example = Example(default_folder("portfolio"))
+    document = example.client.sample(trades)
+    count = workers or os.cpu_count() or 1
+    console.print(f"An embedded grid with {count} workers prices {trades:,} options with QuantLib.")
+    with Grid.open(workers=count) as grid:
+        run = example.run(grid, document, console)
+    _show(run, example.client.summarise(document, run.output), count)
+    return int(bool(run.failed))
+
+
+def _show(run: Run, rows: Sequence[Any], workers: int) -> None:
+    console = Console()
+    values = Table("exercise", "engine", title="The portfolio", title_justify="left")
+    for name in ("trades", "errors", "value"):
+        values.add_column(name, justify="right")
+    for row in rows:
+        if row.exercise == "total":
+            values.add_section()
+        values.add_row(row.exercise, row.engine, f"{row.trades:,}", f"{row.errors:,}", f"{row.value:,.2f}")
+    console.print(values)
+    console.print(_stages(run, workers))
+
+
+def _stages(run: Run, workers: int) -> Table:
+    ended = [timed for timed in run.outcomes if timed.outcome.committed is not None]
+    table = Table("", title="The grid", title_justify="left")
+    for name in ("median", "longest"):
+        table.add_column(name, justify="right")
+    wall = run.ended - run.submitting
+    table.add_row("tasks", f"{len(run.outcomes):,}", "")
+    table.add_row("wall time", f"{wall:.2f} s", "")
+    table.add_row("tasks a second", f"{len(run.outcomes) / wall:,.0f}", "")
+    table.add_row("worker utilisation", f"{_utilisation(ended, workers):.1%}", "")
+    table.add_section()
+    for stage, seconds in _seconds(ended, run.submitted).items():
+        table.add_row(stage, f"{statistics.median(seconds) * 1000:,.1f} ms", f"{max(seconds) * 1000:,.1f} ms")
+    return table
+
+
+def _seconds(ended: Sequence[Timed], submitted: float) -> dict[str, list[float]]:
+    """Return what each task spent in each stage: waiting, in the handler, until its commit, until its client had it."""
+    stages: dict[str, list[float]] = {"queued": [], "ran": [], "committed": [], "fetched": []}
+    for timed in ended:
+        outcome = timed.outcome
+        end = outcome.began + outcome.microseconds / 1e6
+        committed = outcome.committed.timestamp() if outcome.committed else end
+        stages["queued"].append(max(0.0, outcome.began - submitted))
+        stages["ran"].append(outcome.microseconds / 1e6)
+        stages["committed"].append(max(0.0, committed - end))
+        stages["fetched"].append(max(0.0, timed.fetched - committed))
+    return stages
+
+
+def _utilisation(ended: Sequence[Timed], workers: int) -> float:
+    """Return the share of the workers' time, from the first task's start to the last one's end, spent in handlers."""
+    begins = [timed.outcome.began for timed in ended]
+    ends = [timed.outcome.began + timed.outcome.microseconds / 1e6 for timed in ended]
+    busy = sum(timed.outcome.microseconds for timed in ended) / 1e6
+    return busy / (workers * max(1e-9, max(ends) - min(begins)))

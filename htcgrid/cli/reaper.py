@@ -1,0 +1,36 @@
+"""``htcgrid reaper``: run the reaper alone."""
+
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+
+import click
+
+from htcgrid.cli.options import config_option, required_config
+
+
+@click.command()
+@config_option
+def command(config: Path | None) -> int:
+    """Return bundles of lost agents to the queue and collect old sessions, until SIGTERM or Ctrl-C.
+
+    Agents do the same by themselves unless their grid.toml says 'reaper = false'.
+    """
+    from htcgrid.reaper import Reaper
+
+    grid = required_config(config)
+    with ExitStack() as stack:
+        state, queue, payloads = grid.open_state(), grid.open_queue(), grid.open_payloads()
+        for store in (state, queue, payloads):
+            stack.callback(store.close)
+        reaper = Reaper(state, queue, payloads, seed=Random().getrandbits(32), log=_warn)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: reaper.stop())
+        click.echo("reaper started", err=True)
+        reaper.run()
+    return 0
+
+
+def _warn(event: str, **fields: object) -> None:
+    click.echo(" ".join([event, *(f"{name}={value}" for name, value in fields.items())]), err=True)

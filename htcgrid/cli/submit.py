@@ -1,0 +1,71 @@
+"""``htcgrid submit``: submit tasks from a file."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import msgspec
+
+from htcgrid.cli.options import config_option, required_config
+from htcgrid.errors import EncodingError
+from htcgrid.model import RetryPolicy, defaults
+
+
+@click.command()
+@click.argument("handler")
+@click.option(
+    "--input", "source", type=click.File("rb"), default="-", help="A JSON array of payloads; stdin when left out."
+)
+@click.option("--lines", is_flag=True, help="The input has one JSON value a line.")
+@config_option
+@click.option("--id", "session_id", help="The session's id; with it, submitting again is one submission.")
+@click.option(
+    "--priority", type=click.IntRange(0, defaults.PRIORITY_LIMIT), default=defaults.PRIORITY, show_default=True
+)
+@click.option("--timeout", type=float, help="Seconds that one try of one task may take.")
+@click.option("--tries", type=click.IntRange(1, 1000), default=defaults.TRIES, show_default=True)
+@click.option("--backoff", type=float, default=defaults.BACKOFF.total_seconds(), show_default=True, help="Seconds.")
+def command(
+    handler: str,
+    source: IO[bytes],
+    config: Path | None,
+    session_id: str | None,
+    priority: int,
+    timeout: float | None,
+    tries: int,
+    backoff: float,
+    *,
+    lines: bool,
+) -> None:
+    """Submit one task per item to HANDLER, as 'module:function', and print the session's id."""
+    from htcgrid.connector import Grid
+
+    file = required_config(config).file
+    retry = RetryPolicy(tries=tries, backoff=timedelta(seconds=backoff))
+    with Grid.open(file) as grid:
+        session = grid.submit(
+            handler, _tasks(source, lines=lines), id=session_id, priority=priority, timeout=timeout, retry=retry
+        )
+        click.echo(session.id)
+
+
+def _tasks(source: IO[bytes], *, lines: bool) -> Iterator[Any]:
+    """Yield the tasks of a JSON array, or of a file with one JSON value a line, which is not read as a whole."""
+    if lines:
+        for number, line in enumerate(source, start=1):
+            if line.strip():
+                yield _decoded(line, f"line {number} of {source.name}")
+        return
+    tasks = _decoded(source.read(), source.name)
+    if not isinstance(tasks, list):
+        raise EncodingError(f"{source.name} holds no JSON array of tasks; for one JSON value a line there is --lines")
+    yield from tasks
+
+
+def _decoded(data: bytes, what: str) -> Any:
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError as error:
+        raise EncodingError(f"{what} is not JSON: {error}") from error
