@@ -1,12 +1,14 @@
 """The four interfaces that a provider implements, and the rules that hold for all of them.
 
-* **Synchronous and thread-safe.** Any method may be called from any thread at any time, also while another call blocks.
+* **Synchronous and thread-safe.** Any method may be called from any thread, also while another call blocks.
 * **Batch-first.** A batch may be of any size, also empty; the provider splits it to fit its service.
-* **Losing a race is a returned value.** Only a service that cannot be used raises: :class:`ProviderError` with its cause,
-  :class:`ProviderUnavailableError` when the same call may succeed later, :class:`ThrottledError` when asked too fast.
+* **Losing a race is a returned value.** Only a service that cannot be used raises: :class:`ProviderError` with its
+  cause, :class:`ProviderUnavailableError` when the same call may succeed later, :class:`ThrottledError` when asked too
+  fast.
   Whoever gets one of these does not know whether the call took effect, and every verb says what repeating it does.
 * **Partial failure is returned per item or retried inside, never dropped.**
-* Names, ids, cursors and a lease's token are opaque. Times are aware ``datetime`` and ``timedelta``. Payloads are ``bytes``.
+* Names, ids, cursors and a lease's token are opaque. Times are aware ``datetime`` and ``timedelta``. Payloads are
+  ``bytes``.
 * A record of a schema that the code does not understand is not claimed, and never altered.
 
 Costs are given in requests to the service; *b* stands for the bundles of the call. No verb costs more as the store holds
@@ -90,7 +92,7 @@ class Provided(ABC):
             ProviderError: the service cannot.
         """
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - many providers hold nothing
         """Free what the object holds. May be called twice."""
 
 

@@ -96,7 +96,7 @@ def run_agent(
             stopping=stopping,
         )
         shell = Agent(
-            AgentCore(policy, Random()),
+            AgentCore(policy, Random().random),
             calls,
             inputs,
             name=name,

@@ -2,10 +2,9 @@
 
 import importlib.util
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from rich.console import Console
@@ -13,6 +12,9 @@ from rich.console import Console
 from htcgrid.connector import Grid, Outcome
 from htcgrid.connector.progress import progress_bar
 from htcgrid.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Timed(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """``htcgrid run``: run an example folder on a document."""
 
+import sys
 from pathlib import Path
 from typing import IO
 
@@ -37,7 +38,7 @@ def command(folder: Path, source: IO[bytes], output: Path | None, config: Path |
         run = example.run(grid, document, Console(stderr=True))
     data = msgspec.json.encode(run.output) + b"\n"
     if output is None:
-        click.get_binary_stream("stdout").write(data)
+        sys.stdout.buffer.write(data)
     else:
         output.write_bytes(data)
     for failed in run.failed[:5]:

@@ -28,13 +28,19 @@ class Grid:
     """A connection to a grid: submit tasks, find sessions. Use it in a ``with`` block, from any number of threads."""
 
     def __init__(
-        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, config: Config | None = None
+        self,
+        state: StateStore,
+        queue: TaskQueue,
+        payloads: PayloadStore,
+        *,
+        config: Config | None = None,
+        resources: ExitStack | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
         self.config = config
-        self._resources = ExitStack()
+        self._resources = resources or ExitStack()
         self._closed = False
 
     @classmethod
@@ -69,35 +75,32 @@ class Grid:
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
             return cls._embedded(None if folder is None else Path(folder), workers)
-        return cls._configured(parse_config(found) if isinstance(found, Mapping) else read_config(Path(found)))
+        parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
+        with ExitStack() as stack:
+            return cls._configured(parsed, stack)
 
     @classmethod
     def _embedded(cls, folder: Path | None, workers: int | None) -> Self:
         with ExitStack() as stack:
             embedded = EmbeddedGrid(folder, workers)
             stack.callback(embedded.close)
-            grid = cls._configured(embedded.config)
+            # Closed in the reverse order: the stores before the agents and the folder.
+            grid = cls._configured(embedded.config, stack)
             stack.callback(grid.close)
             embedded.start()
             stack.pop_all()
-        # Closed in the reverse order: stores first, then the agents and the folder.
-        grid._resources.callback(embedded.close)
-        grid._resources.callback(grid._close_stores)
         return grid
 
     @classmethod
-    def _configured(cls, config: Config) -> Self:
-        with ExitStack() as stack:
-            state = config.open_state()
-            stack.callback(state.close)
-            queue = config.open_queue()
-            stack.callback(queue.close)
-            payloads = config.open_payloads()
-            stack.callback(payloads.close)
-            grid = cls(state, queue, payloads, config=config)
-            stack.pop_all()
-        grid._resources.callback(grid._close_stores)
-        return grid
+    def _configured(cls, config: Config, resources: ExitStack) -> Self:
+        """Return a grid that takes over ``resources`` and adds its stores to them."""
+        state = config.open_state()
+        resources.callback(state.close)
+        queue = config.open_queue()
+        resources.callback(queue.close)
+        payloads = config.open_payloads()
+        resources.callback(payloads.close)
+        return cls(state, queue, payloads, config=config, resources=resources.pop_all())
 
     def __enter__(self) -> Self:
         return self
@@ -117,7 +120,7 @@ class Grid:
         handler: str | Callable[..., Any],
         tasks: Iterable[Any],
         *,
-        id: str | None = None,
+        id: str | None = None,  # noqa: A002 - the word that a user looks for
         priority: int = defaults.PRIORITY,
         retry: RetryPolicy | None = None,
         timeout: float | timedelta | None = None,
@@ -217,16 +220,10 @@ class Grid:
         if self._closed:
             raise ConfigError("this grid is closed: use it inside its 'with' block")
 
-    def _close_stores(self) -> None:
-        self._payloads.close()
-        self._queue.close()
-        self._state.close()
-
 
 def _encoded(codec: str, tasks: Iterable[Any], limit: int) -> Iterator[bytes]:
     encode = codec_of(codec).encode
-    index = 0
-    for task in tasks:
+    for index, task in enumerate(tasks):
         try:
             payload = encode(task)
         except EncodingError as error:
@@ -236,7 +233,6 @@ def _encoded(codec: str, tasks: Iterable[Any], limit: int) -> Iterator[bytes]:
                 f"task {index}: the payload is {len(payload)} bytes long, more than the {limit} allowed"
             )
         yield payload
-        index += 1
 
 
 def _seconds(value: object) -> timedelta:

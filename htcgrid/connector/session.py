@@ -145,7 +145,8 @@ class SessionHandle:
             if deadline is not None and time.monotonic() >= deadline and not collection.finished:
                 known = collection.total if collection.total is not None else self.status().total
                 raise ResultTimeoutError(
-                    f"{collection.ended} of {known} tasks of session {self.id} had ended after {timeout:g} s; the others go on"
+                    f"{collection.ended} of {known} tasks of session {self.id} had ended after {timeout:g} s; "
+                    "the others go on"
                 )
 
     def _look(self, collection: Collection, deadline: float | None) -> Entries:
@@ -161,6 +162,7 @@ class SessionHandle:
         found = self._payloads.get(keys) if keys else {}
         if missing := set(keys) - set(found):
             raise EncodingError(
-                f"{len(missing)} packs of outcomes of session {self.id} are not in the payload store any more: was it emptied?"
+                f"{len(missing)} packs of outcomes of session {self.id} are not in the payload store any more: "
+                "was it emptied?"
             )
         return data | {keys[key]: blob for key, blob in found.items()}

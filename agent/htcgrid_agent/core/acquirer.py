@@ -1,9 +1,8 @@
 """How many bundles to ask for, and when."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import timedelta
-from random import Random
 
 from htcgrid.model import Claim
 from htcgrid_agent.core.commands import Acquire
@@ -17,11 +16,11 @@ from htcgrid_agent.core.wait import Patience
 class Acquirer:
     """Asks for bundles when there is room, one Acquire at a time."""
 
-    def __init__(self, policy: AgentPolicy, pace: Pace, crew: Crew, random: Random) -> None:
+    def __init__(self, policy: AgentPolicy, pace: Pace, crew: Crew, jitter: Callable[[], float]) -> None:
         self._policy = policy
         self._pace = pace
         self._crew = crew
-        self._patience = Patience(policy.backoff, random)
+        self._patience = Patience(policy.backoff, jitter)
         #: A moving average of the seconds of work in a bundle when it is claimed.
         self._typical: float | None = None
         self.under_way = False

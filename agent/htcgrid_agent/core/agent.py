@@ -1,9 +1,9 @@
 """The agent's decisions, tied together: each event is taken in, then all that follows from it is decided."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from fnmatch import fnmatchcase
-from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from htcgrid.model import Block, Claim, Failure, LossCause, Ranges, Remainder, defaults
 from htcgrid_agent.core import commands, events
@@ -18,9 +18,6 @@ from htcgrid_agent.core.renewer import Renewer
 from htcgrid_agent.core.returner import Returner, give_back
 from htcgrid_agent.core.slot import SlotState
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 
 class AgentCore:
     """A state machine: :meth:`handle` takes an event and the time, and returns commands.
@@ -30,14 +27,14 @@ class AgentCore:
     O(workers + bundles held), both of which are small.
     """
 
-    def __init__(self, policy: AgentPolicy, random: Random) -> None:
+    def __init__(self, policy: AgentPolicy, jitter: Callable[[], float]) -> None:
         self._policy = policy
-        self._random = random
+        self._jitter = jitter
         self._pace = Pace()
         self._crew = Crew(policy, self._pace)
-        self._acquirer = Acquirer(policy, self._pace, self._crew, random)
-        self._committer = Committer(policy, random)
-        self._renewer = Renewer(policy, random)
+        self._acquirer = Acquirer(policy, self._pace, self._crew, jitter)
+        self._committer = Committer(policy, jitter)
+        self._renewer = Renewer(policy, jitter)
         self._returner = Returner(policy, self._pace, self._crew)
         #: By nonce, the most urgent first.
         self._held: dict[str, HeldBundle] = {}
@@ -265,7 +262,7 @@ class AgentCore:
         bundle.record(block, fresh - lost - Ranges.of_indexes(index for index, _ in again), lost, now)
         for index, tries in again:
             bundle.tries[index] = tries
-            bundle.retry(index, now + policy.wait(tries, self._random.random()).total_seconds())
+            bundle.retry(index, now + policy.wait(tries, self._jitter()).total_seconds())
 
     def _fail_all(self, bundle: HeldBundle, failure: Failure, now: float) -> None:
         for start, stop in bundle.todo.spans:

@@ -1,7 +1,6 @@
 """What to commit, and when."""
 
-from collections.abc import Iterable
-from random import Random
+from collections.abc import Callable, Iterable
 
 from htcgrid.model import Ranges
 from htcgrid_agent.core.commands import Commit, CommitPart
@@ -13,9 +12,9 @@ from htcgrid_agent.core.wait import Patience
 class Committer:
     """One commit at a time: what ends while it is under way goes into the next, so a busy agent commits in batches."""
 
-    def __init__(self, policy: AgentPolicy, random: Random) -> None:
+    def __init__(self, policy: AgentPolicy, jitter: Callable[[], float]) -> None:
         self._policy = policy
-        self._patience = Patience(policy.backoff, random)
+        self._patience = Patience(policy.backoff, jitter)
         self._under_way = False
         #: A commit that failed. It is sent again as it was, for a flush number names fixed content.
         self._again: Commit | None = None

@@ -1,7 +1,6 @@
 """Keeping leases."""
 
-from collections.abc import Iterable
-from random import Random
+from collections.abc import Callable, Iterable
 
 from htcgrid_agent.core.commands import Renew
 from htcgrid_agent.core.held import HeldBundle
@@ -12,9 +11,9 @@ from htcgrid_agent.core.wait import Patience
 class Renewer:
     """One heartbeat at a time, for all leases at once."""
 
-    def __init__(self, policy: AgentPolicy, random: Random) -> None:
+    def __init__(self, policy: AgentPolicy, jitter: Callable[[], float]) -> None:
         self._policy = policy
-        self._patience = Patience(policy.backoff, random)
+        self._patience = Patience(policy.backoff, jitter)
         self._under_way = False
         self._last = 0.0
 

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
 
 
 class Context:
-    """The second argument of a handler; one object serves all tasks of a worker, so it is valid during the call only."""
+    """The second argument of a handler; valid during the call only, for one object serves all tasks of a worker."""
 
     def __init__(self) -> None:
         self.session_id: str = ""

@@ -102,7 +102,7 @@ def _positional(function: Callable[..., Any]) -> int | None:
         defaults = len(getattr(function, "__defaults__", None) or ())
         count = code.co_argcount - bound
         return max(1, count - defaults) if count else 0
-    import inspect  # slow to import, and needed for rare callables only
+    import inspect  # noqa: PLC0415 - slow to import, and needed for rare callables only
 
     try:
         parameters = inspect.signature(function).parameters.values()

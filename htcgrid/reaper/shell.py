@@ -1,0 +1,96 @@
+"""What carries the reaper's decisions out: one thread, one call after the other."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from random import Random
+
+from htcgrid.errors import HtcGridError, ProviderUnavailableError
+from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
+from htcgrid.reaper.core import (
+    CallFailed,
+    Collected,
+    Command,
+    DeletePayloads,
+    DueFound,
+    Event,
+    ExpiredFound,
+    LookForDue,
+    LookForExpired,
+    ReaperCore,
+    ReaperPolicy,
+    SendHints,
+    Time,
+)
+
+
+class Reaper:
+    """Carries the decisions out, in a thread of its own or in the caller's."""
+
+    def __init__(
+        self,
+        state: StateStore,
+        queue: TaskQueue,
+        payloads: PayloadStore,
+        *,
+        seed: int,
+        policy: ReaperPolicy | None = None,
+        log: Callable[..., object] | None = None,
+    ) -> None:
+        self._state = state
+        self._queue = queue
+        self._payloads = payloads
+        self._core = ReaperCore(policy or ReaperPolicy(), Random(seed).random)
+        self._log = log
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Run in a thread until :meth:`close`."""
+        self._thread = threading.Thread(target=self.run, name="reaper", daemon=True)
+        self._thread.start()
+
+    def run(self) -> None:
+        """Run until :meth:`close` is called."""
+        while not self._stopped.is_set():
+            commands = deque(self._core.handle(Time(), time.monotonic()))
+            while commands and not self._stopped.is_set():
+                event = self._do(commands.popleft())
+                if event is not None:
+                    commands.extend(self._core.handle(event, time.monotonic()))
+            self._stopped.wait(max(0.05, self._core.wake_at() - time.monotonic()))
+
+    def close(self) -> None:
+        """End; returns when the call that is under way is over."""
+        self._stopped.set()
+        if self._thread is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout=10)
+
+    def stop(self) -> None:
+        """Let :meth:`run` end soon; for signal handlers."""
+        self._stopped.set()
+
+    def _do(self, command: Command) -> Event | None:
+        try:
+            return self._call(command)
+        except HtcGridError as error:
+            if self._log is not None:
+                known = isinstance(error, ProviderUnavailableError)
+                self._log("reaper call failed", call=type(command).__name__, error=str(error), passing=known)
+            return None if isinstance(command, SendHints) else CallFailed()
+
+    def _call(self, command: Command) -> Event | None:
+        match command:
+            case LookForDue(limit):
+                # A long backlog is not hinted over and over: it is looked at when the queue has run dry.
+                return DueFound(self._state.due(limit, backlog=not self._queue.depth()))
+            case SendHints(hints):
+                self._queue.send(hints)
+                return None
+            case LookForExpired(limit):
+                return ExpiredFound(self._state.expired(limit))
+            case DeletePayloads(session, limit):
+                # Payloads first: once the records are gone, nobody would know of them any more.
+                self._payloads.delete(prefix=session)
+                return Collected(session, self._state.collect(session, limit))
