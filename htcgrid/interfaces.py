@@ -11,8 +11,8 @@
   ``bytes``.
 * A record of a schema that the code does not understand is not claimed, and never altered.
 
-Costs are given in requests to the service; *b* stands for the bundles of the call. No verb costs more as the store holds
-more sessions, tasks or agents, unless it says so.
+Costs are given in requests to the service; *b* stands for the bundles of the call. No verb costs more as the store
+holds more sessions, tasks or agents, unless it says so.
 """
 
 from abc import ABC, abstractmethod

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
             lifeline=options.lifeline,
         )
     except HtcGridError as error:
-        print(f"htcgrid agent: {error}", file=sys.stderr)
+        sys.stderr.write(f"htcgrid agent: {error}\n")
         return 2
 
 

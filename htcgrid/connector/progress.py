@@ -25,8 +25,10 @@ class Progress:
 
 @contextmanager
 def progress_bar(description: str, console: "Console | None" = None) -> Iterator[Progress]:
-    """Show a bar on stderr, or on ``console``, until the block ends."""
-    # Rich is slow to import, and most sessions are waited for without it.
+    """Show a bar on stderr, or on ``console``, until the block ends.
+
+    Rich is imported here: it is slow to import, and most sessions are waited for without it.
+    """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Task, TaskProgressColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bar

@@ -40,7 +40,7 @@ class Lane:
         try:
             while (command := self._commands.get()) is not None:
                 self._post(self._answer(command))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - the top of a thread; the loop raises it again
             # A lane that ends silently would leave an agent that holds leases and does nothing.
             self._crash(error)
 

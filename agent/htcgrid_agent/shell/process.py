@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, cast
 
 import msgspec
 
@@ -57,8 +57,7 @@ class WorkerProcess:
     @property
     def output(self) -> IO[bytes]:
         """What handlers print."""
-        assert self._process.stdout is not None
-        return self._process.stdout
+        return cast("IO[bytes]", self._process.stdout)
 
     @property
     def unsent(self) -> bool:

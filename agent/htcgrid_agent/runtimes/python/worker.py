@@ -10,11 +10,11 @@ from typing import Any
 
 import msgspec
 
-from htcgrid.errors import EncodingError
+from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import Codec, codec_of
 from htcgrid.model.outcome import Block, Failure
 from htcgrid_agent.runtimes.python.context import Context
-from htcgrid_agent.runtimes.python.loader import Handlers
+from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Frames, Report, RunTasks, Setup, frame
 
@@ -68,7 +68,7 @@ class Worker:
         try:
             handler = self._handlers.load(tasks.handler)
             codec = codec_of(tasks.codec)
-        except Exception as error:
+        except (HandlerError, ConfigError) as error:
             self._refuse(tasks, Failure(type=type(error).__name__, message=str(error)[:_MESSAGE], final=True))
             return
         context = self._context
@@ -95,10 +95,8 @@ class Worker:
             try:
                 value = encode(handler(decode(payload), context))
                 if len(value) > limit:
-                    raise EncodingError(
-                        f"the result is {len(value)} bytes long, more than the {limit} that are allowed"
-                    )
-            except BaseException as error:
+                    _refuse_length(len(value), limit)
+            except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
                 values.append(None)
                 block.failures[index] = _failure(error)
             else:
@@ -123,6 +121,10 @@ class Worker:
         block = Block(tasks.start, [None] * count, time.time(), [0] * count, self._setup.worker, failures, {})
         self._cell.rest()
         self._report(tasks.run, block, done=True)
+
+
+def _refuse_length(length: int, limit: int) -> None:
+    raise EncodingError(f"the result is {length} bytes long, more than the {limit} that are allowed")
 
 
 def _failure(error: BaseException) -> Failure:
