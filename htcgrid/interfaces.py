@@ -257,10 +257,11 @@ class TaskQueue(Provided):
         """Queue hints. Costs 1 request per batch."""
 
     @abstractmethod
-    def receive(self, limit: int, *, wait: timedelta, pool: str) -> list[Delivery]:
+    def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:
         """Return up to ``limit`` hints, of higher priorities first; wait for the first up to ``wait``.
 
-        May return none although there are some. Costs 1 request per priority and look.
+        With ``above``, only hints whose priority is higher than that: an agent that has work enough looks for work that
+        cannot wait. May return none although there are some. Costs 1 request per priority and look.
         """
 
     @abstractmethod

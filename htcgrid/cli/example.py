@@ -2,9 +2,10 @@
 
 import importlib.util
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -12,9 +13,6 @@ from rich.console import Console
 from htcgrid.connector import Grid, Outcome
 from htcgrid.connector.progress import progress_bar
 from htcgrid.errors import ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 
 class Timed(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,13 +5,10 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from htcgrid.config import Config, parse_config, read_config
+from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
-
-if TYPE_CHECKING:
-    from htcgrid.interfaces import ComputeBackend
 
 
 class EmbeddedGrid:

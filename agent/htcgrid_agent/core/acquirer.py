@@ -1,11 +1,12 @@
 """How many bundles to ask for, and when."""
 
-import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
+from math import ceil
 
 from htcgrid.model import Claim
-from htcgrid_agent.core.commands import Acquire
+from htcgrid.model.defaults import PRIORITY_LIMIT
+from htcgrid_agent.core.commands import Acquire, AcquireUrgent
 from htcgrid_agent.core.crew import Crew
 from htcgrid_agent.core.held import HeldBundle
 from htcgrid_agent.core.pace import Pace
@@ -14,7 +15,7 @@ from htcgrid_agent.core.wait import Patience
 
 
 class Acquirer:
-    """Asks for bundles when there is room, one Acquire at a time."""
+    """Asks for bundles when there is room, and for urgent ones when there is none; one call of either at a time."""
 
     def __init__(self, policy: AgentPolicy, pace: Pace, crew: Crew, jitter: Callable[[], float]) -> None:
         self._policy = policy
@@ -23,25 +24,41 @@ class Acquirer:
         self._patience = Patience(policy.backoff, jitter)
         #: A moving average of the seconds of work in a bundle when it is claimed.
         self._typical: float | None = None
-        self.under_way = False
+        self._asking = False
+        self._asking_urgent = False
 
-    def wake_at(self) -> float:
-        """Return the time from which on the next Acquire may be sent."""
-        return self._patience.until
+    @property
+    def under_way(self) -> bool:
+        """Whether bundles may come."""
+        return self._asking or self._asking_urgent
 
-    def next(self, held: Iterable[HeldBundle], now: float) -> Acquire | None:
-        """Return the Acquire to send now, if there is room."""
-        if self.under_way or now < self._patience.until:
-            return None
-        limit = self._wanted(held, now)
-        if limit <= 0:
-            return None
-        self.under_way = True
-        return Acquire(limit=limit, wait=timedelta(seconds=self._policy.wait))
+    def wake_at(self, now: float) -> list[float]:
+        """Return the times from which on bundles may be asked for."""
+        times = [self._patience.until] if self._patience.until > now else []
+        free = self._crew.free_in(now)
+        if not self._asking and self._policy.horizon < free < self._policy.target:
+            times.append(now + free - self._policy.horizon)
+        return times
 
-    def answered(self, claims: Iterable[Claim]) -> None:
+    def next(self, held: Collection[HeldBundle], now: float) -> Iterable[Acquire | AcquireUrgent]:
+        """Yield what to ask for now."""
+        if now < self._patience.until:
+            return
+        wait = timedelta(seconds=self._policy.wait)
+        if not self._asking and (limit := self._wanted(held, now)) > 0:
+            self._asking = True
+            yield Acquire(limit=limit, wait=wait)
+        highest = max((bundle.session.priority for bundle in held if bundle.todo), default=PRIORITY_LIMIT)
+        if not self._asking_urgent and highest < PRIORITY_LIMIT:
+            self._asking_urgent = True
+            yield AcquireUrgent(limit=self._policy.workers, wait=wait, above=highest)
+
+    def answered(self, claims: Iterable[Claim], *, urgent: bool) -> None:
         """Take in how much work came."""
-        self.under_way = False
+        if urgent:
+            self._asking_urgent = False
+        else:
+            self._asking = False
         self._patience.succeeded()
         for claim in claims:
             seconds = self._pace.seconds(claim.session.handler)
@@ -49,9 +66,12 @@ class Acquirer:
                 work = seconds * claim.open.count
                 self._typical = work if self._typical is None else 0.8 * self._typical + 0.2 * work
 
-    def failed(self, now: float) -> None:
+    def failed(self, now: float, *, urgent: bool) -> None:
         """Note that queue or store could not be used."""
-        self.under_way = False
+        if urgent:
+            self._asking_urgent = False
+        else:
+            self._asking = False
         self._patience.failed(now)
 
     def _wanted(self, held: Iterable[HeldBundle], now: float) -> int:
@@ -61,16 +81,17 @@ class Acquirer:
         behind a long task a bundle would wait for nothing, and be given back.
         """
         idle = self._crew.idle
-        work, unknown = 0.0, False
+        work, longest, unknown = 0.0, 0.0, False
         for bundle in held:
             seconds = self._pace.seconds(bundle.session.handler)
             unknown |= seconds is None and bool(bundle.todo)
             work += (seconds or 0.0) * bundle.todo.count
-        if not idle and (unknown or self._typical is None or self._crew.stuck_for(now) > self._policy.horizon):
+            longest = max(longest, seconds or 0.0)
+        if not idle and (unknown or self._typical is None or longest > self._policy.target / 4):
             return 0
         missing = self._policy.horizon * self._policy.workers - work
-        if missing <= 0:
+        if missing <= 0 or self._crew.free_in(now) > self._policy.horizon:
             return 0
         if self._typical is None:
             return idle
-        return max(idle, min(self._policy.acquire, math.ceil(missing / max(self._typical, 1e-6))))
+        return max(idle, min(self._policy.acquire, ceil(missing / max(self._typical, 1e-6))))

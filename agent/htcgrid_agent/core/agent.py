@@ -84,8 +84,8 @@ class AgentCore:
             times.append(bundle.deadline)
             times.extend(at for at, _ in bundle.waiting[:1])
         times.extend(at for at, _ in self._unreturned)
-        if self._acquirer.wake_at() > now:
-            times.append(self._acquirer.wake_at())
+        if not self.stopping:
+            times.extend(self._acquirer.wake_at(now))
         if self._stop_at is not None and self._stop_at > now:
             times.append(self._stop_at)
         return max(now, min(times))
@@ -96,7 +96,7 @@ class AgentCore:
         self._out.extend(self._crew.look(self._held, event.running, now))
 
     def _acquired(self, event: events.Acquired, now: float) -> None:
-        self._acquirer.answered(event.claims)
+        self._acquirer.answered(event.claims, urgent=event.urgent)
         for claim in event.claims:
             self._claims += 1
             nonce = claim.lease.nonce
@@ -187,7 +187,9 @@ class AgentCore:
     def _call_failed(self, event: events.CallFailed, now: float) -> None:
         match event.command:
             case commands.Acquire():
-                self._acquirer.failed(now)
+                self._acquirer.failed(now, urgent=False)
+            case commands.AcquireUrgent():
+                self._acquirer.failed(now, urgent=True)
             case commands.Renew():
                 self._renewer.failed(now)
             case commands.Commit() as commit:
@@ -237,8 +239,7 @@ class AgentCore:
 
     def _acquire_or_exit(self, now: float) -> None:
         if self._stop_at is None:
-            if acquire := self._acquirer.next(self._held.values(), now):
-                self._out.append(acquire)
+            self._out.extend(self._acquirer.next(self._held.values(), now))
         elif not self._held and not self._acquirer.under_way and not self._committer.busy:
             self._exited = True
             self._out.append(commands.Exit())

@@ -52,6 +52,14 @@ class Acquire(Command, frozen=True, kw_only=True):
     wait: timedelta
 
 
+class AcquireUrgent(Command, frozen=True, kw_only=True):
+    """The same, of hints with a priority above ``above``: the agent has work enough, but none so urgent."""
+
+    limit: int
+    wait: timedelta
+    above: int
+
+
 class CommitPart(msgspec.Struct, frozen=True, kw_only=True):
     """Outcomes of one bundle to commit."""
 

@@ -1,6 +1,7 @@
 """The workers: who starts, gets work, is looked at, and is killed."""
 
 from collections.abc import Iterable, Mapping
+from math import inf
 
 from htcgrid.model import Failure, Ranges
 from htcgrid_agent.core.commands import Command, KillWorker, Run, Shorten, StartWorker
@@ -34,6 +35,13 @@ class Crew:
             return 0.0
         return min((slot.elapsed(now) for slot in self.busy), default=0.0)
 
+    def free_in(self, now: float) -> float:
+        """Return the seconds until the first worker is expected to be free; endless when that is not known."""
+        if self.idle:
+            return 0.0
+        paces = ((slot, self._pace.seconds(slot.handler)) for slot in self.busy)
+        return min((inf if pace is None else slot.left(now, pace) for slot, pace in paces), default=inf)
+
     def wake_at(self, now: float) -> list[float]:
         """Return the times at which workers are to be looked at or started."""
         times = [slot.start_at for slot in self.slots if slot.state is SlotState.ABSENT]
@@ -62,7 +70,7 @@ class Crew:
                 waiting -= stop - start
                 yield Run(
                     worker=slot.number,
-                    run=slot.begin(nonce, stop, now),
+                    run=slot.begin(nonce, bundle.session.handler, (start, stop), now),
                     key=bundle.lease.key,
                     nonce=nonce,
                     session=bundle.session,

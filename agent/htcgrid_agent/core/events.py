@@ -20,6 +20,8 @@ class Tick(Event, frozen=True, kw_only=True):
 class Acquired(Event, frozen=True, kw_only=True):
     """The answer to Acquire: the bundles that were won."""
 
+    #: Whether it answers AcquireUrgent.
+    urgent: bool = False
     #: When the claim was sent: the leases count from here.
     sent: float
     claims: list[Claim]

@@ -1,10 +1,9 @@
 """A place for one worker process, and what runs in it."""
 
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from math import inf
 
-if TYPE_CHECKING:
-    from htcgrid.model import Failure
+from htcgrid.model import Failure, Span
 
 
 class SlotState(Enum):
@@ -28,7 +27,10 @@ class WorkerSlot:
         self.run = 0
         #: The nonce of the bundle that it works on.
         self.nonce = ""
-        #: One more than the last task of its run.
+        #: The handler of that bundle.
+        self.handler = ""
+        #: Its first task, and one more than its last.
+        self.start = 0
         self.stop = 0
         #: The task that it was at when last looked at, and since when.
         self.task: int | None = None
@@ -41,16 +43,25 @@ class WorkerSlot:
         self.false_starts = 0
         self.start_at = 0.0
 
-    def begin(self, nonce: str, stop: int, now: float) -> int:
+    def begin(self, nonce: str, handler: str, span: Span, now: float) -> int:
         """Note that a run was handed over; return its number."""
         self.run += 1
-        self.state, self.nonce, self.stop = SlotState.BUSY, nonce, stop
+        self.state, self.nonce, self.handler = SlotState.BUSY, nonce, handler
+        self.start, self.stop = span
         self.task, self.since, self.handed = None, now, now
         return self.run
 
     def rest(self) -> None:
         """Note that the run is over."""
         self.state, self.nonce, self.task = SlotState.IDLE, "", None
+
+    def left(self, now: float, seconds: float) -> float:
+        """Return the seconds until its run is over, when a task takes ``seconds``; endless when that is long past."""
+        elapsed = self.elapsed(now)
+        if elapsed > 2 * seconds + 0.1:
+            return inf
+        task = self.start if self.task is None else self.task
+        return seconds * (self.stop - task) - elapsed
 
     def elapsed(self, now: float) -> float:
         """Return how long the worker has been at its task, as far as is known."""

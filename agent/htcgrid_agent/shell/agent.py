@@ -8,8 +8,9 @@ import socket
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from htcgrid.model import defaults
 from htcgrid_agent.core import AgentCore, commands, events
@@ -20,9 +21,6 @@ from htcgrid_agent.shell.output import Output
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.shell.stores import StoreCalls
 from htcgrid_agent.workers.messages import RunTasks, Setup
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 
 class Agent:
@@ -65,6 +63,7 @@ class Agent:
             kind: Lane(kind.__name__.lower(), work, self.post, self._crash)
             for kind, work in (
                 (commands.Acquire, calls.acquire),
+                (commands.AcquireUrgent, calls.acquire_urgent),
                 (commands.Commit, calls.commit),
                 (commands.Renew, calls.renew),
                 (commands.GiveBack, calls.give_back),

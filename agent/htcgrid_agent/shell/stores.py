@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 
+import msgspec
+
 from htcgrid.errors import EncodingError, ProviderError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
-from htcgrid.model import AgentId, Claim, Failure, Pack, outcome, pack_blocks, unpack_payloads
+from htcgrid.model import AgentId, Claim, Delivery, Failure, Pack, outcome, pack_blocks, unpack_payloads
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.commands import CommitPart
 from htcgrid_agent.shell.inputs import Inputs
@@ -44,7 +46,14 @@ class StoreCalls:
 
     def acquire(self, command: commands.Acquire) -> events.Acquired:
         """Receive, claim, ack and load, in this order: no hint is held while computing."""
-        deliveries = self._queue.receive(command.limit, wait=command.wait, pool=self._pool)
+        return self._acquired(self._queue.receive(command.limit, wait=command.wait, pool=self._pool))
+
+    def acquire_urgent(self, command: commands.AcquireUrgent) -> events.Acquired:
+        """Do the same with hints of higher priorities."""
+        deliveries = self._queue.receive(command.limit, wait=command.wait, pool=self._pool, above=command.above)
+        return msgspec.structs.replace(self._acquired(deliveries), urgent=True)
+
+    def _acquired(self, deliveries: list[Delivery]) -> events.Acquired:
         sent = self._clock()
         if not deliveries or self._stopping.is_set():
             return events.Acquired(sent=sent, claims=[])

@@ -1,10 +1,7 @@
 """What a handler can ask about the task that it runs."""
 
 import time
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from collections.abc import Mapping
 
 
 class Context:

@@ -1,0 +1,298 @@
+"""The agent's decisions in virtual time, against the memory store."""
+
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from htcgrid.model import Failure, RetryPolicy, TaskState
+from htcgrid_agent.core import commands
+from tests.agent.world import Work, World
+
+OOPS = Failure(type="ValueError", message="oops")
+
+
+def states(world: World, session: str) -> dict[TaskState, int]:
+    counts: dict[TaskState, int] = {}
+    for ended in world.ended(session).values():  # type: ignore[arg-type]
+        counts[ended.state] = counts.get(ended.state, 0) + 1
+    return counts
+
+
+def test_every_task_of_a_session_succeeds_once() -> None:
+    world = World()
+    world.start_agent("a")
+    session = world.submit([1, 1, 10, 100, 100])
+    world.finish(session)
+    assert states(world, session) == {TaskState.SUCCEEDED: 212}
+    assert set(world.begun.values()) == {1}
+
+
+def test_a_lone_outcome_is_committed_at_once() -> None:
+    world = World(lambda _: Work(seconds=0.5))
+    world.start_agent("a")
+    world.run(1)
+    session = world.submit([1])
+    assert world.finish(session) < 0.5 + 0.03
+
+
+def test_outcomes_of_a_long_bundle_stream_at_every_flush() -> None:
+    world = World(lambda _: Work(seconds=0.1))
+    world.start_agent("a", workers=1)
+    session = world.submit([15])
+    world.run(1.0)
+    assert 5 <= len(world.ended(session)) <= 10
+
+
+def test_a_task_that_raises_is_tried_as_often_as_its_policy_says() -> None:
+    world = World(lambda index: Work(error=OOPS if index == 3 else None))
+    world.start_agent("a")
+    session = world.submit([8], retry=RetryPolicy(tries=4, backoff=timedelta(seconds=0.5)))
+    world.finish(session)
+    ended = world.ended(session)
+    assert (ended[3].state, ended[3].tries, ended[3].failure) == (TaskState.FAILED, 4, OOPS)
+    assert world.begun[3] == 4
+    assert all(ended[index].tries == 1 for index in ended if index != 3)
+
+
+def test_a_final_failure_is_not_tried_again() -> None:
+    world = World(lambda index: Work(error=Failure(type="EncodingError", message="no", final=True)))
+    world.start_agent("a")
+    session = world.submit([2])
+    world.finish(session)
+    assert world.begun == {0: 1, 1: 1}
+
+
+def test_a_retry_that_lies_far_ahead_is_given_back_with_its_tries() -> None:
+    world = World(lambda index: Work(error=OOPS))
+    world.start_agent("a")
+    session = world.submit([1], retry=RetryPolicy(tries=3, backoff=timedelta(seconds=20), limit=timedelta(seconds=20)))
+    assert 20 <= world.finish(session) <= 60
+    assert world.ended(session)[0].tries == 3
+    assert world.agents["a"].count(commands.GiveBack) == 2
+
+
+def test_a_dead_worker_is_blamed_on_the_task_that_it_ran_alone() -> None:
+    world = World(lambda index: Work(kills_worker=index == 5))
+    world.start_agent("a", workers=1)
+    session = world.submit([20])
+    world.finish(session)
+    ended = world.ended(session)
+    assert ended[5].failure is not None
+    assert (ended[5].failure.type, ended[5].tries) == ("WorkerDied", 3)
+    assert "exited with status 1" in ended[5].failure.message
+    assert states(world, session) == {TaskState.SUCCEEDED: 19, TaskState.FAILED: 1}
+
+
+def test_a_task_that_takes_too_long_is_ended_and_its_neighbours_go_on() -> None:
+    world = World(lambda index: Work(hangs=index == 2))
+    world.start_agent("a")
+    session = world.submit([6], timeout=timedelta(seconds=1))
+    assert world.finish(session) < 6
+    ended = world.ended(session)
+    assert ended[2].failure is not None
+    assert (ended[2].failure.type, ended[2].tries) == ("TimedOut", 3)
+    assert states(world, session) == {TaskState.SUCCEEDED: 5, TaskState.FAILED: 1}
+
+
+def test_work_that_would_wait_too_long_goes_to_other_agents() -> None:
+    world = World(lambda _: Work(seconds=1.0))
+    for name in "abcd":
+        world.start_agent(name, workers=2)
+    session = world.submit([80])
+    # 80 s of work on 8 workers; a bundle that stays with its agent would take 40 s.
+    assert world.finish(session) < 16
+    assert set(world.begun.values()) == {1}
+
+
+def test_tasks_behind_a_long_one_go_to_idle_workers() -> None:
+    world = World(lambda index: Work(seconds=5.0 if index == 0 else 0.001))
+    world.start_agent("a")
+    warm = world.submit([100])
+    world.finish(warm)
+    world.work = lambda index: Work(seconds=5.0 if index == 0 else 0.001)
+    session = world.submit([1000])
+    world.run(3)
+    assert len(world.ended(session)) == 999
+
+
+def test_an_agent_does_not_hoard_behind_long_tasks() -> None:
+    world = World(lambda _: Work(seconds=30.0))
+    agent = world.start_agent("a")
+    world.submit([1] * 50)
+    world.run(10)
+    assert len(agent.core.held) == 2
+
+
+def test_what_is_given_back_is_not_claimed_again_at_once() -> None:
+    world = World(lambda _: Work(seconds=10.0))
+    agent = world.start_agent("a")
+    session = world.submit([60])
+    world.run(100)
+    assert agent.count(commands.GiveBack) <= 8
+    assert len(world.ended(session)) >= 16
+
+
+def test_an_urgent_session_is_served_first() -> None:
+    world = World(lambda _: Work(seconds=0.01))
+    world.start_agent("a")
+    world.submit([4000] * 3, priority=0)
+    world.run(2)
+    urgent = world.submit([2], priority=3)
+    assert world.finish(urgent) < 0.2
+
+
+def test_a_lost_agent_costs_an_attempt_and_no_try() -> None:
+    world = World(lambda _: Work(seconds=1.0))
+    first = world.start_agent("a", workers=1)
+    session = world.submit([3])
+    world.run(1.5)
+    first.die()
+    world.start_agent("b", workers=1)
+    assert world.finish(session) < 30 + 10
+    ended = world.ended(session)
+    assert [ended[index].tries for index in range(3)] == [1, 1, 1]
+
+
+def test_an_agent_that_is_cut_off_stops_by_itself_and_its_work_is_done_elsewhere() -> None:
+    world = World(lambda _: Work(seconds=100.0))
+    first = world.start_agent("a", workers=1)
+    session = world.submit([1])
+    world.run(2)
+    first.cut_off = True
+    world.start_agent("b", workers=1)
+    world.run(45)
+    assert first.core.held == []
+    assert not first.looks
+    first.cut_off = False
+    world.finish(session)
+    assert world.ended(session)[0].agent == "b"
+
+
+def test_a_poison_task_fails_alone_after_seven_agents() -> None:
+    world = World(lambda index: Work(kills_agent=index == 7))
+    numbers = iter(range(1000))
+
+    def keep_two_alive() -> None:
+        while sum(agent.alive for agent in world.agents.values()) < 2:
+            world.start_agent(f"a{next(numbers)}", workers=2)
+        world.at(1.0, keep_two_alive)
+
+    keep_two_alive()
+    session = world.submit([20])
+    world.finish(session, 3000)
+    ended = world.ended(session)
+    assert ended[7].failure is not None
+    assert ended[7].failure.type == "AgentLost"
+    assert states(world, session) == {TaskState.SUCCEEDED: 19, TaskState.FAILED: 1}
+    assert sum(not agent.alive for agent in world.agents.values()) == 7
+
+
+def test_a_suspect_bundle_runs_one_task_at_a_time_in_order() -> None:
+    world = World(lambda _: Work(seconds=0.5))
+    session = world.submit([6])
+    for name in "ab":
+        agent = world.start_agent(name)
+        world.run(0.4)
+        agent.die()
+        world.run(40)
+    world.log.clear()
+    world.start_agent("c")
+    world.finish(session)
+    order = [index for _, _, index in world.log]
+    assert order == sorted(order)
+    times = [at for at, _, _ in world.log]
+    assert all(later - earlier >= 0.5 for earlier, later in pairwise(times))
+
+
+def test_a_cancel_ends_running_work_within_a_heartbeat() -> None:
+    world = World(lambda _: Work(seconds=1000.0))
+    agent = world.start_agent("a")
+    session = world.submit([10])
+    world.run(1)
+    world.state.cancel([session])
+    world.run(6)
+    assert agent.core.held == []
+    assert not agent.looks
+    again = world.submit([1], timeout=timedelta(seconds=1), retry=RetryPolicy(tries=1))
+    world.finish(again, 10)
+
+
+def test_an_agent_that_is_told_to_stop_finishes_what_runs_and_gives_back_the_rest() -> None:
+    world = World(lambda _: Work(seconds=3.0))
+    first = world.start_agent("a", workers=1)
+    session = world.submit([5])
+    world.run(0.5)
+    first.stop()
+    world.start_agent("b", workers=2)
+    world.run(2)
+    assert any(name == "b" for _, name, _ in world.log)
+    world.finish(session)
+    assert first.exited_at is not None
+    assert set(world.begun.values()) == {1}
+    assert world.state.status([session])[0].succeeded == 5
+
+
+def test_what_does_not_fit_the_grace_is_given_back_and_costs_no_try() -> None:
+    world = World(lambda _: Work(seconds=100.0))
+    first = world.start_agent("a", workers=1, grace=5.0)
+    session = world.submit([1], retry=RetryPolicy(tries=1))
+    world.run(1)
+    first.stop()
+    world.run(7)
+    assert first.exited_at is not None
+    world.start_agent("b", workers=1)
+    world.finish(session)
+    assert world.ended(session)[0].state is TaskState.SUCCEEDED
+
+
+def test_a_second_stop_ends_the_grace() -> None:
+    world = World(lambda _: Work(seconds=100.0))
+    first = world.start_agent("a", workers=1)
+    world.submit([1])
+    world.run(1)
+    first.stop()
+    first.stop()
+    world.run(1.5)
+    assert first.exited_at is not None
+
+
+def test_a_handler_that_is_not_allowed_fails_its_tasks_with_the_reason() -> None:
+    world = World()
+    world.start_agent("a", handlers=("pricing:*",))
+    session = world.submit([3, 3])
+    world.finish(session)
+    failures = {ended.failure.message for ended in world.ended(session).values() if ended.failure}
+    assert len(failures) == 1
+    assert "'m:f' is not allowed" in failures.pop()
+    assert not world.begun
+
+
+@pytest.mark.parametrize("kind", [commands.Commit, commands.GiveBack, commands.Acquire])
+def test_a_store_that_fails_for_a_while_loses_nothing(kind: type[commands.Command]) -> None:
+    world = World(lambda _: Work(seconds=0.3))
+    agent = world.start_agent("a", heartbeat=1.0, lease=10.0)
+    session = world.submit([40])
+    for _ in range(20):
+        world.run(0.3)
+        agent.cut_off = not agent.cut_off
+    agent.cut_off = False
+    world.finish(session)
+    assert world.state.status([session])[0].succeeded == 40
+    assert agent.count(kind) > 0
+
+
+def test_leases_are_kept_while_a_long_task_runs() -> None:
+    world = World(lambda _: Work(seconds=100.0))
+    agent = world.start_agent("a")
+    session = world.submit([1])
+    world.finish(session)
+    assert world.begun == {0: 1}
+    assert 15 <= agent.count(commands.Renew) <= 25
+
+
+def test_an_idle_agent_asks_at_most_twice_a_second() -> None:
+    world = World()
+    agent = world.start_agent("a")
+    world.run(100)
+    assert agent.count(commands.Acquire) <= 200
