@@ -1,0 +1,170 @@
+"""The compute backend of one machine: agents are processes."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from typing import Self, cast
+
+import msgspec
+
+from htcgrid.errors import ConfigError, ProviderUnavailableError
+from htcgrid.interfaces import ComputeBackend, Source
+from htcgrid.local.process import birthmark, send_signal
+from htcgrid.local.roster import AgentRecord, Roster
+from htcgrid.local.settings import LocalSettings
+from htcgrid.model import AgentId, AgentInfo, Pool, defaults, utcnow
+
+#: What an agent that was told to stop may take beyond its grace.
+_MARGIN = 2.0
+
+
+class ProcessComputeBackend(ComputeBackend):
+    """The agents of a grid on this machine, on record in ``folder / "agents"``.
+
+    ``command`` starts an agent; ``--id`` and, as they apply, ``--pool``, ``--workers`` and ``--lifeline`` are added to
+    it. With ``lifeline`` the agents that this object starts end when it is closed, or when its process ends in any way:
+    they inherit the end of a pipe that nobody writes to. Without it they stay.
+    """
+
+    Settings = LocalSettings
+
+    def __init__(
+        self,
+        folder: Path,
+        command: Sequence[str],
+        *,
+        workers: int | None = None,
+        lifeline: bool = False,
+        grace: timedelta = defaults.GRACE,
+    ) -> None:
+        self._roster = Roster(folder / "agents")
+        self._command = list(command)
+        self._workers = workers
+        self._grace = grace.total_seconds()
+        self._lock = threading.RLock()
+        self._pools: dict[str, Pool] = {}
+        self._started: dict[AgentId, subprocess.Popen[bytes]] = {}
+        self._lifeline = os.pipe() if lifeline else None
+
+    @classmethod
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:
+        """Return a backend that starts agents on the same grid.toml.
+
+        Raises:
+            ConfigError: the settings were made in memory, so that agents have no file to read.
+        """
+        local = cast("LocalSettings", settings)
+        if source.file is None:
+            raise ConfigError(f"{source.table}: agents are started on a grid.toml, and this grid has none; write one")
+        return cls(
+            local.folder(source),
+            [sys.executable, "-m", "htcgrid_agent", "--config", str(source.file)],
+            workers=local.workers,
+            lifeline=local.lifeline,
+            grace=timedelta(seconds=local.grace),
+        )
+
+    def close(self) -> None:
+        """With a lifeline, end the agents that this object started; those that go on after their grace are killed."""
+        with self._lock:
+            self._reap()
+            if self._lifeline is None:
+                return
+            self.drain(list(self._started))
+            self._await_end(self._grace + _MARGIN)
+            for child in self._started.values():
+                child.kill()
+                child.wait()
+            self._started.clear()
+            for descriptor in self._lifeline:
+                os.close(descriptor)
+            self._lifeline = None
+
+    def apply(self, pool: Pool) -> None:
+        """Start the pool's agents as described from now on."""
+        with self._lock:
+            self._pools[pool.name] = pool
+
+    def scale(self, pool: str, count: int) -> None:
+        """Start agents, or drain the youngest."""
+        with self._lock, self._roster.locked():
+            self._reap()
+            running = [record for record in self._roster.running(pool) if not record.draining]
+            for record in running[max(0, count) :]:
+                self._drain(record)
+            for _ in range(count - len(running)):
+                self._start(self._pools.get(pool) or Pool(name=pool))
+
+    def agents(self, pool: str) -> list[AgentInfo]:
+        """Return the agents whose processes run, whoever started them."""
+        with self._lock:
+            self._reap()
+            return [record.info for record in self._roster.running(pool)]
+
+    def drain(self, agents: Sequence[AgentId]) -> None:
+        """Send SIGTERM, also to an agent that was told before: it takes a second one as haste."""
+        with self._lock, self._roster.locked():
+            self._reap()
+            for agent in agents:
+                if record := self._roster.find(agent):
+                    self._drain(record)
+
+    def _drain(self, record: AgentRecord) -> None:
+        if send_signal(record.pid, record.mark, signal.SIGTERM):
+            self._roster.write(msgspec.structs.replace(record, draining=True))
+
+    def _start(self, pool: Pool) -> None:
+        agent = AgentId(f"agent-{secrets.token_hex(4)}")
+        read_end = () if self._lifeline is None else (self._lifeline[0],)
+        with self._roster.log(agent).open("ab") as log:
+            try:
+                child = subprocess.Popen(
+                    self._arguments(agent, pool),
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=read_end,
+                    # Ctrl-C at a terminal is for the client, which then tells its agents.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise ProviderUnavailableError(
+                    f"an agent cannot be started: {self._command[0]}: {error.strerror or error}"
+                ) from error
+        self._started[agent] = child
+        mark = birthmark(child.pid)
+        if mark is not None:
+            host = socket.gethostname()
+            self._roster.write(
+                AgentRecord(id=agent, pool=pool.name, pid=child.pid, mark=mark, started=utcnow(), host=host)
+            )
+
+    def _arguments(self, agent: AgentId, pool: Pool) -> list[str]:
+        arguments = [*self._command, "--id", agent]
+        if pool.name != defaults.POOL:
+            arguments += ["--pool", pool.name]
+        if workers := pool.workers or self._workers:
+            arguments += ["--workers", str(workers)]
+        if self._lifeline is not None:
+            arguments += ["--lifeline", str(self._lifeline[0])]
+        return arguments
+
+    def _reap(self) -> None:
+        """Take note of children that have ended, which the kernel keeps until then."""
+        self._started = {agent: child for agent, child in self._started.items() if child.poll() is None}
+
+    def _await_end(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
+        for child in self._started.values():
+            with suppress(subprocess.TimeoutExpired):
+                child.wait(max(0.0, deadline - time.monotonic()))
+        self._reap()

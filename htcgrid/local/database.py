@@ -1,0 +1,158 @@
+"""The state file: one SQLite database that many processes read and write at once."""
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+from htcgrid.errors import ConfigError, ProviderError
+from htcgrid.local.faults import fault, translated
+from htcgrid.local.gate import Gate
+from htcgrid.local.schema import prepare
+from htcgrid.local.settings import PATIENCE, make_folder
+
+_FILE = "grid.db"
+_MAGIC = b"SQLite format 3\x00"
+#: Connections for reading that are kept open; more are opened when more threads read, and closed after.
+_READERS = 4
+_WRITING = (
+    "PRAGMA synchronous = FULL",
+    "PRAGMA wal_autocheckpoint = 2000",
+    "PRAGMA journal_size_limit = 67108864",
+    "PRAGMA cache_size = -8192",
+)
+
+
+class Database:
+    """One connection for writing, behind the gate, and some for reading; all of them autocommit."""
+
+    def __init__(self, folder: Path, patience: timedelta = PATIENCE) -> None:
+        self.file = make_folder(folder) / _FILE
+        self._patience = patience
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._readers: list[sqlite3.Connection] = []
+        self._closed = False
+        self._durable = True
+        _check(self.file)
+        self._gate = Gate(folder / f"{_FILE}.lock", patience)
+        try:
+            with self._gate, translated(self.file):
+                self._writer = self._connect()
+                self._prepare()
+        except BaseException:
+            self._gate.close()
+            raise
+
+    @contextmanager
+    def writing(self, *, durable: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction, that of the block, is recorded when this ends; with an error nothing is.
+
+        Without ``durable`` the loss of power, and nothing else, may take it back, with no later one left standing.
+        """
+        with self._gate:
+            self._check_open()
+            try:
+                self._begin(durable=durable)
+                yield self._writer
+                self._writer.execute("COMMIT")
+            except BaseException as error:
+                self._roll_back()
+                if isinstance(error, sqlite3.Error):
+                    raise fault(error, self.file) from error
+                raise
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """A connection to read by; each statement sees what was recorded when it began."""
+        reader = self._reader()
+        try:
+            yield reader
+        except sqlite3.Error as error:
+            raise fault(error, self.file) from error
+        finally:
+            self._keep(reader)
+
+    def close(self) -> None:
+        """Close all connections that nobody uses; others are closed after their use."""
+        if self._process != os.getpid():
+            return
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            readers, self._readers = self._readers, []
+        with translated(self.file):
+            for reader in readers:
+                reader.close()
+            with self._gate:
+                self._writer.close()
+        self._gate.close()
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(
+            self.file,
+            timeout=self._patience.total_seconds(),
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+        )
+
+    def _prepare(self) -> None:
+        try:
+            prepare(self._writer, self.file)
+            for statement in _WRITING:
+                self._writer.execute(statement)
+        except BaseException:
+            self._writer.close()
+            raise
+
+    def _begin(self, *, durable: bool) -> None:
+        if durable is not self._durable:
+            self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+            self._durable = durable
+        self._writer.execute("BEGIN IMMEDIATE")
+
+    def _roll_back(self) -> None:
+        with translated(self.file):
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+
+    def _reader(self) -> sqlite3.Connection:
+        with self._lock:
+            self._check_open()
+            if self._readers:
+                return self._readers.pop()
+        with translated(self.file):
+            return self._connect()
+
+    def _keep(self, reader: sqlite3.Connection) -> None:
+        with self._lock:
+            if not self._closed and len(self._readers) < _READERS:
+                self._readers.append(reader)
+                return
+        reader.close()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ProviderError(f"{self.file}: the grid was closed; open it again")
+        if self._process != os.getpid():
+            raise ProviderError(f"{self.file}: was opened before this process was forked; open the grid in each")
+
+
+def _check(file: Path) -> None:
+    """Give the clear errors that SQLite would not: it opens what it may only read, and tells late what it cannot."""
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(len(_MAGIC))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ConfigError(f"{file} cannot be read: {error.strerror or error}; name another folder as 'path'") from error
+    if head and head != _MAGIC:
+        raise ConfigError(f"{file} is not the state file of a grid; name another folder as 'path'")
+    if not os.access(file, os.W_OK):
+        raise ConfigError(f"{file} cannot be written; make the file and its folder writable for this user")

@@ -1,0 +1,66 @@
+"""Hints that are stored, since their sessions are in a state store elsewhere.
+
+Of the sessions in this file none is: their pending bundles are in it, and are their own hints.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from htcgrid.model import Delivery, Hint
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Hint).decode
+
+#: A hint that was received and not deleted is received again after this: seconds.
+_HIDDEN = 60.0
+
+_IS_OURS = "SELECT EXISTS (SELECT 1 FROM sessions WHERE sid = ?)"
+_STORE = "INSERT INTO hints (pool, priority, visible, body) VALUES (?, ?, 0, ?)"
+_ANY = "SELECT EXISTS (SELECT 1 FROM hints WHERE pool = ? AND visible <= ? AND priority > ?)"
+_TAKE = """
+UPDATE hints SET visible = ?2 + ?4 WHERE id IN (
+    SELECT id FROM hints WHERE pool = ?1 AND visible <= ?2 AND priority > ?5 ORDER BY priority DESC, id LIMIT ?3
+) RETURNING id, body
+"""
+_DELETE = "DELETE FROM hints WHERE id = ?"
+_DEPTH = "SELECT count(*) FROM (SELECT 1 FROM hints LIMIT 100000)"
+
+
+def foreign(connection: sqlite3.Connection, hints: Iterable[Hint]) -> list[Hint]:
+    """Return those whose sessions are not in this file."""
+    hints = list(hints)
+    sessions = {hint.key.session for hint in hints}
+    ours = {session for session in sessions if connection.execute(_IS_OURS, (session,)).fetchone()[0]}
+    return [hint for hint in hints if hint.key.session not in ours]
+
+
+def store(connection: sqlite3.Connection, hints: Iterable[Hint]) -> None:
+    """Store hints."""
+    connection.executemany(_STORE, [(hint.pool, hint.priority, _encode(hint)) for hint in hints])
+
+
+def any_waits(connection: sqlite3.Connection, pool: str, now: float, above: int | None = None) -> bool:
+    """Return whether a stored hint waits for an agent of ``pool``."""
+    return bool(connection.execute(_ANY, (pool, now, -1 if above is None else above)).fetchone()[0])
+
+
+def take(
+    connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None
+) -> list[Delivery]:
+    """Return hints of higher priorities first, and hide them for a while."""
+    rows = connection.execute(_TAKE, (pool, now, limit, _HIDDEN, -1 if above is None else above)).fetchall()
+    taken = [(identity, _decode(body)) for identity, body in rows]
+    taken.sort(key=lambda row: (-row[1].priority, row[0]))
+    return [Delivery(hint=hint, token=str(identity)) for identity, hint in taken]
+
+
+def delete(connection: sqlite3.Connection, tokens: Sequence[str]) -> None:
+    """Delete hints that were received."""
+    connection.executemany(_DELETE, [(int(token),) for token in tokens])
+
+
+def depth(connection: sqlite3.Connection) -> int:
+    """Return how many hints are stored, counted up to 100,000."""
+    return int(connection.execute(_DEPTH).fetchone()[0])

@@ -1,0 +1,117 @@
+"""The task queue on the state file: to receive is to look at the pending bundles, and writes nothing."""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Self, cast
+
+import msgspec
+
+from htcgrid.interfaces import Source, TaskQueue
+from htcgrid.local import backlog
+from htcgrid.local import hints as stored
+from htcgrid.local.database import Database
+from htcgrid.local.doorbell import Doorbell, pool_topic
+from htcgrid.local.settings import PATIENCE, LocalSettings
+from htcgrid.model import Delivery, Hint, QueueLimits
+
+#: How often a waiting agent looks though no bell rang: a lost ring costs this much.
+_POLL = 0.5
+
+
+class SqliteTaskQueue(TaskQueue):
+    """The hints of a grid on one machine, in ``folder``.
+
+    What :class:`SqliteStateStore` makes pending is a hint by that, and rings. Hints of a session that is in another
+    state store are kept in the file. ``now`` is the wall clock.
+    """
+
+    Settings = LocalSettings
+    limits = QueueLimits()
+
+    def __init__(self, folder: Path, *, patience: timedelta = PATIENCE, now: Callable[[], float] = time.time) -> None:
+        self._database = Database(folder, patience)
+        self._doorbell = Doorbell(folder / "bells")
+        self._now = now
+
+    @classmethod
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:
+        """Return the queue of the grid's folder."""
+        local = cast("LocalSettings", settings)
+        return cls(local.folder(source), patience=timedelta(seconds=local.patience))
+
+    def close(self) -> None:
+        """Let go of file and bells."""
+        self._doorbell.close()
+        self._database.close()
+
+    def send(self, hints: Sequence[Hint]) -> None:
+        """Store the hints of other state stores' sessions; ours rang when their bundles became pending."""
+        with self._database.reading() as connection:
+            foreign = stored.foreign(connection, hints)
+        if not foreign:
+            return
+        with self._database.writing(durable=False) as connection:
+            stored.store(connection, foreign)
+        for pool in {hint.pool for hint in foreign}:
+            self._doorbell.ring(pool_topic(pool))
+
+    def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:
+        """Return pending bundles that are due; waits at a doorbell, and no longer than to the end of a delay."""
+        deadline = time.monotonic() + wait.total_seconds()
+        found = self._look(limit, pool, above)
+        if found or wait <= timedelta(0):
+            return found
+        with self._doorbell.listening(pool_topic(pool)) as listener:
+            while True:
+                listener.drain()
+                found = self._look(limit, pool, above)
+                left = deadline - time.monotonic()
+                if found or left <= 0:
+                    return found
+                listener.wait(min(left, _POLL, self._ripening(pool)))
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Delete stored hints; a bundle stops being a hint when it is claimed."""
+        tokens = [delivery.token for delivery in deliveries if delivery.token]
+        if tokens:
+            with self._database.writing(durable=False) as connection:
+                stored.delete(connection, tokens)
+
+    def depth(self) -> int | None:
+        """Return how many bundles and stored hints wait, counted up to 100,000."""
+        with self._database.reading() as connection:
+            return backlog.depth(connection, self._now()) + stored.depth(connection)
+
+    def _look(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
+        now = self._now()
+        with self._database.reading() as connection:
+            found = backlog.pending(connection, pool, now, 2 * limit, above)
+            waits = stored.any_waits(connection, pool, now, above)
+        if waits:
+            with self._database.writing(durable=False) as connection:
+                taken = stored.take(connection, pool, now, limit, above)
+            return sorted(taken + _deliveries(found), key=lambda delivery: -delivery.hint.priority)[:limit]
+        return _deliveries(_some(found, limit))
+
+    def _ripening(self, pool: str) -> float:
+        """The time until a delayed bundle comes due."""
+        now = self._now()
+        with self._database.reading() as connection:
+            due = backlog.next_due(connection, pool, now)
+        return float("inf") if due is None else due - now
+
+
+def _some(hints: list[Hint], limit: int) -> list[Hint]:
+    """Take ``limit`` hints from the front, at a random place, since all agents look at the same front."""
+    if len(hints) <= limit:
+        return hints
+    front = sum(hint.priority == hints[0].priority for hint in hints)
+    start = random.randint(0, max(0, front - limit))
+    return hints[start : start + limit]
+
+
+def _deliveries(hints: Sequence[Hint]) -> list[Delivery]:
+    return [Delivery(hint=hint) for hint in hints]

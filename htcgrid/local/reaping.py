@@ -1,0 +1,134 @@
+"""How bundles come back: those whose lease lapsed, and those whose time came."""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from htcgrid.local.liveness import AgentLiveness
+from htcgrid.local.schema import LATE
+from htcgrid.model import AgentId, BundleKey, Hint, SessionId, defaults
+
+_RUNNING = """
+SELECT s.sid, b.session, b.start, b.birth, b.attempt, b.beat, b.agent, b.lease
+FROM bundles b INDEXED BY bundles_running CROSS JOIN sessions s ON s.id = b.session
+WHERE b.state = 1 AND s.state < 2 AND s.schema <= ?
+"""
+_HOLDERS = "SELECT DISTINCT agent FROM bundles INDEXED BY bundles_running WHERE state = 1"
+_LAPSE = """
+UPDATE bundles SET state = 0, agent = NULL, due = 0, hint_at = ?1, hinted = 0,
+    lapses = lapses + (tasks > 1), lapses_alone = lapses_alone + (tasks = 1)
+WHERE session = ?2 AND start = ?3 AND birth = ?4 AND state = 1 AND attempt = ?5 AND beat = ?6
+RETURNING pool, priority, tasks
+"""
+#: Whether a pending bundle is to be hinted, or has a delay that reaches further than any that was asked for.
+_ANY_TIMED = """
+SELECT EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND hint_at <= ?1)
+    OR EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND due > 0 AND due > ?1 + (SELECT longest_delay FROM grid))
+"""
+_RIPE = """
+SELECT s.sid, b.session, b.start, b.birth, b.pool, b.priority, b.tasks
+FROM bundles b INDEXED BY bundles_unhinted CROSS JOIN sessions s ON s.id = b.session
+WHERE b.state = 0 AND b.hint_at <= ? AND s.state < 2 AND s.schema <= ?
+ORDER BY b.hint_at LIMIT ?
+"""
+_POSTPONE = """
+UPDATE bundles SET hinted = hinted + 1, hint_at = ? + ? * (1 << min(hinted, 20))
+WHERE session = ? AND start = ? AND birth = ? AND state = 0
+"""
+#: A clock that was set back makes delays longer; they are cut to the longest that was ever asked for.
+_PULL = """
+UPDATE bundles SET due = ?1 + (SELECT longest_delay FROM grid), hint_at = ?1 + (SELECT longest_delay FROM grid)
+WHERE state = 0 AND due > 0 AND due > ?1 + (SELECT longest_delay FROM grid)
+"""
+
+
+class Running(NamedTuple):
+    """A leased bundle as a reaper sees it."""
+
+    sid: SessionId
+    session: int
+    start: int
+    birth: str
+    attempt: int
+    beat: int
+    agent: AgentId
+    lease: float
+
+    @property
+    def place(self) -> tuple[int, int, str]:
+        """The key of its row."""
+        return self.session, self.start, self.birth
+
+
+class Watch:
+    """What one reaper saw, and when, by its own monotonic clock."""
+
+    def __init__(self, clock: Callable[[], float], liveness: AgentLiveness | None) -> None:
+        self._clock = clock
+        self._liveness = liveness
+        self._lock = threading.Lock()
+        self._seen: dict[tuple[int, int, str], tuple[int, int, float]] = {}
+
+    def lapsed(self, connection: sqlite3.Connection) -> list[Running]:
+        """Return the bundles whose lease lapsed, or whose agent died."""
+        # A beat is taken to be as late as it can be, and the silence after it as short as it can be.
+        with self._lock:
+            before = self._clock()
+            running = [Running(*row) for row in connection.execute(_RUNNING, (defaults.SCHEMA,))]
+            after = self._clock()
+            self._seen = {bundle.place: self._since(bundle, after) for bundle in running}
+            late = [bundle for bundle in running if before - self._seen[bundle.place][2] >= bundle.lease]
+        dead = self._dead({bundle.agent for bundle in running})
+        if not dead:
+            return late
+        return [*late, *(bundle for bundle in running if bundle.agent in dead and bundle not in late)]
+
+    def forget(self, lapsed: Iterable[Running]) -> None:
+        """Remove what the dead among the agents of these bundles left behind."""
+        if self._liveness is not None:
+            for agent in {bundle.agent for bundle in lapsed}:
+                self._liveness.forget(agent)
+
+    def _since(self, bundle: Running, now: float) -> tuple[int, int, float]:
+        seen = self._seen.get(bundle.place)
+        if seen is not None and seen[:2] == (bundle.attempt, bundle.beat):
+            return seen
+        return bundle.attempt, bundle.beat, now
+
+    def _dead(self, agents: Iterable[AgentId]) -> set[AgentId]:
+        if self._liveness is None:
+            return set()
+        return {agent for agent in agents if self._liveness.is_dead(agent)}
+
+
+def lapse(connection: sqlite3.Connection, bundles: Iterable[Running], now: float) -> list[Hint]:
+    """Make pending those that have not changed since they were seen."""
+    hints = []
+    for bundle in bundles:
+        row = connection.execute(_LAPSE, (now + LATE, *bundle.place, bundle.attempt, bundle.beat)).fetchone()
+        if row is not None:
+            key = BundleKey(bundle.sid, bundle.start, bundle.birth)
+            hints.append(Hint(key=key, pool=row[0], priority=row[1], tasks=row[2]))
+    return hints
+
+
+def holders(connection: sqlite3.Connection) -> set[AgentId]:
+    """Return the agents that hold bundles."""
+    return {agent for (agent,) in connection.execute(_HOLDERS)}
+
+
+def any_timed(connection: sqlite3.Connection, now: float) -> bool:
+    """Return whether :func:`ripen` has anything to do."""
+    return bool(connection.execute(_ANY_TIMED, (now,)).fetchone()[0])
+
+
+def ripen(connection: sqlite3.Connection, now: float, limit: int) -> list[Hint]:
+    """Return bundles whose delay has passed, and those that nobody claimed for long; note that they were hinted."""
+    connection.execute(_PULL, (now,))
+    ripe = connection.execute(_RIPE, (now, defaults.SCHEMA, limit)).fetchall()
+    connection.executemany(_POSTPONE, [(now, LATE, *row[1:4]) for row in ripe])
+    return [
+        Hint(key=BundleKey(sid, start, birth), pool=pool, priority=priority, tasks=tasks)
+        for sid, _, start, birth, pool, priority, tasks in ripe
+    ]

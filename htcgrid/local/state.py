@@ -1,0 +1,256 @@
+"""The state store on SQLite: each verb is one transaction, or a few for batches that are large."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Self, cast
+
+import msgspec
+
+from htcgrid.errors import ProviderError
+from htcgrid.interfaces import BEGINNING, Entries, Renewal, Sessions, Source, StateStore
+from htcgrid.local import cancels, collection, leasing, reaping, recording, reports, returns, submissions
+from htcgrid.local.backlog import pending_anywhere
+from htcgrid.local.database import Database
+from htcgrid.local.doorbell import Doorbell, pool_topic, session_topic
+from htcgrid.local.liveness import AgentLiveness
+from htcgrid.local.settings import PATIENCE, LocalSettings
+from htcgrid.model import (
+    AgentId,
+    Bundle,
+    BundleKey,
+    CancelCounts,
+    Claim,
+    Commit,
+    Committed,
+    GivenBack,
+    Hint,
+    Lease,
+    Remainder,
+    Session,
+    SessionId,
+    SessionStatus,
+    StateLimits,
+)
+
+#: How often a waiting reader looks though no bell rang: a lost ring costs this much.
+_POLL = 0.25
+
+
+class SqliteStateStore(StateStore):
+    """The truth of a grid on one machine, in ``folder``.
+
+    ``clock`` is monotonic and judges leases; ``now`` is the wall clock, for delays and retention, which have to outlast
+    processes. With ``liveness``, the default unless ``clock`` is another one, a dead agent's bundles lapse at once.
+    """
+
+    Settings = LocalSettings
+    limits = StateLimits(inline=256 << 10)
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        patience: timedelta = PATIENCE,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+        liveness: bool | None = None,
+    ) -> None:
+        self._database = Database(folder, patience)
+        self._doorbell = Doorbell(folder / "bells")
+        watched = clock is time.monotonic if liveness is None else liveness
+        self._liveness = AgentLiveness(folder / "agents") if watched else None
+        self._watch = reaping.Watch(clock, self._liveness)
+        self._now = now
+        self._decode = lru_cache(256)(msgspec.msgpack.Decoder(Session).decode)
+
+    @classmethod
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:
+        """Return the store of the grid's folder."""
+        local = cast("LocalSettings", settings)
+        return cls(local.folder(source), patience=timedelta(seconds=local.patience))
+
+    def close(self) -> None:
+        """Let go of file, bells and locks."""
+        if self._liveness is not None:
+            self._liveness.close(holding=self._holders())
+        self._doorbell.close()
+        self._database.close()
+
+    def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
+        """Record a session and its bundles: in one transaction, unless there are thousands."""
+        ordered = submissions.ordered(session.id, bundles)
+        total = ordered[-1].stop if ordered else 0
+        parts = list(submissions.chunks(ordered))
+        for number, part in enumerate(parts):
+            with self._database.writing() as connection:
+                header = submissions.create(connection, session)
+                added = submissions.add(connection, header, part, self._now())
+                if sealed and number == len(parts) - 1:
+                    submissions.seal(connection, session.id, total, self._now())
+            if added:
+                self._doorbell.ring(pool_topic(session.pool))
+        if sealed:
+            self._doorbell.ring(session_topic(session.id))
+
+    def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
+        """Record more bundles: in one transaction, unless there are thousands."""
+        for part in submissions.chunks(submissions.ordered(session_id, bundles)):
+            with self._database.writing() as connection:
+                header = submissions.find(connection, session_id)
+                added = submissions.add(connection, header, part, self._now())
+            if added:
+                self._doorbell.ring(pool_topic(header.pool))
+
+    def seal(self, session_id: SessionId, total: int) -> None:
+        """Record that no more tasks will come."""
+        with self._database.writing() as connection:
+            sealed = submissions.seal(connection, session_id, total, self._now())
+        if sealed:
+            self._doorbell.ring(session_topic(session_id))
+
+    def claim(self, keys: Sequence[BundleKey], *, agent: AgentId, lease: timedelta) -> list[Claim]:
+        """Win bundles in one transaction, which the loss of power may undo: then nobody holds them."""
+        if not keys:
+            return []
+        if self._liveness is not None:
+            self._liveness.hold(agent)
+        with self._database.writing(durable=False) as connection:
+            return leasing.claim(connection, keys, agent=agent, lease=lease, now=self._now(), decode=self._decode)
+
+    def renew(self, leases: Sequence[Lease]) -> Renewal:
+        """Renew leases in one transaction."""
+        if not leases:
+            return Renewal([], [])
+        with self._database.writing(durable=False) as connection:
+            return leasing.renew(connection, leases)
+
+    def commit(self, commits: Sequence[Commit]) -> list[Committed]:
+        """Record outcomes in one transaction, with one entry per session."""
+        if not commits:
+            return []
+        with self._database.writing() as connection:
+            answers = recording.record_outcomes(connection, commits, self._now())
+        accepted = (
+            commit.lease.key.session for commit, answer in zip(commits, answers, strict=True) if answer.accepted
+        )
+        self._ring({session_topic(session) for session in accepted})
+        return answers
+
+    def give_back(self, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
+        """Carve parts of a leased bundle into new pending bundles, in one transaction."""
+        with self._database.writing() as connection:
+            given = returns.give_back(connection, lease, remainders, self._now())
+        self._ring({pool_topic(hint.pool) for hint in given.hints} if given else ())
+        return given
+
+    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+        """Return bundles to hint; writes nothing when no lease lapsed, no delay passed and no cancel broke off."""
+        with self._database.reading() as connection:
+            lapsed = self._watch.lapsed(connection)
+            timed = reaping.any_timed(connection, self._now())
+            unswept = cancels.unswept(connection)
+        hints: list[Hint] = []
+        if lapsed or timed:
+            with self._database.writing() as connection:
+                hints += reaping.lapse(connection, lapsed[:limit], self._now())
+                if timed:
+                    hints += reaping.ripen(connection, self._now(), limit - len(hints))
+            self._ring({pool_topic(hint.pool) for hint in hints})
+            if len(lapsed) <= limit:
+                self._watch.forget(lapsed)
+        if unswept:
+            self._sweep()
+        return hints + self._backlog(hints, limit) if backlog else hints
+
+    def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
+        """End sessions in one transaction, then sweep their bundles."""
+        with self._database.writing() as connection:
+            found = [cancels.cancel(connection, session_id, self._now()) for session_id in session_ids]
+        self._ring({session_topic(session_id) for session_id in session_ids})
+        self._sweep()
+        missing = [session_id for session_id, counts in zip(session_ids, found, strict=True) if counts is None]
+        if missing:
+            raise submissions.not_found(missing[0])
+        return [counts for counts in found if counts is not None]
+
+    def status(self, session_ids: Sequence[SessionId]) -> list[SessionStatus]:
+        """Return how far sessions are."""
+        with self._database.reading() as connection:
+            return [reports.status(connection, session_id, self._decode) for session_id in session_ids]
+
+    def outcomes(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, wait: timedelta = timedelta(0)
+    ) -> Entries:
+        """Return entries behind a cursor; waits at a doorbell, and no longer than something can come."""
+        look = self._look(session_id, cursor, limit)
+        deadline = time.monotonic() + wait.total_seconds()
+        if look.found.entries or look.last or wait <= timedelta(0):
+            return look.found
+        with self._doorbell.listening(session_topic(session_id)) as listener:
+            while True:
+                listener.drain()
+                look = self._look(session_id, cursor, limit)
+                left = deadline - time.monotonic()
+                if look.found.entries or look.last or left <= 0:
+                    return look.found
+                listener.wait(min(left, _POLL))
+
+    def sessions(self, cursor: str = BEGINNING, *, limit: int = 100) -> Sessions:
+        """Return a page of sessions, newest first."""
+        with self._database.reading() as connection:
+            return reports.sessions(connection, cursor, limit, self._decode)
+
+    def delete(self, session_id: SessionId) -> None:
+        """Make a session a tombstone."""
+        with self._database.writing() as connection:
+            collection.bury(connection, session_id)
+        self._doorbell.ring(session_topic(session_id))
+        self._sweep()
+
+    def expired(self, limit: int) -> list[SessionId]:
+        """Return sessions to collect; writes only when one is past its retention."""
+        with self._database.reading() as connection:
+            found = collection.tombstones(connection, limit)
+            more = len(found) < limit and collection.any_expired(connection, self._now())
+        if not more:
+            return found
+        with self._database.writing() as connection:
+            collection.expire(connection, self._now(), limit - len(found))
+            return collection.tombstones(connection, limit)
+
+    def collect(self, session_id: SessionId, limit: int) -> bool:
+        """Delete records of a tombstone, in one transaction."""
+        with self._database.writing(durable=False) as connection:
+            return collection.collect(connection, session_id, limit)
+
+    def _look(self, session_id: SessionId, cursor: str, limit: int) -> reports.Look:
+        with self._database.reading() as connection:
+            return reports.look(connection, session_id, cursor, limit)
+
+    def _backlog(self, hints: Sequence[Hint], limit: int) -> list[Hint]:
+        there = {hint.key for hint in hints}
+        with self._database.reading() as connection:
+            found = pending_anywhere(connection, self._now(), limit)
+        return [hint for hint in found if hint.key not in there][: limit - len(hints)]
+
+    def _sweep(self) -> None:
+        """Delete the bundles of sessions that are over, so that nobody has to look past them."""
+        more = True
+        while more:
+            with self._database.writing(durable=False) as connection:
+                more = cancels.sweep(connection)
+
+    def _holders(self) -> set[AgentId]:
+        """The agents that hold bundles; those of this process when the file cannot tell any more."""
+        try:
+            with self._database.reading() as connection:
+                return reaping.holders(connection)
+        except ProviderError:
+            return set(self._liveness.held) if self._liveness else set()
+
+    def _ring(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            self._doorbell.ring(topic)

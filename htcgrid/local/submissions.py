@@ -1,0 +1,192 @@
+"""How sessions and bundles come in: create, add and seal."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from htcgrid.errors import ConfigError, ConflictError, SessionNotFoundError
+from htcgrid.local.schema import LATE, SessionRow
+from htcgrid.model import Bundle, Session, SessionId
+
+_encode = msgspec.msgpack.Encoder().encode
+
+#: Most bundles, and about most bytes, of one transaction, so that others can write in between.
+_CHUNK = 2048
+_CHUNK_BYTES = 16 << 20
+
+_HEADER = "SELECT digest, id, pool, priority, state, total FROM sessions WHERE sid = ?"
+_CREATE = """
+INSERT INTO sessions (sid, digest, schema, pool, priority, created, keep, header, state, total)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)
+ON CONFLICT (sid) DO NOTHING
+"""
+_BEFORE = "SELECT start, stop, digest FROM submitted WHERE session = ? AND start < ? ORDER BY start DESC LIMIT 1"
+_SUBMIT = "INSERT INTO submitted (session, start, stop, digest, size, key, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_INSERT = """
+INSERT INTO bundles (session, start, birth, stop, root, pool, priority, tasks, hint_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_RAISE = "UPDATE sessions SET total = max(total, ?) WHERE id = ?"
+_SEAL = """
+UPDATE sessions SET state = 1, expires = CASE WHEN succeeded + failed = total THEN ? + keep END WHERE id = ?
+"""
+
+
+class Header(msgspec.Struct, frozen=True):
+    """What a submission needs to know of its session."""
+
+    id: int
+    pool: str
+    priority: int
+    state: SessionRow
+    total: int
+
+
+def create(connection: sqlite3.Connection, session: Session) -> Header:
+    """Record a session if it is not there; return its header.
+
+    Raises:
+        ConflictError: the id is taken by other content or by a session that was deleted.
+    """
+    route = (session.pool, session.priority)
+    times = (session.created.timestamp(), session.keep_for.total_seconds())
+    values = (session.id, session.digest, session.schema, *route, *times, _encode(session))
+    created = connection.execute(_CREATE, values)
+    if created.rowcount == 1:
+        return Header(created.lastrowid or 0, *route, SessionRow.OPEN, 0)
+    digest, header = _read(connection, session.id)
+    if header.state >= SessionRow.DELETED:
+        raise ConflictError(
+            f"session {session.id!r} was deleted, and its id cannot be used again; submit under another"
+        )
+    if digest != session.digest:
+        raise ConflictError(
+            f"session {session.id!r} is there with another handler or other options; submit under another id"
+        )
+    return header
+
+
+def find(connection: sqlite3.Connection, session_id: SessionId) -> Header:
+    """Return the header of a session.
+
+    Raises:
+        SessionNotFoundError: there is none.
+    """
+    _, header = _read(connection, session_id)
+    if header.state >= SessionRow.DELETED:
+        raise not_found(session_id)
+    return header
+
+
+def not_found(session_id: SessionId) -> SessionNotFoundError:
+    """Return the error for a session that is not there."""
+    return SessionNotFoundError(f"there is no session {session_id!r} on this grid")
+
+
+def add(connection: sqlite3.Connection, header: Header, bundles: Sequence[Bundle], now: float) -> bool:
+    """Record those bundles that are not there; return whether there were any.
+
+    Raises:
+        ConflictError: a bundle is there with other content, or the session takes no more.
+    """
+    new = [bundle for bundle in bundles if not _is_there(connection, header, bundle)]
+    if not new:
+        return False
+    if header.state is not SessionRow.OPEN:
+        raise ConflictError(
+            f"session {new[0].key.session!r} is {header.state.name.lower()} and takes no more tasks; submit another"
+        )
+    connection.executemany(_SUBMIT, [_submitted(header.id, bundle) for bundle in new])
+    connection.executemany(_INSERT, [_pending(header, bundle, now + LATE) for bundle in new])
+    connection.execute(_RAISE, (new[-1].stop, header.id))
+    return True
+
+
+def seal(connection: sqlite3.Connection, session_id: SessionId, total: int, now: float) -> bool:
+    """Record that no more tasks will come; return whether that is news.
+
+    Raises:
+        ConflictError: the session holds another number of tasks.
+        SessionNotFoundError: there is no such session.
+    """
+    header = find(connection, session_id)
+    if header.total != total:
+        raise ConflictError(f"session {session_id!r} holds {header.total} tasks, so it cannot be sealed with {total}")
+    if header.state is not SessionRow.OPEN:
+        return False
+    connection.execute(_SEAL, (now, header.id))
+    return True
+
+
+def ordered(session_id: SessionId, bundles: Iterable[Bundle]) -> list[Bundle]:
+    """Return the bundles by start, each once.
+
+    Raises:
+        ConfigError: a bundle is of another session, or has no task.
+        ConflictError: two of them share a task.
+    """
+    result: list[Bundle] = []
+    for bundle in sorted(bundles, key=lambda bundle: bundle.key.start):
+        if bundle.key.session != session_id or bundle.stop <= bundle.key.start:
+            raise ConfigError(f"bundle {bundle.key} to {bundle.stop} is empty, or not of session {session_id!r}")
+        if result and bundle.key.start < result[-1].stop:
+            if not _same(bundle, (result[-1].key.start, result[-1].stop, result[-1].input.digest)):
+                raise _conflict(bundle)
+            continue
+        result.append(bundle)
+    return result
+
+
+def chunks(bundles: Sequence[Bundle]) -> Iterator[list[Bundle]]:
+    """Yield the bundles in parts of one transaction each; at least one part."""
+    chunk: list[Bundle] = []
+    size = 0
+    for bundle in bundles:
+        if chunk and (len(chunk) >= _CHUNK or size >= _CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(bundle)
+        size += len(bundle.input.data or b"")
+    yield chunk
+
+
+def _read(connection: sqlite3.Connection, session_id: SessionId) -> tuple[str, Header]:
+    row = connection.execute(_HEADER, (session_id,)).fetchone()
+    if row is None:
+        raise not_found(session_id)
+    digest, identity, pool, priority, state, total = row
+    return digest, Header(identity, pool, priority, SessionRow(state), total)
+
+
+def _is_there(connection: sqlite3.Connection, header: Header, bundle: Bundle) -> bool:
+    # All that is there lies below the total, so a submission that only appends looks nothing up.
+    if bundle.key.start >= header.total:
+        return False
+    before = connection.execute(_BEFORE, (header.id, bundle.stop)).fetchone()
+    if before is None or before[1] <= bundle.key.start:
+        return False
+    if not _same(bundle, before):
+        raise _conflict(bundle)
+    return True
+
+
+def _same(bundle: Bundle, other: tuple[int, int, str]) -> bool:
+    return (bundle.key.start, bundle.stop, bundle.input.digest) == other
+
+
+def _conflict(bundle: Bundle) -> ConflictError:
+    return ConflictError(
+        f"tasks {bundle.key.start} to {bundle.stop - 1} of session {bundle.key.session!r} are there with other content "
+        "or cut in another way; submit the same tasks again, or submit under another id"
+    )
+
+
+def _submitted(session: int, bundle: Bundle) -> tuple[object, ...]:
+    pack = bundle.input
+    return session, bundle.key.start, bundle.stop, pack.digest, pack.size, pack.key, pack.data
+
+
+def _pending(header: Header, bundle: Bundle, hint_at: float) -> tuple[object, ...]:
+    key = bundle.key
+    return header.id, key.start, key.birth, bundle.stop, key.start, header.pool, header.priority, bundle.tasks, hint_at

@@ -1,0 +1,302 @@
+"""The state store in memory: the oracle that other stores are compared with."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from random import Random
+from threading import Condition
+from typing import Self, cast
+
+import msgspec
+
+from htcgrid.errors import ConflictError, SessionNotFoundError
+from htcgrid.interfaces import BEGINNING, Entries, Renewal, Sessions, Source, StateStore
+from htcgrid.model import (
+    AgentId,
+    Bundle,
+    BundleKey,
+    CancelCounts,
+    Claim,
+    Commit,
+    Committed,
+    GivenBack,
+    Hint,
+    Lease,
+    LossCause,
+    Lost,
+    Part,
+    Ranges,
+    Remainder,
+    Session,
+    SessionId,
+    SessionState,
+    SessionStatus,
+    StateLimits,
+    defaults,
+)
+from htcgrid.testing.clock import Clock, is_real
+from htcgrid.testing.memory.bundle import LATE, BundleRecord
+from htcgrid.testing.memory.session import Log, SessionRecord
+
+
+class MemorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the memory store can be opened with."""
+
+    #: Logs of each session; with several, a reader's cursor is a position in each.
+    logs: int = 1
+
+
+class MemoryStateStore(StateStore):
+    """The truth, for as long as the process lives: dictionaries under one lock.
+
+    ``clock`` gives the store's own time and ``random`` its nonces, so that a simulation can be repeated exactly.
+    Whoever waits for outcomes really waits only by a real clock.
+    """
+
+    Settings = MemorySettings
+    limits = StateLimits(inline=1 << 16, durable=False, own_clock=True)
+
+    def __init__(self, *, clock: Clock = time.time, random: Random | None = None, logs: int = 1) -> None:
+        """Hold nothing yet."""
+        self._clock = clock
+        self._random = random or Random()
+        self._logs = logs
+        self._sessions: dict[SessionId, SessionRecord] = {}
+        self._changed = Condition()
+
+    @classmethod
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:
+        """Return an empty store."""
+        return cls(logs=cast("MemorySettings", settings).logs)
+
+    def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
+        """See :meth:`StateStore.create`."""
+        with self._changed:
+            known = self._sessions.get(session.id)
+            if known is not None and (known.tombstone or known.session.digest != session.digest):
+                raise ConflictError(f"session id {session.id} is taken by another session: use another id")
+            record = known or SessionRecord(
+                session=session, number=len(self._sessions) + 1, logs=[Log() for _ in range(self._logs)]
+            )
+            record.add(list(bundles), self._clock())
+            if sealed:
+                record.seal(max((bundle.stop for bundle in bundles), default=0), self._clock())
+            self._sessions[session.id] = record
+
+    def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
+        """See :meth:`StateStore.add`."""
+        with self._changed:
+            self._found(session_id).add(list(bundles), self._clock())
+
+    def seal(self, session_id: SessionId, total: int) -> None:
+        """See :meth:`StateStore.seal`."""
+        with self._changed:
+            self._found(session_id).seal(total, self._clock())
+
+    def claim(self, keys: Sequence[BundleKey], *, agent: AgentId, lease: timedelta) -> list[Claim]:
+        """See :meth:`StateStore.claim`."""
+        with self._changed:
+            return [self._win(key, agent, lease) for key in keys if self._claimable(key)]
+
+    def renew(self, leases: Sequence[Lease]) -> Renewal:
+        """See :meth:`StateStore.renew`."""
+        with self._changed:
+            now = self._clock()
+            kept = [bundle.renew(now) for lease in leases if (bundle := self._current(lease))]
+            lost = [self._lost(lease) for lease in leases if not self._current(lease)]
+            return Renewal(kept, lost)
+
+    def commit(self, commits: Sequence[Commit]) -> list[Committed]:
+        """See :meth:`StateStore.commit`."""
+        with self._changed:
+            answers, parts = [], list[Part]()
+            for commit in commits:
+                answer, part = self._accept(commit)
+                answers.append(answer)
+                if answer.accepted:
+                    parts.append(part)
+            self._record(parts)
+            return answers
+
+    def give_back(self, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
+        """See :meth:`StateStore.give_back`."""
+        with self._changed:
+            bundle = self._current(lease)
+            if bundle is None:
+                return None
+            carved, hints = [], []
+            for remainder in remainders:
+                part = remainder.ranges & bundle.open if bundle.running else Ranges()
+                carved.append(part)
+                if part:
+                    hints.append(self._hint(self._carve(bundle, part, remainder)))
+            kept = bundle.renew(self._clock()) if bundle.running else None
+            return GivenBack(lease=kept, carved=carved, hints=hints)
+
+    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+        """See :meth:`StateStore.due`."""
+        with self._changed:
+            now = self._clock()
+            hints = list[Hint]()
+            for bundle in self._runnable():
+                if len(hints) < limit and (bundle.lapsed(now) or (bundle.pending and now >= bundle.hint_at)):
+                    self._return_or_postpone(bundle, now)
+                    hints.append(self._hint(bundle))
+            hinted = {hint.key for hint in hints}
+            waiting = (bundle for bundle in self._runnable() if bundle.pending and now >= bundle.due)
+            if backlog:
+                hints += [self._hint(bundle) for bundle in waiting if bundle.key not in hinted]
+            return hints[:limit]
+
+    def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
+        """See :meth:`StateStore.cancel`."""
+        with self._changed:
+            for session_id in session_ids:
+                if self._alive(session_id):
+                    self._sessions[session_id].cancel(self._clock())
+            self._changed.notify_all()
+            return [self._found(session_id).counts for session_id in session_ids]
+
+    def status(self, session_ids: Sequence[SessionId]) -> list[SessionStatus]:
+        """See :meth:`StateStore.status`."""
+        with self._changed:
+            return [self._found(session_id).status for session_id in session_ids]
+
+    def outcomes(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, wait: timedelta = timedelta(0)
+    ) -> Entries:
+        """See :meth:`StateStore.outcomes`."""
+        with self._changed:
+            record = self._found(session_id)
+            positions = record.behind(cursor)
+            if is_real(self._clock):
+                self._changed.wait_for(
+                    lambda: record.unread(positions) or not record.live, timeout=wait.total_seconds()
+                )
+            entries = []
+            for number, log in enumerate(record.logs):
+                page = log.entries[positions[number] :][: limit - len(entries)]
+                positions[number] += len(page)
+                entries += page
+            closed = record.state is SessionState.CANCELLED and not record.unread(positions)
+            return Entries(entries, ".".join(map(str, positions)), closed)
+
+    def sessions(self, cursor: str = BEGINNING, *, limit: int = 100) -> Sessions:
+        """See :meth:`StateStore.sessions`."""
+        with self._changed:
+            older = [
+                record
+                for record in reversed(self._sessions.values())
+                if not record.tombstone and (cursor == BEGINNING or record.number < int(cursor))
+            ]
+            page = older[:limit]
+            return Sessions([record.status for record in page], str(page[-1].number) if older[limit:] else None)
+
+    def delete(self, session_id: SessionId) -> None:
+        """See :meth:`StateStore.delete`."""
+        with self._changed:
+            if session_id in self._sessions:
+                self._sessions[session_id].tombstone = True
+                self._changed.notify_all()
+
+    def expired(self, limit: int) -> list[SessionId]:
+        """See :meth:`StateStore.expired`."""
+        with self._changed:
+            now = self._clock()
+            for record in self._sessions.values():
+                if record.ended is not None and now - record.ended >= record.session.keep_for.total_seconds():
+                    record.tombstone = True
+            gone = (record for record in self._sessions.values() if record.tombstone and record.holds_records)
+            return [record.session.id for record in gone][:limit]
+
+    def collect(self, session_id: SessionId, limit: int) -> bool:
+        """See :meth:`StateStore.collect`."""
+        with self._changed:
+            record = self._sessions.get(session_id)
+            return record is None or (record.tombstone and record.collect(limit))
+
+    def _alive(self, session_id: SessionId) -> bool:
+        return session_id in self._sessions and not self._sessions[session_id].tombstone
+
+    def _found(self, session_id: SessionId) -> SessionRecord:
+        if not self._alive(session_id):
+            raise SessionNotFoundError(f"there is no session {session_id!r} in this store")
+        return self._sessions[session_id]
+
+    def _bundle(self, key: BundleKey) -> BundleRecord | None:
+        """Return the bundle if it may run: its session is there, open or sealed, and understood."""
+        record = self._sessions.get(key.session)
+        if record is None or not record.live or record.session.schema != defaults.SCHEMA:
+            return None
+        return record.bundles.get(key)
+
+    def _runnable(self) -> Iterator[BundleRecord]:
+        keys = [key for record in self._sessions.values() for key in record.bundles]
+        return (bundle for key in keys if (bundle := self._bundle(key)))
+
+    def _current(self, lease: Lease) -> BundleRecord | None:
+        bundle = self._bundle(lease.key)
+        return bundle if bundle is not None and bundle.current(lease) else None
+
+    def _claimable(self, key: BundleKey) -> bool:
+        bundle = self._bundle(key)
+        if bundle is None or not bundle.pending or self._clock() < bundle.due:
+            return False
+        return bundle.held.stop <= self._sessions[key.session].total
+
+    def _win(self, key: BundleKey, agent: AgentId, lease: timedelta) -> Claim:
+        record = self._sessions[key.session]
+        nonce = f"{self._random.getrandbits(64):016x}"
+        return record.bundles[key].claim(record.session, agent, lease, nonce, self._clock())
+
+    def _lost(self, lease: Lease) -> Lost:
+        record = self._sessions.get(lease.key.session)
+        cause = LossCause.LAPSED if record is not None and record.live else LossCause.CANCELLED
+        return Lost(key=lease.key, nonce=lease.nonce, cause=cause)
+
+    def _accept(self, commit: Commit) -> tuple[Committed, Part]:
+        """Record what is accepted of a commit in its bundle; return the answer, and the part of the log's entry."""
+        bundle = self._bundle(commit.lease.key)
+        current = self._current(commit.lease)
+        succeeded = commit.succeeded & bundle.open if bundle else Ranges()
+        failed = commit.failed & current.open - succeeded if current else Ranges()
+        accepted = succeeded | failed
+        if bundle is not None:
+            bundle.finish(accepted)
+        record = self._sessions.get(commit.lease.key.session)
+        answer = Committed(
+            lease=current.renew(self._clock()) if current and current.running else None,
+            accepted=accepted,
+            refused=(commit.succeeded | commit.failed) - accepted,
+            cancelled=record is None or not record.live,
+        )
+        return answer, Part(commit.lease.key, succeeded, failed, commit.pack)
+
+    def _record(self, parts: list[Part]) -> None:
+        """Write one entry for each log that the parts belong to."""
+        entries: dict[int, tuple[SessionRecord, Log, list[Part]]] = {}
+        for part in parts:
+            record = self._sessions[part.key.session]
+            log = record.log(record.bundles[part.key].root)
+            entries.setdefault(id(log), (record, log, []))[2].append(part)
+        for record, log, merged in entries.values():
+            log.append(tuple(merged), self._clock())
+            record.note_end(self._clock())
+        self._changed.notify_all()
+
+    def _carve(self, bundle: BundleRecord, part: Ranges, remainder: Remainder) -> BundleRecord:
+        given_back = bundle.carve(part, remainder, self._clock())
+        self._sessions[bundle.key.session].bundles[given_back.key] = given_back
+        return given_back
+
+    def _return_or_postpone(self, bundle: BundleRecord, now: float) -> None:
+        """Make a lapsed bundle pending; note of a pending one when it is to be hinted again."""
+        if bundle.running:
+            bundle.lapse(now)
+        else:
+            bundle.hinted += 1
+            bundle.hint_at = now + LATE.total_seconds() * 2 ** (bundle.hinted - 1)
+
+    def _hint(self, bundle: BundleRecord) -> Hint:
+        session = self._sessions[bundle.key.session].session
+        return Hint(key=bundle.key, pool=session.pool, priority=session.priority, tasks=bundle.open.count)
