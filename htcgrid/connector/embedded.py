@@ -4,9 +4,11 @@ import json
 import shutil
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 from htcgrid.config import Config, parse_config, read_config
+from htcgrid.errors import HtcGridError
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 
@@ -18,25 +20,49 @@ class EmbeddedGrid:
     everything is in a temporary folder that goes with it.
     """
 
+    #: Seconds between looks at the agent.
+    _PAUSE = 0.3
+
     def __init__(self, folder: Path | None, workers: int | None) -> None:
         self._temporary = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="htcgrid-")) if folder is None else folder.absolute()
         self.config: Config = self._configure(workers)
         self._compute: ComputeBackend = self.config.open_compute()
+        self._closing = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_alive, name="embedded-grid", daemon=True)
 
     def start(self) -> None:
         """Start the agent; returns before it is ready."""
         self._compute.apply(Pool(name=defaults.POOL))
         self._compute.scale(defaults.POOL, 1)
+        self._keeper.start()
 
     def close(self) -> None:
         """End the agent, at once when nobody can ask for its outcomes any more, and remove a temporary folder."""
+        self._closing.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
         if self._temporary:
             for _ in range(2):
                 self._compute.drain([agent.id for agent in self._compute.agents(defaults.POOL)])
         self._compute.close()
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _keep_alive(self) -> None:
+        """Start another agent when the one there is dies: a task may take its agent along, and others wait behind it.
+
+        Agents that die soon are replaced ever more slowly.
+        """
+        pause = self._PAUSE
+        while not self._closing.wait(pause):
+            try:
+                alive = bool(self._compute.agents(defaults.POOL))
+                self._compute.scale(defaults.POOL, 1)
+            except HtcGridError:
+                # The folder cannot be read now; whoever submits or waits is told.
+                continue
+            pause = max(self._PAUSE, pause / 2) if alive else min(self._PAUSE * 32, pause * 2)
 
     def _configure(self, workers: int | None) -> Config:
         """Write the file that agents read; other processes may open it, too."""

@@ -150,7 +150,7 @@ class Grid:
             ConflictError: the id is taken by other content.
         """
         self._check()
-        if isinstance(tasks, str | bytes | Mapping):
+        if isinstance(tasks, str | bytes | Mapping) or not isinstance(tasks, Iterable):
             raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}")
         session = Session(
             id=SessionId(id or f"s-{token_hex(8)}"),

@@ -28,9 +28,7 @@ SELECT count(*) FROM (SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE sta
 """
 
 
-def pending(
-    connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None
-) -> list[Hint]:
+def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Hint]:
     """Return up to ``limit`` pending bundles of a pool that are due, of higher priorities first."""
     hints: list[Hint] = []
     for priority in _PRIORITIES:

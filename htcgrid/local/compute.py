@@ -78,6 +78,10 @@ class ProcessComputeBackend(ComputeBackend):
         with self._lock:
             self._reap()
             if self._lifeline is None:
+                for child in self._started.values():
+                    # Nobody is to wait for those that go on, and Popen is not to warn of them.
+                    child.returncode = 0
+                self._started.clear()
                 return
             self.drain(list(self._started))
             self._await_end(self._grace + _MARGIN)

@@ -53,6 +53,8 @@ class Database:
 
         Without ``durable`` the loss of power, and nothing else, may take it back, with no later one left standing.
         """
+        # A process that was forked shares its parent's lock, so it must not even come to the gate.
+        self._check_open()
         with self._gate:
             self._check_open()
             try:

@@ -46,9 +46,7 @@ def any_waits(connection: sqlite3.Connection, pool: str, now: float, above: int 
     return bool(connection.execute(_ANY, (pool, now, -1 if above is None else above)).fetchone()[0])
 
 
-def take(
-    connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None
-) -> list[Delivery]:
+def take(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Delivery]:
     """Return hints of higher priorities first, and hide them for a while."""
     rows = connection.execute(_TAKE, (pool, now, limit, _HIDDEN, -1 if above is None else above)).fetchall()
     taken = [(identity, _decode(body)) for identity, body in rows]

@@ -13,6 +13,9 @@ from htcgrid.model import defaults
 
 SessionId = NewType("SessionId", str)
 
+#: Most labels of a session, and most letters of each word in them: they stand in a record that is read often.
+_LABELS = 32
+_WORD = 200
 #: Ids stand in keys, paths and URLs of every provider, so they are kept plain.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -72,7 +75,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = defaults.SCHEMA
 
     def __post_init__(self) -> None:
-        if not _ID.fullmatch(self.id):
+        if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
             raise ConfigError(
                 f"session id {self.id!r} is not usable: 1 to 80 letters, digits, '.', '_' or '-', "
                 "the first a letter or a digit"
@@ -82,6 +85,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"priority must be a whole number from 0 to {defaults.PRIORITY_LIMIT}, not {priority!r}")
         if self.timeout is not None and self.timeout <= timedelta(0):
             raise ConfigError(f"timeout must be more than zero, not {self.timeout}")
+        if not isinstance(self.pool, str) or not _ID.fullmatch(self.pool):
+            raise ConfigError(f"pool {self.pool!r} is not usable: 1 to 80 letters, digits, '.', '_' or '-'")
+        words = (word for label in self.labels.items() for word in label)
+        if not all(isinstance(word, str) and len(word) <= _WORD for word in words) or len(self.labels) > _LABELS:
+            raise ConfigError(f"labels must be at most {_LABELS} pairs of strings of at most {_WORD} letters each")
 
     @property
     def digest(self) -> str:

@@ -211,7 +211,7 @@ def test_a_cancel_ends_running_work_within_a_heartbeat() -> None:
     session = world.submit([10])
     world.run(1)
     world.state.cancel([session])
-    world.run(6)
+    world.run(agent.policy.heartbeat + 0.1)
     assert agent.core.held == []
     assert not agent.looks
     again = world.submit([1], timeout=timedelta(seconds=1), retry=RetryPolicy(tries=1))

@@ -25,7 +25,11 @@ def clock() -> VirtualClock:
 @pytest.fixture
 def closed_later() -> Iterator[Callable[[Provided], None]]:
     with ExitStack() as stack:
-        yield lambda provided: stack.enter_context(closing(provided)) and None
+
+        def later(provided: Provided) -> None:
+            stack.enter_context(closing(provided))
+
+        yield later
 
 
 @pytest.fixture

@@ -21,6 +21,11 @@ from htcgrid.testing.samples import bundle_of, session_of
 LONG = 30.0
 
 
+def sockets(place: Path) -> list[Path]:
+    """Return the sockets of all topics."""
+    return [file for file in place.rglob("*") if file.is_socket()]
+
+
 @pytest.fixture(params=["short", "long"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     """Return a folder, also one whose name is longer than a socket's address may be."""
@@ -79,18 +84,18 @@ def test_more_rings_than_a_socket_holds_are_fine(doorbell: Doorbell) -> None:
 
 def test_a_socket_is_kept_between_calls_and_taken_away_by_close(doorbell: Doorbell, place: Path) -> None:
     with doorbell.listening("p1"):
-        bound = os.listdir(place / "p1")
+        bound = sockets(place)
     with doorbell.listening("p1"):
-        assert os.listdir(place / "p1") == bound
+        assert sockets(place) == bound
     doorbell.close()
-    assert os.listdir(place / "p1") == []
+    assert sockets(place) == []
 
 
 def test_only_some_idle_sockets_are_kept(doorbell: Doorbell, place: Path) -> None:
     for number in range(3 * bells._IDLE):
         with doorbell.listening(f"p{number}"):
             pass
-    assert sum(len(os.listdir(topic)) for topic in place.iterdir()) == bells._IDLE
+    assert len(sockets(place)) == bells._IDLE
 
 
 def test_what_a_killed_process_left_is_removed_by_the_next_ring(doorbell: Doorbell, place: Path) -> None:
@@ -103,9 +108,9 @@ with Doorbell(Path(sys.argv[1])).listening("p1"):
 """
     env = os.environ | {"PYTHONPATH": "."}
     subprocess.run([sys.executable, "-c", code, place], check=True, timeout=60, env=env)
-    assert len(os.listdir(place / "p1")) == 1
+    assert len(sockets(place)) == 1
     doorbell.ring("p1")
-    assert os.listdir(place / "p1") == []
+    assert sockets(place) == []
 
 
 def test_where_no_socket_can_be_bound_waiting_still_ends(tmp_path: Path) -> None:
@@ -125,18 +130,22 @@ def test_a_waiting_agent_hears_of_work_and_a_waiting_reader_of_the_end(folder: P
     wait = timedelta(seconds=LONG)
     with closing(SqliteStateStore(folder)) as store, closing(SqliteTaskQueue(folder)) as queue:
         session = session_of()
-        threading.Timer(0.02, store.create, (session, [bundle_of(session, 0, 1)])).start()
+        soon = threading.Timer(0.02, store.create, (session, [bundle_of(session, 0, 1)]))
+        soon.start()
         began = time.monotonic()
         [delivery] = queue.receive(5, wait=wait, pool=session.pool)
         assert delivery.hint.key.session == session.id
-        threading.Timer(0.02, store.cancel, ([session.id],)).start()
+        soon.join()
+        soon = threading.Timer(0.02, store.cancel, ([session.id],))
+        soon.start()
         assert store.outcomes(session.id, wait=wait).closed
         assert time.monotonic() - began < 0.25
+        soon.join()
 
 
 def test_an_idle_agent_costs_almost_nothing(folder: Path) -> None:
     with closing(SqliteTaskQueue(folder)) as queue:
         queue.receive(5, wait=timedelta(0), pool="default")
-        before = time.process_time()
+        before = time.thread_time()
         assert queue.receive(5, wait=timedelta(seconds=1.5), pool="default") == []
-        assert time.process_time() - before < 0.015
+        assert time.thread_time() - before < 0.015

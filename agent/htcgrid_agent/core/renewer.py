@@ -26,9 +26,8 @@ class Renewer:
         if self._under_way or now < self.wake_at():
             return None
         self._last = now
-        # A lease that is younger than a heartbeat has been claimed or renewed since the last one.
-        old = now + self._policy.lease - self._policy.heartbeat
-        leases = tuple(bundle.lease for bundle in held if bundle.deadline <= old)
+        # Also those that are young: by this the agent learns of cancels.
+        leases = tuple(bundle.lease for bundle in held)
         self._under_way = bool(leases)
         return Renew(leases=leases) if leases else None
 

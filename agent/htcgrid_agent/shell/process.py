@@ -108,18 +108,20 @@ class WorkerProcess:
 
     def end(self) -> str:
         """Make sure that the process is gone and free what belongs to it; return how it ended, in words."""
+        reason = None
         try:
             # A process that is dying by itself closes its channel a moment before its status can be had.
             self._process.wait(timeout=0.2)
         except subprocess.TimeoutExpired:
             self.kill()
+            reason = "closed its connection to the agent, and was killed"
         code = self._process.wait()
         self.kill()
         self.channel.close()
         self.cell.close()
         os.close(self._lifeline)
         self.output.close()
-        return _ending(code)
+        return reason or _ending(code)
 
 
 def _ending(code: int) -> str:

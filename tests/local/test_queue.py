@@ -1,0 +1,140 @@
+"""The queue is a look at the pending bundles."""
+
+import threading
+import time
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+from htcgrid.local.queue import SqliteTaskQueue
+from htcgrid.local.state import SqliteStateStore
+from htcgrid.model import AgentId, BundleKey, Delivery, Hint, Remainder, Session
+from htcgrid.testing import VirtualClock
+from htcgrid.testing.samples import bundle_of, bundles_of, commit_of, keys_of, session_of, tasks
+
+NOW = timedelta(0)
+LEASE = timedelta(seconds=30)
+A = AgentId("agent-1")
+
+
+def receive(queue: SqliteTaskQueue, limit: int = 100, pool: str = "default") -> list[Hint]:
+    return [delivery.hint for delivery in queue.receive(limit, wait=NOW, pool=pool)]
+
+
+def submit(store: SqliteStateStore, count: int = 1, **fields: object) -> Session:
+    session = session_of(**fields)
+    store.create(session, bundles_of(session, count, tasks=2))
+    return session
+
+
+def test_a_pending_bundle_is_received_until_it_is_claimed(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:
+    session = submit(store, priority=2)
+    [hint] = receive(queue)
+    assert hint == Hint(key=BundleKey(session.id, 0), pool="default", priority=2, tasks=2)
+    queue.send([hint, hint])
+    queue.ack([Delivery(hint=hint)])
+    assert receive(queue) == [hint]
+    store.claim([hint.key], agent=A, lease=LEASE)
+    queue.send([hint])
+    assert receive(queue) == []
+    assert queue.depth() == 0
+
+
+def test_priorities_come_highest_first_and_sessions_in_their_order(
+    store: SqliteStateStore, queue: SqliteTaskQueue
+) -> None:
+    low, first, second, high = (submit(store, 2, priority=priority) for priority in (0, 1, 1, 3))
+    order = [hint.key.session for hint in receive(queue)]
+    assert order == [one.id for one in (high, high, first, first, second, second, low, low)]
+    assert queue.depth() == 8
+
+
+def test_pools_are_kept_apart(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:
+    here, there = submit(store), submit(store, pool="gpu")
+    assert [hint.key.session for hint in receive(queue)] == [here.id]
+    assert [hint.key.session for hint in receive(queue, pool="gpu")] == [there.id]
+
+
+def test_agents_that_look_at_one_front_do_not_all_see_the_same(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:
+    submit(store, 100)
+    urgent = submit(store, 5, priority=3)
+    starts = set()
+    for _ in range(50):
+        found = receive(queue, limit=10)
+        assert [hint.key.session for hint in found[:5]] == [urgent.id] * 5
+        starts.add(receive(queue, limit=2)[0].key.start)
+    assert len(starts) > 1
+
+
+def test_retries_whose_delay_has_passed_come_before_the_backlog(
+    store: SqliteStateStore, queue: SqliteTaskQueue, clock: VirtualClock
+) -> None:
+    session = submit(store, 10)
+    [won] = store.claim([BundleKey(session.id, 8)], agent=A, lease=LEASE)
+    store.give_back(won.lease, [Remainder(ranges=won.open, delay=timedelta(seconds=5))])
+    assert won.key not in keys_of(receive(queue))
+    assert queue.depth() == 9
+    clock.advance(timedelta(seconds=5))
+    assert receive(queue)[0].key == won.key
+
+
+def test_bundles_of_sessions_that_are_over_are_not_received(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:
+    cancelled, deleted = submit(store), submit(store)
+    store.cancel([cancelled.id])
+    store.delete(deleted.id)
+    assert receive(queue) == []
+
+
+def test_who_waits_is_woken_by_each_way_of_becoming_pending(folder: Path) -> None:
+    session = session_of()
+    with closing(SqliteStateStore(folder)) as store, closing(SqliteTaskQueue(folder)) as queue:
+
+        def woken(soon: threading.Timer) -> BundleKey:
+            soon.start()
+            began = time.monotonic()
+            [delivery] = queue.receive(10, wait=timedelta(seconds=30), pool="default")
+            assert time.monotonic() - began < 0.25
+            soon.join()
+            return delivery.hint.key
+
+        store.create(session)
+        key = woken(threading.Timer(0.02, store.add, (session.id, [bundle_of(session, 0, 4)])))
+        [won] = store.claim([key], agent=A, lease=LEASE)
+        key = woken(threading.Timer(0.02, store.give_back, (won.lease, [Remainder(ranges=tasks(2, 4))])))
+        store.claim([key], agent=A, lease=LEASE)
+        store.commit([commit_of(won.lease, tasks(0, 1))])
+        whole = [Remainder(ranges=tasks(1, 2), delay=timedelta(seconds=0.1))]
+        assert woken(threading.Timer(0.0, store.give_back, (won.lease, whole))) == won.key
+
+
+def test_hints_of_sessions_in_another_state_store_are_kept(queue: SqliteTaskQueue, clock: VirtualClock) -> None:
+    hints = [Hint(key=BundleKey(session_of().id, 0), priority=priority) for priority in (1, 3, 0)]
+    queue.send(hints)
+    assert queue.depth() == 3
+    first = queue.receive(2, wait=NOW, pool="default")
+    assert [delivery.hint for delivery in first] == [hints[1], hints[0]]
+    [second] = queue.receive(5, wait=NOW, pool="default")
+    queue.ack([*first, *first])
+    assert queue.receive(5, wait=NOW, pool="default") == []
+    clock.advance(timedelta(seconds=61))
+    [again] = queue.receive(5, wait=NOW, pool="default")
+    assert again.hint == second.hint
+    queue.ack([again])
+    assert queue.depth() == 0
+
+
+def test_kept_hints_and_bundles_come_by_priority(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:
+    session = submit(store, priority=2)
+    high, low = (Hint(key=BundleKey(session_of().id, 0), priority=priority) for priority in (3, 1))
+    queue.send([low, high])
+    assert keys_of(receive(queue)) == [high.key, BundleKey(session.id, 0), low.key]
+
+
+def test_a_kept_hint_wakes_who_waits(folder: Path) -> None:
+    hint = Hint(key=BundleKey(session_of().id, 0), pool="gpu")
+    with closing(SqliteTaskQueue(folder)) as queue:
+        soon = threading.Timer(0.02, queue.send, ([hint],))
+        soon.start()
+        [delivery] = queue.receive(1, wait=timedelta(seconds=30), pool="gpu")
+        soon.join()
+        assert delivery.hint == hint
