@@ -15,7 +15,6 @@ from htcgrid.local.schema import prepare
 from htcgrid.local.settings import PATIENCE, make_folder
 
 _FILE = "grid.db"
-_MAGIC = b"SQLite format 3\x00"
 #: Connections for reading that are kept open; more are opened when more threads read, and closed after.
 _READERS = 4
 _WRITING = (
@@ -146,15 +145,16 @@ class Database:
 
 
 def _check(file: Path) -> None:
-    """Give the clear errors that SQLite would not: it opens what it may only read, and tells late what it cannot."""
-    try:
-        with file.open("rb") as stream:
-            head = stream.read(len(_MAGIC))
-    except FileNotFoundError:
+    """Give the clear errors that SQLite would not: it opens what it may only read, and tells late what it cannot.
+
+    The file itself must not be opened here: closing it would drop the locks that other connections of this process
+    hold on it, and another process would take the database apart under them (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    if not file.exists():
         return
-    except OSError as error:
-        raise ConfigError(f"{file} cannot be read: {error.strerror or error}; name another folder as 'path'") from error
-    if head and head != _MAGIC:
-        raise ConfigError(f"{file} is not the state file of a grid; name another folder as 'path'")
+    if not file.is_file():
+        raise ConfigError(f"{file} is not a file; name another folder as 'path'")
+    if not os.access(file, os.R_OK):
+        raise ConfigError(f"{file} cannot be read; make the file readable for this user, or name another folder as 'path'")
     if not os.access(file, os.W_OK):
         raise ConfigError(f"{file} cannot be written; make the file and its folder writable for this user")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from htcgrid.errors import ProviderError, ProviderUnavailableError
+from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
 
 #: The low byte of an error code is its class (https://sqlite.org/rescode.html).
 _CLASS = 0xFF
@@ -17,7 +17,6 @@ _UNAVAILABLE = {
     sqlite3.SQLITE_NOMEM: "there is no memory left; try again",
 }
 _BROKEN = {
-    sqlite3.SQLITE_NOTADB: "it is not the state file of a grid; name another folder as 'path'",
     sqlite3.SQLITE_CORRUPT: "it is damaged or cut short; restore it from a copy, or name another folder as 'path'",
     sqlite3.SQLITE_READONLY: "it cannot be written; make the file and its folder writable for this user",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; check that its folder is there and writable for this user",
@@ -35,9 +34,11 @@ def translated(file: Path) -> Iterator[None]:
         raise fault(error, file) from error
 
 
-def fault(error: sqlite3.Error, file: Path) -> ProviderError:
+def fault(error: sqlite3.Error, file: Path) -> ConfigError | ProviderError:
     """Return our error for one of SQLite's."""
     code = getattr(error, "sqlite_errorcode", 0) & _CLASS
+    if code == sqlite3.SQLITE_NOTADB:
+        return ConfigError(f"{file} is not the state file of a grid; name another folder as 'path'")
     if code in _UNAVAILABLE:
         return ProviderUnavailableError(f"{file}: {_UNAVAILABLE[code]} ({error})")
     return ProviderError(f"{file}: {_BROKEN.get(code, 'SQLite answered with an error')} ({error})")

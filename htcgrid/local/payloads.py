@@ -88,7 +88,8 @@ class FilePayloadStore(PayloadStore):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 _write(partial, data)
                 _name(partial, file)
-            except FileNotFoundError:
+            except (FileNotFoundError, FileExistsError):
+                # The second is what mkdir raises for a folder that goes while it looks.
                 if attempt == _ATTEMPTS - 1:
                     raise
             else:

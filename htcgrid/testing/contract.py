@@ -26,7 +26,9 @@ class Contract:
         clauses = {name for base in cls.__mro__[1:] for name in vars(base) if name.startswith("test_")}
         reasons = vars(cls).get("dropped", {})
         for name in sorted(clauses & set(vars(cls)) - set(reasons)):
-            raise TypeError(f"{cls.__name__} replaces the clause {name} without a reason: add it to `dropped`, with one")
+            raise TypeError(
+                f"{cls.__name__} replaces the clause {name} without a reason: add it to `dropped`, with one"
+            )
         for name, reason in reasons.items():
             if name not in clauses:
                 raise TypeError(f"{cls.__name__} drops {name}, which is no clause of its contract")

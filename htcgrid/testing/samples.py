@@ -63,7 +63,9 @@ def commit_of(lease: Lease, succeeded: Ranges, failed: Ranges = NOTHING, *, flus
     """Return a commit of these outcomes, with a pack that has a value for each task."""
     began = datetime(2001, 1, 1, tzinfo=UTC).timestamp()
     blocks = [
-        Block(start, [b"%d" % index for index in range(start, stop)], began, [1000] * (stop - start), f"{lease.agent}/0")
+        Block(
+            start, [b"%d" % index for index in range(start, stop)], began, [1000] * (stop - start), f"{lease.agent}/0"
+        )
         for start, stop in (succeeded | failed).spans
     ]
     return Commit(lease=lease, flush=flush, succeeded=succeeded, failed=failed, pack=Pack.of(pack_blocks(blocks)))

@@ -294,3 +294,21 @@ def test_waiting_at_the_gate_ends_soon_after_it_opens(folder: Path) -> None:
             left = time.monotonic()
         thread.join()
         assert waits[0] - left < 0.1
+
+
+def test_opening_the_grid_twice_in_a_process_keeps_its_locks(folder: Path) -> None:
+    # Closing any descriptor of a file drops all of a process's locks on it. Another process that closes its own
+    # connections then takes itself for the last one, and removes the log under those that still use it.
+    first = Database(folder)
+    second = Database(folder)
+    try:
+        script = "import sys, pathlib\nfrom htcgrid.local.database import Database as D\nD(pathlib.Path(sys.argv[1])).close()"
+        subprocess.run([sys.executable, "-c", script, str(folder)], check=True, timeout=60)
+        for database in (first, second):
+            with database.writing() as connection:
+                connection.execute("UPDATE grid SET longest_delay = longest_delay + 1")
+            with database.reading() as connection:
+                assert connection.execute("SELECT longest_delay FROM grid").fetchone()
+    finally:
+        first.close()
+        second.close()

@@ -87,9 +87,9 @@ liveness.hold("agent-1")
 exec_child = subprocess.Popen(["sleep", "60"], close_fds=False).pid
 forked = os.fork()
 if forked == 0:
+    print(exec_child, flush=True)
     sys.stdin.read()
     os._exit(0)
-print(exec_child, flush=True)
 sys.stdin.read()
 """
     env = os.environ | {"PYTHONPATH": "."}

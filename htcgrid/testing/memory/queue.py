@@ -76,7 +76,11 @@ class MemoryTaskQueue(TaskQueue):
     def _visible(self, pool: str, above: int | None) -> list[str]:
         """Return the tokens of what may be received, higher priorities first and older ones first among equals."""
         now = self._clock()
-        found = [(-message.hint.priority, token) for token, message in self._messages.items()
-                 if message.hint.pool == pool and message.hidden_until <= now
-                 and (above is None or message.hint.priority > above)]
+        found = [
+            (-message.hint.priority, token)
+            for token, message in self._messages.items()
+            if message.hint.pool == pool
+            and message.hidden_until <= now
+            and (above is None or message.hint.priority > above)
+        ]
         return [token for _, token in sorted(found, key=lambda pair: pair[0])]

@@ -78,7 +78,9 @@ class SessionRecord:
         for bundle in bundles:
             known = self.bundles[bundle.key].root if bundle.key in self.bundles else new.setdefault(bundle.key, bundle)
             if (known.stop, known.input.digest) != (bundle.stop, bundle.input.digest):
-                raise ConflictError(f"bundle {bundle.key} is there with other tasks: submit the same ones, or use another id")
+                raise ConflictError(
+                    f"bundle {bundle.key} is there with other tasks: submit the same ones, or use another id"
+                )
         if new and self.state is not SessionState.OPEN:
             raise ConflictError(f"session {self.session.id} is {self.state} and takes no more tasks: use another id")
         for bundle in new.values():
@@ -90,7 +92,9 @@ class SessionRecord:
     def seal(self, total: int, now: float) -> None:
         """Take no more tasks, if these are all."""
         if self.total != total:
-            raise ConflictError(f"session {self.session.id} holds {self.total} tasks, not {total}: submit the rest first")
+            raise ConflictError(
+                f"session {self.session.id} holds {self.total} tasks, not {total}: submit the rest first"
+            )
         if self.state is SessionState.OPEN:
             self.state = SessionState.SEALED
         self.note_end(now)

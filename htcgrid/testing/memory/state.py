@@ -19,6 +19,7 @@ from htcgrid.model import (
     Claim,
     Commit,
     Committed,
+    Entry,
     GivenBack,
     Hint,
     Lease,
@@ -173,7 +174,7 @@ class MemoryStateStore(StateStore):
                 self._changed.wait_for(
                     lambda: record.unread(positions) or not record.live, timeout=wait.total_seconds()
                 )
-            entries = []
+            entries = list[Entry]()
             for number, log in enumerate(record.logs):
                 page = log.entries[positions[number] :][: limit - len(entries)]
                 positions[number] += len(page)

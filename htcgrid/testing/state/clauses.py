@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from htcgrid.interfaces import BEGINNING, StateStore
-from htcgrid.model import AgentId, Bundle, BundleKey, Claim, Entry, GivenBack, Hint, Lease, Ranges, Remainder, Session
+from htcgrid.model import AgentId, BundleKey, Claim, Entry, GivenBack, Hint, Lease, Ranges, Remainder, Session
 from htcgrid.testing.clock import VirtualClock
 from htcgrid.testing.contract import Contract
 from htcgrid.testing.samples import bundle_of, session_of
@@ -114,10 +114,3 @@ class StateClauses(Contract):
 def open_in(claims: Iterable[Claim]) -> list[int]:
     """Return every task that is open in ``claims``, as often as it is, in ascending order."""
     return sorted(index for claim in claims for index in claim.open)
-
-
-def recorded(store: StateStore, *bundles: Bundle) -> Session:
-    """Record a new session whose id the bundles already bear."""
-    session = session_of(id=bundles[0].key.session)
-    store.create(session, bundles)
-    return session
