@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, required=True, help="the grid.toml")
     parser.add_argument("--id", help="the agent's id; made up when left out")
     parser.add_argument("--workers", type=int, help="worker processes, instead of [agent] workers or one per core")
+    parser.add_argument("--pool", help="the pool it belongs to, instead of [agent] pool")
     parser.add_argument("--log", choices=("json", "console"), default="json", help="how log lines look")
     parser.add_argument("--verbose", action="store_true", help="log every claim, too")
     parser.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
@@ -37,6 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
             config,
             agent=options.id,
             workers=options.workers,
+            pool=options.pool,
             log_style=options.log,
             verbose=options.verbose,
             lifeline=options.lifeline,
@@ -57,6 +59,7 @@ def run_agent(
     *,
     agent: str | None = None,
     workers: int | None = None,
+    pool: str | None = None,
     log_style: str = "json",
     verbose: bool = False,
     lifeline: int | None = None,
@@ -90,7 +93,7 @@ def run_agent(
             queue=queue,
             payloads=payloads,
             agent=name,
-            pool=settings.pool,
+            pool=pool or settings.pool,
             lease=seconds(settings.lease),
             inputs=inputs,
             stopping=stopping,

@@ -55,12 +55,14 @@ def _table(found: list[SessionStatus]) -> None:
 
     table = Table(box=None, header_style="bold")
     for name in ("session", "handler", "state"):
-        table.add_column(name)
+        table.add_column(name, overflow="fold", no_wrap=name != "handler")
     counts = ("total", "pending", "running", "succeeded", "failed", "cancelled")
     for name in counts:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for status in found:
         state = "FINISHED" if status.finished and not status.cancelled else str(status.state)
         handler = status.session.handler.rpartition("/")[2]
         table.add_row(status.session.id, handler, state, *(f"{getattr(status, name):,}" for name in counts))
-    Console().print(table)
+    console = Console()
+    # A pipe has no width: nothing is cut for it.
+    console.print(table, width=None if console.is_terminal else 160)

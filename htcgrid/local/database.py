@@ -155,6 +155,8 @@ def _check(file: Path) -> None:
     if not file.is_file():
         raise ConfigError(f"{file} is not a file; name another folder as 'path'")
     if not os.access(file, os.R_OK):
-        raise ConfigError(f"{file} cannot be read; make the file readable for this user, or name another folder as 'path'")
+        raise ConfigError(
+            f"{file} cannot be read; make the file readable for this user, or name another folder as 'path'"
+        )
     if not os.access(file, os.W_OK):
         raise ConfigError(f"{file} cannot be written; make the file and its folder writable for this user")

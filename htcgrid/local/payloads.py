@@ -25,6 +25,7 @@ _OBJECT = "="
 #: Ends the name of a file that is being written.
 _PARTIAL = "~"
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE}
+_NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS}
 #: A folder may be deleted while an object is put into it.
 _ATTEMPTS = 10
 
@@ -134,8 +135,10 @@ def _name(partial: Path, file: Path) -> None:
         os.link(partial, file)
     except FileExistsError:
         pass
-    except PermissionError:
+    except OSError as error:
         # Not all file systems have hard links. Two who put one object put the same bytes.
+        if error.errno not in _NO_LINKS:
+            raise
         partial.rename(file)
         return
     partial.unlink(missing_ok=True)

@@ -75,7 +75,8 @@ _TABLES = (
     ) WITHOUT ROWID""",
     """
     CREATE TABLE hints (
-        id INTEGER PRIMARY KEY, pool TEXT NOT NULL, priority INTEGER NOT NULL, visible REAL NOT NULL, body BLOB NOT NULL
+        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number that came again would delete another hint
+        pool TEXT NOT NULL, priority INTEGER NOT NULL, visible REAL NOT NULL, body BLOB NOT NULL
     )""",
     "CREATE INDEX hints_waiting ON hints (pool, priority DESC, id)",
     f"PRAGMA application_id = {APPLICATION_ID}",

@@ -302,7 +302,12 @@ def test_opening_the_grid_twice_in_a_process_keeps_its_locks(folder: Path) -> No
     first = Database(folder)
     second = Database(folder)
     try:
-        script = "import sys, pathlib\nfrom htcgrid.local.database import Database as D\nD(pathlib.Path(sys.argv[1])).close()"
+        script = """
+import sys
+from pathlib import Path
+from htcgrid.local.database import Database
+Database(Path(sys.argv[1])).close()
+"""
         subprocess.run([sys.executable, "-c", script, str(folder)], check=True, timeout=60)
         for database in (first, second):
             with database.writing() as connection:

@@ -8,6 +8,9 @@ from htcgrid.model import AgentId, Bundle, BundleKey, Claim, Lease, Ranges, Rema
 #: A pending bundle that nobody claimed is hinted again after this time, then after twice as long, and so on.
 LATE = timedelta(minutes=10)
 
+_NOTHING = Ranges()
+_NOBODY = AgentId("")
+
 
 @dataclass(slots=True, kw_only=True)
 class BundleRecord:
@@ -18,7 +21,7 @@ class BundleRecord:
     root: Bundle
     #: The tasks in this bundle, with and without outcomes.
     held: Ranges
-    done: Ranges = Ranges()
+    done: Ranges = _NOTHING
     tries: dict[int, int] = field(default_factory=dict)
     lapses: int = 0
     lapses_alone: int = 0
@@ -26,7 +29,7 @@ class BundleRecord:
     running: bool = False
     attempt: int = 0
     nonce: str = ""
-    agent: AgentId = AgentId("")
+    agent: AgentId = _NOBODY
     #: The length of the lease, how often its holder was heard of, and when last: seconds.
     lease: float = 0.0
     beat: int = 0

@@ -35,7 +35,7 @@ class MemoryComputeBackend(ComputeBackend):
         self._lock = RLock()
 
     @classmethod
-    def open(cls, settings: msgspec.Struct, source: Source) -> Self:
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - there is nothing to set
         """Return a backend without agents."""
         return cls()
 

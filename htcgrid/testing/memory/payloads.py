@@ -24,7 +24,7 @@ class MemoryPayloadStore(PayloadStore):
         self._lock = Lock()
 
     @classmethod
-    def open(cls, settings: msgspec.Struct, source: Source) -> Self:
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - there is nothing to set
         """Return an empty store."""
         return cls()
 

@@ -40,7 +40,7 @@ class MemoryTaskQueue(TaskQueue):
         self._changed = Condition()
 
     @classmethod
-    def open(cls, settings: msgspec.Struct, source: Source) -> Self:
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - there is nothing to set
         """Return an empty queue."""
         return cls()
 

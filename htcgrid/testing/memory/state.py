@@ -66,7 +66,7 @@ class MemoryStateStore(StateStore):
         self._changed = Condition()
 
     @classmethod
-    def open(cls, settings: msgspec.Struct, source: Source) -> Self:
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - it is on no disk
         """Return an empty store."""
         return cls(logs=cast("MemorySettings", settings).logs)
 

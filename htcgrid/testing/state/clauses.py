@@ -45,7 +45,7 @@ class StateClauses(Contract):
     @pytest.fixture
     def advance(self) -> Advance:
         """Return what makes time pass in a store that does not read ``clock``: nothing, unless overridden."""
-        return lambda duration: None
+        return lambda _: None
 
     @pytest.fixture
     def later(self, clock: VirtualClock, advance: Advance) -> Advance:

@@ -151,13 +151,12 @@ class Racing(StateClauses):
         for _ in range(5):
             session = self.submit(store, (0, 12))
             claim = self.claim_one(store, session)
-            at_once(
-                [
-                    partial(self._commit_one_by_one, store, claim),
-                    partial(self._given_back, store, claim.lease, tasks(6, 12)),
-                    partial(self._given_back, store, claim.lease, tasks(4, 8)),
-                ]
-            )
+            rivals: list[Callable[[], object]] = [
+                partial(self._commit_one_by_one, store, claim),
+                partial(self._given_back, store, claim.lease, tasks(6, 12)),
+                partial(self._given_back, store, claim.lease, tasks(4, 8)),
+            ]
+            at_once(rivals)
             ended = ended_in(self.read(store, session))
             assert sorted(ended + open_in(self.claim_rest(store, session))) == list(range(12))
 
@@ -179,9 +178,8 @@ class Racing(StateClauses):
         self.due(store, session)
         later(self.lease * 1.1)
         self.settle()
-        reaping: list[Callable[[], object]] = [partial(store.due, MANY)]
-        committing = [partial(self._commit_one_by_one, store, claim) for claim in claims]
-        at_once([*reaping, *committing])
+        rivals: list[Callable[[], object]] = [partial(self._commit_one_by_one, store, claim) for claim in claims]
+        at_once([partial(store.due, MANY), *rivals])
         assert succeeded_in(self.read(store, session)) == list(range(_RACERS * 2))
         assert self.claim(store, keys_of(bundles)) == []
 

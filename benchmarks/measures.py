@@ -1,0 +1,73 @@
+"""What is measured; each function takes an open grid and returns one number."""
+
+import os
+import re
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from htcgrid import Grid
+
+ECHO = "benchmarks.handlers:echo"
+#: A payload of 120 bytes as JSON.
+PAYLOAD = {"trade": "option", "strike": 8.0, "underlying": 7.0, "volatility": 0.1, "rate": 0.05, "note": "x" * 33}
+
+
+def payloads(count: int) -> Iterator[dict[str, object]]:
+    """Yield as many payloads."""
+    for _ in range(count):
+        yield PAYLOAD
+
+
+def end_to_end(grid: Grid, count: int) -> float:
+    """Return tasks per second from the start of submit to the last result fetched."""
+    began = time.perf_counter()
+    results = grid.submit(ECHO, payloads(count)).results(timeout=600)
+    seconds = time.perf_counter() - began
+    assert len(results) == count
+    return count / seconds
+
+
+def submission(grid: Grid, count: int) -> float:
+    """Return tasks per second of submit alone, while the agent is at work."""
+    began = time.perf_counter()
+    session = grid.submit(ECHO, payloads(count))
+    seconds = time.perf_counter() - began
+    session.wait(timeout=600)
+    return count / seconds
+
+
+def round_trips(grid: Grid, count: int) -> list[float]:
+    """Return the sorted seconds that sessions of one task took, one after the other."""
+    seconds = []
+    for _ in range(count):
+        began = time.perf_counter()
+        grid.submit(ECHO, [PAYLOAD]).results(timeout=60)
+        seconds.append(time.perf_counter() - began)
+    return sorted(seconds)
+
+
+def durable_write(folder: Path, count: int = 100) -> float:
+    """Return the median seconds of an fsync of 4 KB: what no durable grid on this disk can be faster than."""
+    seconds = []
+    with tempfile.NamedTemporaryFile(dir=folder) as file:
+        for _ in range(count):
+            file.seek(0)
+            file.write(b"x" * 4096)
+            file.flush()
+            began = time.perf_counter()
+            os.fsync(file.fileno())
+            seconds.append(time.perf_counter() - began)
+    return statistics.median(seconds)
+
+
+def agent_memory(folder: Path) -> float:
+    """Return the resident megabytes of the grid's agents, their workers not among them, at their highest."""
+    peaks = []
+    for record in (folder / "agents").glob("*.json"):
+        if found := re.search(r'"pid":\s*(\d+)', record.read_text()):
+            status = Path(f"/proc/{found[1]}/status").read_text()
+            peaks.append(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024)
+    return max(peaks)

@@ -1,0 +1,87 @@
+"""Finding handlers by name."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from htcgrid.connector import Grid
+from htcgrid.errors import ConfigError
+from htcgrid_agent.runtimes.python.loader import LOADING, HandlerError, Handlers
+
+
+@pytest.fixture(autouse=True)
+def _path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def call(name: str, event: Any) -> Any:
+    return Handlers().load(name)(event, "context")
+
+
+def test_a_handler_may_take_the_event_alone_or_the_context_too(tmp_path: Path) -> None:
+    (tmp_path / "shapes.py").write_text(
+        "import functools\n"
+        "def one(event): return [event]\n"
+        "def two(event, context): return [event, context]\n"
+        "def defaulted(event, scale=2): return event * scale\n"
+        "def many(*args): return list(args)\n"
+        "class Thing:\n"
+        "    def __call__(self, event): return ['thing', event]\n"
+        "    def method(self, event, context): return [event, context]\n"
+        "thing = Thing()\n"
+        "bound = thing.method\n"
+        "partial = functools.partial(two, 5)\n"
+    )
+    assert call("shapes:one", 1) == [1]
+    assert call("shapes:two", 1) == [1, "context"]
+    assert call("shapes:defaulted", 3) == 6
+    assert call("shapes:many", 1) == [1, "context"]
+    assert call("shapes:thing", 1) == ["thing", 1]
+    assert call("shapes:bound", 1) == [1, "context"]
+    assert call("shapes:thing.method", 1) == [1, "context"]
+    assert call("shapes:partial", 1) == [5, 1]
+    assert call("builtins:len", "abc") == 3
+
+
+def test_a_handler_in_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    (folder / "htcgrid_test_neighbour.py").write_text("FACTOR = 7\n")
+    (folder / "job.py").write_text("from htcgrid_test_neighbour import FACTOR\ndef run(event): return event * FACTOR\n")
+    assert call(f"{folder}/job.py:run", 6) == 42
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("no_such_module:f", "importing 'no_such_module' failed: ModuleNotFoundError"),
+        ("os:no_such_function", "'os' has no attribute 'no_such_function'"),
+        ("os:path", "is a module, and cannot be called"),
+        ("/no/such/file.py:f", "does not exist on this machine"),
+        ("colonless", "is not of the form"),
+    ],
+)
+def test_what_cannot_be_loaded_is_said_with_its_name(name: str, message: str) -> None:
+    with pytest.raises(HandlerError, match=message):
+        Handlers().load(name)
+
+
+def test_a_module_that_fails_at_import_is_said_with_its_error(tmp_path: Path) -> None:
+    (tmp_path / "broken_at_import.py").write_text("raise SystemExit('no licence')\n")
+    with pytest.raises(HandlerError, match="importing 'broken_at_import' failed: SystemExit: no licence"):
+        Handlers().load("broken_at_import:f")
+    assert LOADING not in os.environ
+
+
+def test_a_handler_without_arguments_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "nothing_taken.py").write_text("def f(): return 1\n")
+    with pytest.raises(HandlerError, match="takes no argument"):
+        Handlers().load("nothing_taken:f")
+
+
+def test_a_grid_is_not_opened_while_a_handler_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(LOADING, "script.py:f")
+    with pytest.raises(ConfigError, match="under 'if __name__ == \"__main__\":'"):
+        Grid.open()

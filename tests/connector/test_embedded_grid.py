@@ -1,0 +1,348 @@
+"""A user's script on an embedded grid."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from htcgrid import Grid, RetryPolicy, TaskState
+from htcgrid.errors import (
+    ConfigError,
+    ConflictError,
+    EncodingError,
+    ResultTimeoutError,
+    SessionNotFoundError,
+    TaskCancelledError,
+    TaskFailedError,
+)
+from htcgrid.model import SessionState
+from tests.agent import jobs
+
+ONCE = RetryPolicy(tries=1)
+SOON = RetryPolicy(backoff=timedelta(milliseconds=20))
+
+
+def test_results_come_in_the_order_of_the_tasks(grid: Grid) -> None:
+    tasks = [{"task": index} for index in range(3000)]
+    assert grid.submit(jobs.echo, tasks).results(timeout=60) == tasks
+
+
+def test_outcomes_come_once_each_as_they_finish(grid: Grid) -> None:
+    session = grid.submit(jobs.sleep, [1.5, 0.0])
+    outcomes = session.outcomes(timeout=30)
+    assert next(outcomes).index == 1
+    assert [outcome.index for outcome in outcomes] == [0]
+
+
+def test_a_generator_is_submitted_like_a_list(grid: Grid) -> None:
+    assert sum(grid.submit(jobs.echo, (index for index in range(500))).results(timeout=30)) == 124_750
+
+
+def test_no_tasks_are_a_finished_session(grid: Grid) -> None:
+    session = grid.submit(jobs.echo, [])
+    assert session.results(timeout=5) == []
+    assert session.wait(timeout=5).finished
+
+
+def test_a_handler_learns_about_its_task(grid: Grid) -> None:
+    session = grid.submit(jobs.describe, ["a", "b"], timeout=20)
+    assert session.results(timeout=30) == [["a", session.id, 0, 1, True], ["b", session.id, 1, 1, True]]
+
+
+def test_a_failing_task_is_tried_again_and_its_neighbours_succeed(grid: Grid) -> None:
+    session = grid.submit(jobs.oops, ["fine", "oops", "good"], retry=SOON)
+    outcomes = {outcome.index: outcome for outcome in session.outcomes(timeout=30)}
+    assert [outcomes[index].state for index in range(3)] == [
+        TaskState.SUCCEEDED,
+        TaskState.FAILED,
+        TaskState.SUCCEEDED,
+    ]
+    assert outcomes[1].tries == 3
+    assert outcomes[1].error is not None
+    assert 'raise ValueError("oops, says the handler")' in outcomes[1].error.traceback
+    with pytest.raises(TaskFailedError, match=r"task 1 of session .* failed after 3 tries: ValueError: oops, says"):
+        session.results(timeout=5)
+    results = session.results(timeout=5, return_exceptions=True)
+    assert (results[0], results[2]) == ("fine", "good")
+    assert isinstance(results[1], TaskFailedError)
+
+
+def test_a_task_that_succeeds_at_its_last_try_succeeds(grid: Grid) -> None:
+    (outcome,) = grid.submit(jobs.until_third_try, [5], retry=SOON).outcomes(timeout=30)
+    assert (outcome.value, outcome.tries) == (5, 3)
+
+
+def test_a_task_that_takes_too_long_fails_and_the_others_do_not(grid: Grid) -> None:
+    session = grid.submit(jobs.sleep, [0.0, 60.0, 0.0], timeout=0.3, retry=ONCE)
+    outcomes = {outcome.index: outcome for outcome in session.outcomes(timeout=30)}
+    assert outcomes[1].error is not None
+    assert outcomes[1].error.type == "TimedOut"
+    assert outcomes[0].succeeded
+    assert outcomes[2].succeeded
+
+
+@pytest.mark.parametrize(
+    ("handler", "reason"),
+    [
+        (jobs.segfault, "the worker was killed by SIGSEGV"),
+        (jobs.exit_hard, "the worker exited with status 3"),
+        (jobs.close_everything, "the worker closed its connection to the agent, and was killed"),
+        (jobs.leave_a_child_behind, "the worker exited with status 4"),
+        (jobs.exit_soft, "3"),
+    ],
+)
+def test_a_worker_that_goes_is_blamed_on_its_task_alone(grid: Grid, handler: Any, reason: str) -> None:
+    session = grid.submit(handler, [*range(50), "die", *range(50)], retry=ONCE)
+    outcomes = {outcome.index: outcome for outcome in session.outcomes(timeout=30)}
+    assert outcomes[50].error is not None
+    assert outcomes[50].error.message == reason
+    assert sum(outcome.succeeded for outcome in outcomes.values()) == 100
+
+
+def test_a_worker_that_closes_its_output_goes_on(tmp_path: Path) -> None:
+    # On a grid of its own: the worker's output stays closed for all that come after.
+    with Grid.open(folder=tmp_path, workers=1) as grid:
+        assert grid.submit(jobs.close_output, range(100)).results(timeout=30) == list(range(100))
+
+
+def test_a_worker_that_prints_megabytes_does_not_fill_the_log(grid: Grid, grid_folder: Path) -> None:
+    grid.submit(jobs.print_megabytes, [1] * 4).results(timeout=30)
+    time.sleep(0.2)
+    assert sum(log.stat().st_size for log in (grid_folder / "agents").glob("*.log")) < 2 << 20
+
+
+def test_a_worker_that_ignores_sigterm_is_ended_by_a_time_out(grid: Grid) -> None:
+    (outcome,) = grid.submit(jobs.ignore_sigterm, [60.0], timeout=0.3, retry=ONCE).outcomes(timeout=30)
+    assert outcome.error is not None
+    assert outcome.error.type == "TimedOut"
+
+
+@pytest.mark.parametrize(
+    ("handler", "message"),
+    [
+        (jobs.nan, "cannot be encoded as JSON"),
+        (jobs.unencodable, "a value of type lock cannot be encoded as JSON"),
+        (jobs.too_large, "more than the 67108864 that are allowed"),
+        ("no_such_module_anywhere:f", "importing 'no_such_module_anywhere' failed"),
+        ("tests.agent.jobs:missing", "has no attribute 'missing'"),
+    ],
+)
+def test_what_can_never_work_fails_at_its_first_try_with_the_reason(grid: Grid, handler: Any, message: str) -> None:
+    (outcome,) = grid.submit(handler, [1]).outcomes(timeout=30)
+    assert outcome.error is not None
+    assert re.search(message, outcome.error.message)
+    assert outcome.tries == 1
+
+
+@pytest.mark.parametrize("payload", [float("nan"), [1, float("inf")], object(), {"a": {1, 2}, "b": object()}])
+def test_a_payload_that_cannot_be_encoded_is_refused_with_its_number(grid: Grid, payload: Any) -> None:
+    with pytest.raises(EncodingError, match=r"task 1: a value of type \w+ cannot be encoded as JSON"):
+        grid.submit(jobs.echo, [1, payload])
+
+
+def test_a_payload_over_the_limit_is_refused(grid: Grid) -> None:
+    with pytest.raises(EncodingError, match="task 0: the payload is .* bytes long, more than the"):
+        grid.submit(jobs.echo, ["x" * (65 << 20)])
+
+
+def test_large_payloads_and_results_pass_through_the_payload_store(grid: Grid) -> None:
+    assert grid.submit("builtins:len", ["x" * (2 << 20)] * 3).results(timeout=30) == [2 << 20] * 3
+    assert [len(result) for result in grid.submit(jobs.large, range(3)).results(timeout=30)] == [1 << 20] * 3
+
+
+def test_bytes_are_carried_as_they_are(grid: Grid) -> None:
+    assert grid.submit(jobs.echo, [b"\x00\xff", b""], codec="bytes").results(timeout=30) == [b"\x00\xff", b""]
+
+
+def test_cancel_ends_what_runs_and_what_waits(grid: Grid) -> None:
+    session = grid.submit(jobs.sleep, [0.0, 60.0, 60.0, 60.0])
+    first = next(session.outcomes(timeout=30))
+    counts = session.cancel()
+    assert (first.index, counts.succeeded, counts.cancelled) == (0, 1, 3)
+    assert session.cancel() == counts
+    status = session.status()
+    assert (status.state, status.cancelled, status.finished) == (SessionState.CANCELLED, 3, True)
+    assert [outcome.state for outcome in session.outcomes(timeout=5)].count(TaskState.CANCELLED) == 3
+    with pytest.raises(TaskCancelledError):
+        session.results(timeout=5)
+    # The workers that slept are back within a heartbeat.
+    assert grid.submit(jobs.echo, [1]).results(timeout=15) == [1]
+
+
+def test_time_is_up_for_the_caller_and_not_for_the_tasks(grid: Grid) -> None:
+    session = grid.submit(jobs.sleep, [0.6])
+    with pytest.raises(ResultTimeoutError, match=r"0 of 1 tasks of session .* had ended after 0.05 s"):
+        session.results(timeout=0.05)
+    assert session.results(timeout=30) == [0.6]
+
+
+def test_wait_shows_a_bar_and_returns_the_counts(grid: Grid, capsys: pytest.CaptureFixture[str]) -> None:
+    status = grid.submit(jobs.oops, ["fine", "oops"], retry=ONCE).wait(timeout=30, progress=True)
+    assert (status.succeeded, status.failed) == (1, 1)
+    assert "2/2" in capsys.readouterr().err
+
+
+def test_an_urgent_session_overtakes_a_long_one(grid: Grid) -> None:
+    long = grid.submit(jobs.nap, range(200), priority=0)
+    time.sleep(0.5)
+    began = time.monotonic()
+    grid.submit(jobs.echo, [1], priority=3).results(timeout=30)
+    assert time.monotonic() - began < 3
+    assert not long.status().finished
+    long.cancel()
+
+
+def test_any_process_can_find_a_session_by_its_id(grid: Grid) -> None:
+    session = grid.submit(jobs.echo, [1, 2], labels={"desk": "rates"})
+    found = grid.session(session.id)
+    assert found.results(timeout=30) == [1, 2]
+    assert found.status().session.labels == {"desk": "rates"}
+    with pytest.raises(SessionNotFoundError, match="no-such-session"):
+        grid.session("no-such-session")
+
+
+def test_submitting_again_under_an_id_is_one_submission(grid: Grid) -> None:
+    first = grid.submit(jobs.echo, range(100), id="twice")
+    again = grid.submit(jobs.echo, range(100), id="twice")
+    assert first.results(timeout=30) == again.results(timeout=30) == list(range(100))
+    assert again.status().total == 100
+    with pytest.raises(ConflictError):
+        grid.submit(jobs.echo, range(5, 105), id="twice")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"priority": 4}, "priority must be a whole number from 0 to 3, not 4"),
+        ({"priority": -1}, "priority must be"),
+        ({"priority": True}, "priority must be"),
+        ({"timeout": 0}, "timeout must be a number of seconds greater than 0"),
+        ({"timeout": "1"}, "timeout must be a number of seconds"),
+        ({"id": "a/b"}, "session id 'a/b' is not usable"),
+        ({"id": "x" * 81}, "is not usable"),
+        ({"codec": "xml"}, "there is no codec 'xml'"),
+        ({"labels": {"a": 1}}, "labels must be"),
+        ({"pool": ""}, "pool '' is not usable"),
+    ],
+)
+def test_arguments_that_are_not_right_are_refused(grid: Grid, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        grid.submit(jobs.echo, [1], **arguments)
+
+
+@pytest.mark.parametrize("tasks", ["abc", b"abc", {"a": 1}, 5, None])
+def test_what_is_no_list_of_tasks_is_refused(grid: Grid, tasks: Any) -> None:
+    with pytest.raises(ConfigError, match="tasks must be an iterable of payloads"):
+        grid.submit(jobs.echo, tasks)
+
+
+def test_a_closed_grid_says_so(tmp_path: Path) -> None:
+    grid = Grid.open(folder=tmp_path)
+    session = grid.submit(jobs.echo, [1])
+    grid.close()
+    grid.close()
+    for call in (lambda: grid.submit(jobs.echo, [1]), session.status, session.results, session.cancel):
+        with pytest.raises(ConfigError, match="this grid is closed"):
+            call()
+
+
+def test_folder_and_config_exclude_each_other(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="are for an embedded grid"):
+        Grid.open({"state": {"provider": "local", "path": "x"}}, folder=tmp_path)
+
+
+def test_a_temporary_grid_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    with Grid.open(workers=1) as grid:
+        assert grid.submit(jobs.echo, [1]).results(timeout=30) == [1]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_sessions_in_a_given_folder_outlive_the_grid(tmp_path: Path) -> None:
+    with Grid.open(folder=tmp_path, workers=1) as grid:
+        grid.submit(jobs.sleep, [0.3, 0.0, 0.0], id="kept")
+    with Grid.open(folder=tmp_path, workers=1) as grid:
+        assert grid.session("kept").results(timeout=30) == [0.3, 0.0, 0.0]
+
+
+def test_a_task_that_kills_its_agent_does_not_end_the_grid(tmp_path: Path) -> None:
+    with Grid.open(folder=tmp_path / "grid", workers=1) as grid:
+        marker = str(tmp_path / "killed")
+        assert grid.submit(jobs.kill_the_agent_once, [marker]).results(timeout=40) == [marker]
+
+
+def test_many_threads_share_a_grid(grid: Grid) -> None:
+    results: dict[int, list[int]] = {}
+
+    def submit(number: int) -> None:
+        results[number] = grid.submit(jobs.echo, [number] * 50).results(timeout=60)
+
+    threads = [threading.Thread(target=submit, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == {number: [number] * 50 for number in range(8)}
+
+
+SCRIPT = """
+import time
+from htcgrid import Grid
+
+def job(event, context):
+    time.sleep(event)
+    return [event, __name__]
+
+if __name__ == "__main__":
+    with Grid.open() as grid:
+        session = grid.submit(job, [{seconds}] * 4)
+        print("submitted", flush=True)
+        print(session.results(timeout=60), flush=True)
+"""
+
+
+def test_a_function_of_the_script_itself_is_a_handler(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(seconds=0))
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=True
+    )
+    assert done.stdout.count("[0, 'htcgrid_handler_script_") == 4
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_client_that_is_interrupted_takes_its_embedded_grid_along(tmp_path: Path, number: signal.Signals) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.format(seconds=60))
+    client = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, text=True, cwd=tmp_path)
+    assert client.stdout is not None
+    assert client.stdout.readline() == "submitted\n"
+    time.sleep(0.5)
+    client.send_signal(number)
+    client.wait(timeout=30)
+    client.stdout.close()
+    deadline = time.monotonic() + 20
+    while _processes_of(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert _processes_of(tmp_path) == []
+
+
+def _processes_of(folder: Path) -> list[str]:
+    """Return the command lines of processes that work in ``folder``."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(process / "cwd") == str(folder):
+                found.append((process / "cmdline").read_bytes().decode())
+        except OSError:
+            continue
+    return found

@@ -1,0 +1,431 @@
+"""The memory store with one defect each: what a naive provider does."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import msgspec
+
+from htcgrid.interfaces import BEGINNING, Entries
+from htcgrid.model import (
+    AgentId,
+    Bundle,
+    BundleKey,
+    CancelCounts,
+    Claim,
+    Commit,
+    Committed,
+    GivenBack,
+    Hint,
+    Lease,
+    Part,
+    Ranges,
+    Remainder,
+    Session,
+    SessionId,
+    SessionState,
+)
+from htcgrid.model.outcome import LossCause, Lost
+from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
+from htcgrid.testing.memory.bundle import BundleRecord
+
+NOTHING = Ranges()
+
+
+class BlindCreate(MemoryStateStore):
+    """A create puts its session over the one that is there."""
+
+    def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
+        self._sessions.pop(session.id, None)
+        super().create(session, bundles, sealed=sealed)
+
+
+class BlindAdd(MemoryStateStore):
+    """An add puts its bundles over those that are there."""
+
+    def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
+        for bundle in bundles:
+            self._found(session_id).bundles.pop(bundle.key, None)
+        super().add(session_id, bundles)
+
+
+class AddWithoutDigest(MemoryStateStore):
+    """A bundle that is there is taken for the same one, whatever it holds."""
+
+    def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
+        known = self._found(session_id).bundles
+        super().add(session_id, [bundle for bundle in bundles if bundle.key not in known])
+
+
+class TotalByIncrement(MemoryStateStore):
+    """Each add raises the total by what it brings, and so does a repeated one."""
+
+    def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
+        record = self._found(session_id)
+        before = record.total
+        super().add(session_id, bundles)
+        record.total = before + sum(bundle.tasks for bundle in bundles)
+
+
+class FirstHundredBundles(MemoryStateStore):
+    """The service takes 100 items a call, and the rest is dropped."""
+
+    def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
+        super().add(session_id, bundles[:100])
+
+
+class SealOfAnyTotal(MemoryStateStore):
+    """A seal does not look at what the session holds."""
+
+    def seal(self, session_id: SessionId, total: int) -> None:
+        super().seal(session_id, self._found(session_id).total)
+
+
+class ClaimOfClaimed(MemoryStateStore):
+    """A claim also wins what another agent runs."""
+
+    def _claimable(self, key: BundleKey) -> bool:
+        bundle = self._bundle(key)
+        return bundle is not None and bool(bundle.open)
+
+
+class ClaimInTwoSteps(MemoryStateStore):
+    """A claim reads and writes without a compare-and-set between."""
+
+    def claim(self, keys: Sequence[BundleKey], *, agent: AgentId, lease: timedelta) -> list[Claim]:
+        claimable = [key for key in keys if self._claimable(key)]
+        time.sleep(0.01)
+        return [self._win(key, agent, lease) for key in claimable]
+
+
+class OneNonceForAll(MemoryStateStore):
+    """Every claim has the same nonce."""
+
+    def _win(self, key: BundleKey, agent: AgentId, lease: timedelta) -> Claim:
+        claim = super()._win(key, agent, lease)
+        self._sessions[key.session].bundles[key].nonce = "same"
+        return msgspec.structs.replace(claim, lease=msgspec.structs.replace(claim.lease, nonce="same"))
+
+
+class ClaimBeforeItsTime(MemoryStateStore):
+    """A delay is kept, but not looked at."""
+
+    def _claimable(self, key: BundleKey) -> bool:
+        bundle = self._bundle(key)
+        return bundle is not None and bundle.pending
+
+
+class ClaimOfCancelled(MemoryStateStore):
+    """A claim does not look at the header."""
+
+    def _bundle(self, key: BundleKey) -> BundleRecord | None:
+        record = self._sessions.get(key.session)
+        return None if record is None else record.bundles.get(key)
+
+
+class FenceOfAttemptOnly(MemoryStateStore):
+    """A lease is known by its attempt, without the nonce."""
+
+    def _current(self, lease: Lease) -> BundleRecord | None:
+        bundle = self._bundle(lease.key)
+        return bundle if bundle and bundle.running and bundle.attempt == lease.attempt else None
+
+
+class StaleCommitWhole(MemoryStateStore):
+    """A commit is taken from anybody, failures as well."""
+
+    def _current(self, lease: Lease) -> BundleRecord | None:
+        return self._bundle(lease.key)
+
+
+class StaleCommitRefused(MemoryStateStore):
+    """Work that was done under a lapsed lease is thrown away."""
+
+    def _accept(self, commit: Commit) -> tuple[Committed, Part]:
+        if self._current(commit.lease) is None:
+            commit = msgspec.structs.replace(commit, succeeded=NOTHING, failed=NOTHING)
+        return super()._accept(commit)
+
+
+class StaleCommitEndsTheLease(MemoryStateStore):
+    """A commit makes its bundle pending, whoever runs it."""
+
+    def _accept(self, commit: Commit) -> tuple[Committed, Part]:
+        stale = self._current(commit.lease) is None
+        answer = super()._accept(commit)
+        if stale and (bundle := self._bundle(commit.lease.key)):
+            bundle.running = False
+        return answer
+
+
+class CommitTwice(MemoryStateStore):
+    """A repeated commit is recorded again: counters doubled."""
+
+    def _accept(self, commit: Commit) -> tuple[Committed, Part]:
+        if bundle := self._bundle(commit.lease.key):
+            bundle.done = NOTHING
+        return super()._accept(commit)
+
+
+class EntryOfRefused(MemoryStateStore):
+    """The entry lists what was asked for, not what was accepted."""
+
+    def _accept(self, commit: Commit) -> tuple[Committed, Part]:
+        answer, part = super()._accept(commit)
+        return answer, Part(part.key, commit.succeeded, commit.failed, part.pack)
+
+
+class LastOutcomeWins(MemoryStateStore):
+    """An entry is put over the one before, so that a batch keeps only its last."""
+
+    def _record(self, parts: list[Part]) -> None:
+        super()._record(parts[-1:])
+
+
+class GiveBackWithoutFence(MemoryStateStore):
+    """Whoever once held a bundle may give it back."""
+
+    def give_back(self, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
+        bundle = self._bundle(lease.key)
+        if bundle is None or not bundle.open:
+            return None
+        bundle.running = True
+        return super().give_back(msgspec.structs.replace(lease, attempt=bundle.attempt, nonce=bundle.nonce), remainders)
+
+
+class ChildrenOfDoneTasks(MemoryStateStore):
+    """Whatever is asked for is given back, also what has ended."""
+
+    def give_back(self, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
+        if bundle := self._current(lease):
+            bundle.done = NOTHING
+        return super().give_back(lease, remainders)
+
+
+class ChildByItsStart(MemoryStateStore):
+    """A bundle is named by its session and start alone, so that a child may overwrite its parent."""
+
+    def _carve(self, bundle: BundleRecord, part: Ranges, remainder: Remainder) -> BundleRecord:
+        child = bundle.carve(part, remainder, self._clock())
+        child.key = BundleKey(child.key.session, child.key.start)
+        self._sessions[bundle.key.session].bundles[child.key] = child
+        return child
+
+
+class ChildWithoutTries(MemoryStateStore):
+    """A child starts anew."""
+
+    def _carve(self, bundle: BundleRecord, part: Ranges, remainder: Remainder) -> BundleRecord:
+        child = super()._carve(bundle, part, remainder)
+        child.tries = {}
+        return child
+
+
+class ChildWithoutLapses(MemoryStateStore):
+    """A child has no lapses of its parent."""
+
+    def _carve(self, bundle: BundleRecord, part: Ranges, remainder: Remainder) -> BundleRecord:
+        child = super()._carve(bundle, part, remainder)
+        child.lapses = 0
+        return child
+
+
+class ParentKeepsItsTasks(MemoryStateStore):
+    """Children are written, but what they took stays in their parent."""
+
+    def _carve(self, bundle: BundleRecord, part: Ranges, remainder: Remainder) -> BundleRecord:
+        held = bundle.held
+        child = super()._carve(bundle, part, remainder)
+        bundle.held = held
+        return child
+
+
+class LapseByState(MemoryStateStore):
+    """A running bundle lapses a lease after its claim, whether its agent is heard of or not."""
+
+    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+        for bundle in self._runnable():
+            bundle.heard = self._claimed_at.setdefault((bundle.key, bundle.attempt), bundle.heard)
+        return super().due(limit, backlog=backlog)
+
+    def _win(self, key: BundleKey, agent: AgentId, lease: timedelta) -> Claim:
+        claim = super()._win(key, agent, lease)
+        self._claimed_at[key, claim.lease.attempt] = self._clock()
+        return claim
+
+    @property
+    def _claimed_at(self) -> dict[tuple[BundleKey, int], float]:
+        return self.__dict__.setdefault("claimed_at", {})  # type: ignore[no-any-return]
+
+
+class LapseUncounted(MemoryStateStore):
+    """A lapse leaves no trace."""
+
+    def _return_or_postpone(self, bundle: BundleRecord, now: float) -> None:
+        super()._return_or_postpone(bundle, now)
+        bundle.lapses = 0
+
+
+class LapsesOfOneKind(MemoryStateStore):
+    """Lapses of one task and of several are counted together."""
+
+    def _return_or_postpone(self, bundle: BundleRecord, now: float) -> None:
+        super()._return_or_postpone(bundle, now)
+        bundle.lapses, bundle.lapses_alone = bundle.lapses + bundle.lapses_alone, 0
+
+
+class LapseThatForgetsOutcomes(MemoryStateStore):
+    """A bundle that lapsed starts from its beginning."""
+
+    def _return_or_postpone(self, bundle: BundleRecord, now: float) -> None:
+        super()._return_or_postpone(bundle, now)
+        bundle.done = NOTHING
+
+
+class BacklogHintedOnce(MemoryStateStore):
+    """Looking at the backlog marks it as hinted."""
+
+    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+        hints = super().due(limit, backlog=backlog)
+        for hint in hints:
+            self._sessions[hint.key.session].bundles[hint.key].due = self._clock() + 60
+        return hints
+
+
+class NothingHintedLate(MemoryStateStore):
+    """A pending bundle whose hint was lost waits for ever behind a queue that never runs dry."""
+
+    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+        for bundle in self._runnable():
+            if bundle.pending:
+                bundle.hint_at = float("inf")
+        return super().due(limit, backlog=backlog)
+
+
+class LostWithoutCause(MemoryStateStore):
+    """A lease of a cancelled session is said to have lapsed."""
+
+    def _lost(self, lease: Lease) -> Lost:
+        return Lost(key=lease.key, nonce=lease.nonce, cause=LossCause.LAPSED)
+
+
+class CancelOverOutcomes(MemoryStateStore):
+    """A cancel says that every task was cancelled, also those that had ended."""
+
+    def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
+        for session_id in session_ids:
+            for log in self._found(session_id).logs:
+                log.succeeded = log.failed = 0
+        return super().cancel(session_ids)
+
+
+class CancelOfFinished(MemoryStateStore):
+    """A cancel does not look whether anything is left to cancel."""
+
+    def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
+        counts = super().cancel(session_ids)
+        for session_id in session_ids:
+            self._found(session_id).state = SessionState.CANCELLED
+        return counts
+
+
+class CancelUpToTheFirstUnknown(MemoryStateStore):
+    """An unknown session keeps those behind it from being cancelled."""
+
+    def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
+        counts = []
+        for session_id in session_ids:
+            counts += super().cancel([session_id])
+        return counts
+
+
+class SkipAtPageBorder(MemoryStateStore):
+    """The first entry behind a full page is skipped."""
+
+    def outcomes(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, wait: timedelta = timedelta(0)
+    ) -> Entries:
+        page = super().outcomes(session_id, cursor, limit=limit, wait=wait)
+        return page if len(page.entries) < limit else page._replace(cursor=f"{int(page.cursor) + 1}")
+
+
+class RepeatAtPageBorder(MemoryStateStore):
+    """The last entry of a full page comes again with the next."""
+
+    def outcomes(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, wait: timedelta = timedelta(0)
+    ) -> Entries:
+        page = super().outcomes(session_id, cursor, limit=limit, wait=wait)
+        return page if len(page.entries) < limit or limit < 2 else page._replace(cursor=f"{int(page.cursor) - 1}")
+
+
+class ClosedTooSoon(MemoryStateStore):
+    """A cancelled session is said to be read to its end with the first page."""
+
+    def outcomes(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, wait: timedelta = timedelta(0)
+    ) -> Entries:
+        page = super().outcomes(session_id, cursor, limit=limit, wait=wait)
+        return page._replace(closed=self._found(session_id).state is SessionState.CANCELLED)
+
+
+class DeleteForgetsTheId(MemoryStateStore):
+    """A deleted session leaves nothing, so that its id can be used again."""
+
+    def delete(self, session_id: SessionId) -> None:
+        self._sessions.pop(session_id, None)
+
+
+class ExpiredByAge(MemoryStateStore):
+    """A session is kept for a time from its creation, finished or not."""
+
+    def expired(self, limit: int) -> list[SessionId]:
+        for record in self._sessions.values():
+            record.ended = 0.0
+        return super().expired(limit)
+
+
+class CollectOfAnything(MemoryStateStore):
+    """Collecting does not look for a tombstone."""
+
+    def collect(self, session_id: SessionId, limit: int) -> bool:
+        return self._sessions[session_id].collect(limit)
+
+
+class OverwritingPayloads(MemoryPayloadStore):
+    """The last put wins."""
+
+    def put(self, blobs: dict[str, bytes]) -> None:  # type: ignore[override]
+        self._objects |= blobs
+
+
+class PrefixWithoutSlash(MemoryPayloadStore):
+    """A prefix also meets its neighbours."""
+
+    def delete(self, keys: Sequence[str] = (), *, prefix: str | None = None) -> None:  # type: ignore[override]
+        below = [key for key in self._objects if prefix is not None and key.startswith(prefix)]
+        super().delete([*keys, *below])
+
+
+class QueueWithoutPriorities(MemoryTaskQueue):
+    """First in, first out."""
+
+    def _visible(self, pool: str, above: int | None) -> list[str]:
+        return sorted(super()._visible(pool, above), key=int)
+
+
+class QueueOfOnePool(MemoryTaskQueue):
+    """Every agent gets every hint."""
+
+    def send(self, hints: Sequence[Hint]) -> None:
+        super().send([msgspec.structs.replace(hint, pool="default") for hint in hints])
+
+    def _visible(self, pool: str, above: int | None) -> list[str]:
+        return super()._visible("default", above)
+
+
+class QueueWithoutAck(MemoryTaskQueue):
+    """An acknowledged hint comes again."""
+
+    def ack(self, deliveries: Sequence[object]) -> None:
+        pass

@@ -1,0 +1,146 @@
+"""The kit catches what naive providers do: each defect breaks the clause that names it."""
+
+import pytest
+
+from tests.testing import defects
+
+pytest_plugins = ["pytester"]
+
+_STATE = """
+import pytest
+from htcgrid.testing import PayloadStoreContract, StateStoreContract, TaskQueueContract
+
+class TestState(StateStoreContract):
+    @pytest.fixture
+    def store(self, clock, defective):
+        return defective(clock=clock)
+
+class TestQueue(TaskQueueContract):
+    @pytest.fixture
+    def queue(self, clock, defective):
+        return defective(clock=clock)
+
+class TestPayloads(PayloadStoreContract):
+    @pytest.fixture
+    def payloads(self, defective):
+        return defective()
+"""
+
+
+class _Gives:
+    """A plugin whose fixture is the class under test."""
+
+    def __init__(self, defective: type) -> None:
+        self._defective = defective
+
+    @pytest.fixture
+    def defective(self) -> type:
+        return self._defective
+
+
+def _broken(pytester: pytest.Pytester, defective: type, contract: str, clause: str) -> list[str]:
+    """Run one clause; return the clauses that failed, and not in their set-up."""
+    file = pytester.makepyfile(_STATE)
+    run = pytester.inline_run(
+        "-p", "no:cacheprovider", "-q", f"{file}::{contract}::{clause}", plugins=[_Gives(defective)]
+    )
+    return [
+        report.nodeid
+        for report in run.getreports("pytest_runtest_logreport")
+        if report.failed and report.when == "call"
+    ]
+
+
+_STORES = [
+    (defects.BlindCreate, "test_a_repeated_submit_of_other_content_is_a_conflict"),
+    (defects.BlindCreate, "test_a_tombstone_is_never_created_again"),
+    (defects.BlindAdd, "test_a_bundle_that_runs_or_has_ended_is_recognised_and_goes_on"),
+    (defects.AddWithoutDigest, "test_a_bundle_of_other_content_is_a_conflict"),
+    (defects.TotalByIncrement, "test_a_bundle_that_is_there_is_left_alone_whatever_state_the_session_is_in"),
+    (defects.TotalByIncrement, "test_the_total_is_the_end_of_the_last_bundle_in_whatever_order_they_come"),
+    (defects.FirstHundredBundles, "test_a_batch_of_250_bundles_is_added_whole"),
+    (defects.SealOfAnyTotal, "test_seal_with_another_total_is_a_conflict"),
+    (defects.ClaimOfClaimed, "test_a_claimed_bundle_is_not_claimed_again"),
+    (defects.ClaimInTwoSteps, "test_of_many_claims_at_once_exactly_one_wins"),
+    (defects.OneNonceForAll, "test_every_claim_raises_the_attempt_and_has_a_fresh_nonce"),
+    (defects.ClaimBeforeItsTime, "test_delayed_bundles_are_not_claimed_before_their_time"),
+    (defects.ClaimOfCancelled, "test_nothing_is_claimed_after_a_cancel"),
+    (defects.ClaimOfCancelled, "test_nothing_is_committed_after_a_cancel"),
+    (defects.ClaimOfCancelled, "test_a_bundle_of_a_later_schema_is_not_claimed"),
+    (defects.FenceOfAttemptOnly, "test_a_fence_is_both_attempt_and_nonce"),
+    (defects.StaleCommitWhole, "test_a_commit_under_a_stale_lease_records_only_successes"),
+    (defects.StaleCommitRefused, "test_a_commit_under_a_stale_lease_records_only_successes"),
+    (defects.StaleCommitEndsTheLease, "test_a_stale_commit_does_not_end_the_lease_of_the_agent_that_runs_the_rest"),
+    (defects.CommitTwice, "test_a_repeated_commit_records_nothing_twice"),
+    (defects.EntryOfRefused, "test_an_entry_lists_exactly_what_was_accepted"),
+    (defects.LastOutcomeWins, "test_two_commits_of_one_bundle_in_one_call_are_both_recorded"),
+    (defects.GiveBackWithoutFence, "test_a_give_back_under_a_lapsed_lease_does_nothing"),
+    (defects.GiveBackWithoutFence, "test_repeating_a_give_back_of_everything_changes_nothing"),
+    (defects.ChildrenOfDoneTasks, "test_only_what_is_open_and_in_the_bundle_is_given_back"),
+    (defects.ChildByItsStart, "test_a_child_may_start_where_its_parent_does"),
+    (defects.ChildByItsStart, "test_every_task_is_in_exactly_one_bundle"),
+    (defects.ChildWithoutTries, "test_tasks_keep_their_tries_and_bring_new_ones"),
+    (defects.ChildWithoutLapses, "test_a_child_starts_with_the_lapses_of_its_parent_or_those_it_is_given"),
+    (defects.ParentKeepsItsTasks, "test_every_task_is_in_exactly_one_bundle"),
+    (defects.LapseByState, "test_an_agent_whose_beat_moves_does_not_lapse"),
+    (defects.LapseUncounted, "test_lapses_of_several_open_tasks_are_counted"),
+    (defects.LapsesOfOneKind, "test_a_lapse_alone_is_counted_apart"),
+    (defects.LapseThatForgetsOutcomes, "test_a_lapse_costs_no_try_and_no_outcome"),
+    (defects.BacklogHintedOnce, "test_looking_at_the_backlog_does_not_change_it"),
+    (defects.NothingHintedLate, "test_a_pending_bundle_is_hinted_late_whatever_the_queue_holds"),
+    (defects.LostWithoutCause, "test_leases_of_a_cancelled_session_are_lost_and_say_so"),
+    (defects.CancelOverOutcomes, "test_cancel_counts_exactly"),
+    (defects.CancelOfFinished, "test_a_session_that_had_finished_stays_as_it_was"),
+    (defects.CancelUpToTheFirstUnknown, "test_an_unknown_session_does_not_keep_the_others_from_being_cancelled"),
+    (defects.SkipAtPageBorder, "test_pages_of_any_size_hold_every_outcome_once"),
+    (defects.RepeatAtPageBorder, "test_pages_of_any_size_hold_every_outcome_once"),
+    (defects.ClosedTooSoon, "test_a_cancelled_session_is_read_to_its_closing_entries"),
+    (defects.DeleteForgetsTheId, "test_a_tombstone_is_never_created_again"),
+    (defects.ExpiredByAge, "test_a_session_that_has_not_finished_does_not_expire"),
+    (defects.CollectOfAnything, "test_nothing_is_collected_of_a_session_that_lives"),
+]
+
+
+@pytest.mark.parametrize(("defective", "clause"), _STORES)
+def test_a_defect_of_a_state_store_breaks_the_clause_that_names_it(
+    pytester: pytest.Pytester, defective: type, clause: str
+) -> None:
+    assert _broken(pytester, defective, "TestState", clause)
+
+
+@pytest.mark.parametrize(
+    "defective",
+    [
+        defects.ClaimOfClaimed,
+        defects.StaleCommitWhole,
+        defects.StaleCommitRefused,
+        defects.CommitTwice,
+        defects.EntryOfRefused,
+        defects.GiveBackWithoutFence,
+        defects.ChildByItsStart,
+        defects.ChildWithoutTries,
+        defects.ParentKeepsItsTasks,
+        defects.LapseUncounted,
+        defects.LapseThatForgetsOutcomes,
+        defects.SealOfAnyTotal,
+    ],
+)
+def test_a_defect_is_also_found_by_comparing_with_the_memory_store(pytester: pytest.Pytester, defective: type) -> None:
+    clause = "test_any_sequence_of_calls_is_answered_as_by_the_memory_store"
+    assert _broken(pytester, defective, "TestState", clause)
+
+
+@pytest.mark.parametrize(
+    ("defective", "contract", "clause"),
+    [
+        (defects.OverwritingPayloads, "TestPayloads", "test_an_object_is_never_overwritten"),
+        (defects.PrefixWithoutSlash, "TestPayloads", "test_a_prefix_and_a_slash_delete_all_that_starts_so"),
+        (defects.QueueWithoutPriorities, "TestQueue", "test_higher_priorities_come_first"),
+        (defects.QueueOfOnePool, "TestQueue", "test_a_pool_gets_its_own_hints_only"),
+        (defects.QueueWithoutAck, "TestQueue", "test_a_hint_that_was_acknowledged_does_not_come_again"),
+    ],
+)
+def test_a_defect_of_another_interface_breaks_the_clause_that_names_it(
+    pytester: pytest.Pytester, defective: type, contract: str, clause: str
+) -> None:
+    assert _broken(pytester, defective, contract, clause)
