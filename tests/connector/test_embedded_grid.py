@@ -149,7 +149,7 @@ def test_a_payload_that_cannot_be_encoded_is_refused_with_its_number(grid: Grid,
 
 
 def test_a_payload_over_the_limit_is_refused(grid: Grid) -> None:
-    with pytest.raises(EncodingError, match="task 0: the payload is .* bytes long, more than the"):
+    with pytest.raises(EncodingError, match=r"task 0: the payload is .* bytes long, more than the"):
         grid.submit(jobs.echo, ["x" * (65 << 20)])
 
 
@@ -341,7 +341,7 @@ def _processes_of(folder: Path) -> list[str]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if os.readlink(process / "cwd") == str(folder):
+            if str((process / "cwd").readlink()) == str(folder):
                 found.append((process / "cmdline").read_bytes().decode())
         except OSError:
             continue
