@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
 from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
 
 #: The low byte of an error code is its class (https://sqlite.org/rescode.html).
@@ -34,8 +36,12 @@ def translated(file: Path) -> Iterator[None]:
         raise fault(error, file) from error
 
 
-def fault(error: sqlite3.Error, file: Path) -> ConfigError | ProviderError:
-    """Return our error for one of SQLite's."""
+def fault(error: sqlite3.Error | msgspec.MsgspecError, file: Path) -> ConfigError | ProviderError:
+    """Return our error for one of SQLite's, or for a record that cannot be read."""
+    if isinstance(error, msgspec.MsgspecError):
+        return ProviderError(
+            f"{file}: a record in it cannot be read: it is damaged, or a later version of htcgrid wrote it ({error})"
+        )
     code = getattr(error, "sqlite_errorcode", 0) & _CLASS
     if code == sqlite3.SQLITE_NOTADB:
         return ConfigError(f"{file} is not the state file of a grid; name another folder as 'path'")

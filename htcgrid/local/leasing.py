@@ -6,6 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
+import msgspec
+
+from htcgrid.errors import HtcGridError
 from htcgrid.interfaces import Renewal
 from htcgrid.local.record import read_open, read_tries
 from htcgrid.local.schema import SessionRow
@@ -23,6 +26,10 @@ _TAKE = """
 UPDATE bundles SET state = 1, due = 0, attempt = ?, beat = beat + 1, nonce = ?, agent = ?, lease = ?
 WHERE session = ? AND start = ? AND birth = ?
 """
+#: A bundle whose record cannot be read waits for this long before somebody looks at it again: seconds.
+_UNREADABLE = 60.0
+_POSTPONE = "UPDATE bundles SET due = ?, hint_at = ? WHERE session = ? AND start = ? AND birth = ?"
+_LONGEST = "UPDATE grid SET longest_delay = max(longest_delay, ?)"
 _HELD = """
 SELECT s.state, b.session FROM sessions s
 LEFT JOIN bundles b
@@ -41,7 +48,10 @@ def claim(
     now: float,
     decode: Callable[[bytes], Session],
 ) -> list[Claim]:
-    """Win those bundles that are pending and due."""
+    """Win those bundles that are pending and due.
+
+    One whose record cannot be read is not claimed, and steps back so that it does not stand in the way of others.
+    """
     claims: list[Claim] = []
     taken: list[tuple[object, ...]] = []
     for key in dict.fromkeys(keys):
@@ -49,7 +59,12 @@ def claim(
         if row is None:
             continue
         won = Lease(key=key, agent=agent, attempt=row[4] + 1, nonce=secrets.token_hex(8))
-        claims.append(_claim(won, row, decode))
+        try:
+            claims.append(_claim(won, row, decode))
+        except (msgspec.MsgspecError, HtcGridError):
+            connection.execute(_POSTPONE, (now + _UNREADABLE, now + _UNREADABLE, row[1], key.start, key.birth))
+            connection.execute(_LONGEST, (_UNREADABLE,))
+            continue
         taken.append((won.attempt, won.nonce, agent, lease.total_seconds(), row[1], key.start, key.birth))
     connection.executemany(_TAKE, taken)
     return claims

@@ -282,6 +282,50 @@ def test_a_store_that_fails_for_a_while_loses_nothing(kind: type[commands.Comman
     assert agent.count(kind) > 0
 
 
+@pytest.mark.parametrize("for_good", [True, False])
+def test_outcomes_that_the_store_will_not_take_hold_up_no_others(for_good: bool) -> None:
+    world = World()
+    agent = world.start_agent("a", lease=10.0, heartbeat=2.0)
+    poison = world.submit([1] * 8)
+    agent.refused, agent.refused_for_good = {poison}, for_good
+    sound = world.submit([1] * 40)
+    assert world.finish(sound) < 30
+    assert world.ended(poison) == {}
+
+
+def test_a_bundle_whose_outcomes_are_refused_for_good_goes_to_another_agent() -> None:
+    world = World()
+    agent = world.start_agent("a", lease=10.0, heartbeat=2.0)
+    session = world.submit([3])
+    agent.refused = {session}
+    world.run(2.0)
+    assert agent.core.held == []
+    world.start_agent("b")
+    assert world.finish(session) < 60
+    assert {ended.agent for ended in world.ended(session).values()} == {"b"}
+
+
+def test_a_bundle_whose_outcomes_nobody_can_record_now_is_kept_until_somebody_can() -> None:
+    world = World()
+    agent = world.start_agent("a", lease=10.0, heartbeat=2.0)
+    session = world.submit([3])
+    agent.refused, agent.refused_for_good = {session}, False
+    world.run(60.0)
+    assert world.ended(session) == {}
+    agent.refused = set()
+    world.finish(session)
+    assert set(world.begun.values()) == {1}
+
+
+def test_bundles_of_large_payloads_are_asked_for_a_few_at_a_time() -> None:
+    world = World(lambda _: Work(seconds=0.001))
+    agent = world.start_agent("a", acquire_bytes=1000)
+    session = world.submit([1] * 400, payload=b"x" * 500)
+    world.finish(session)
+    asked = [command.limit for command in agent.sent if isinstance(command, commands.Acquire)]
+    assert max(asked[len(asked) // 2 :]) <= 2
+
+
 def test_leases_are_kept_while_a_long_task_runs() -> None:
     world = World(lambda _: Work(seconds=100.0))
     agent = world.start_agent("a")

@@ -86,7 +86,9 @@ class World:
         agent.wake()
         return agent
 
-    def submit(self, bundles: Iterable[int], *, sealed: bool = True, **fields: object) -> SessionId:
+    def submit(
+        self, bundles: Iterable[int], *, sealed: bool = True, payload: bytes = b"", **fields: object
+    ) -> SessionId:
         """Submit a session with bundles of so many tasks each."""
         session = msgspec.structs.replace(
             Session(
@@ -99,7 +101,7 @@ class World:
         )
         made, start = [], 0
         for tasks in bundles:
-            pack = Pack.of(pack_payloads([b""] * tasks))
+            pack = Pack.of(pack_payloads([payload] * tasks))
             made.append(Bundle(key=BundleKey(session.id, start), stop=start + tasks, input=pack))
             start += tasks
         self.state.create(session, made, sealed=sealed)
@@ -168,6 +170,9 @@ class SimulatedAgent:
         self.exited_at: float | None = None
         #: Store calls fail while this is set.
         self.cut_off = False
+        #: Commits with a part of these sessions fail, for good unless they are only unavailable.
+        self.refused: set[SessionId] = set()
+        self.refused_for_good = True
         self.sent: list[commands.Command] = []
         self.looks: dict[int, tuple[int, float]] = {}
         self._stops: dict[int, int] = {}
@@ -231,6 +236,8 @@ class SimulatedAgent:
         match command:
             case commands.Acquire() | commands.AcquireUrgent():
                 self._acquire(command, command.wait.total_seconds())
+            case commands.Commit(parts=parts) if any(part.lease.key.session in self.refused for part in parts):
+                self.handle(events.CallFailed(command=command, error="refused", final=self.refused_for_good))
             case commands.Commit(parts=parts):
                 commits = [
                     outcome.Commit(

@@ -24,6 +24,8 @@ class Acquirer:
         self._patience = Patience(policy.backoff, jitter)
         #: A moving average of the seconds of work in a bundle when it is claimed.
         self._typical: float | None = None
+        #: A moving average of the bytes of a bundle's payloads.
+        self._bytes = 0.0
         self._asking = False
         self._asking_urgent = False
 
@@ -61,6 +63,7 @@ class Acquirer:
             self._asking = False
         self._patience.succeeded()
         for claim in claims:
+            self._bytes += 0.2 * (claim.input.size - self._bytes)
             seconds = self._pace.seconds(claim.session.handler)
             if seconds is not None:
                 work = seconds * claim.open.count
@@ -94,4 +97,5 @@ class Acquirer:
             return 0
         if self._typical is None:
             return idle
-        return max(idle, min(self._policy.acquire, ceil(missing / max(self._typical, 1e-6))))
+        most = min(self._policy.acquire, ceil(self._policy.acquire_bytes / max(self._bytes, 1.0)))
+        return max(idle, min(most, ceil(missing / max(self._typical, 1e-6))))

@@ -193,7 +193,10 @@ class AgentCore:
             case commands.Renew():
                 self._renewer.failed(now)
             case commands.Commit() as commit:
-                self._committer.failed(commit, now)
+                refused = self._committer.failed(commit, now, final=event.final)
+                if refused is not None and (bundle := self._held.get(refused.lease.nonce)):
+                    # Somebody else may have more luck; else the lapses end its tasks.
+                    self._lose(bundle)
             case commands.GiveBack() as returned:
                 self._unreturned.append((now + self._policy.heartbeat / 5, returned))
 
@@ -234,7 +237,7 @@ class AgentCore:
 
     def _commit(self, now: float) -> None:
         at_once = self.stopping or not any(bundle.todo for bundle in self._held.values())
-        if commit := self._committer.next(self._held.values(), now, at_once=at_once):
+        if commit := self._committer.next(self._held, now, at_once=at_once):
             self._out.append(commit)
 
     def _acquire_or_exit(self, now: float) -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from htcgrid.model import Block, BundleKey, Lease, Ranges, Remainder, Session
+from htcgrid.model import Block, Lease, Ranges, Remainder, Session
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +28,7 @@ class Run(Command, frozen=True, kw_only=True):
 
     worker: int
     run: int
-    key: BundleKey
-    nonce: str
+    lease: Lease
     session: Session
     start: int
     stop: int

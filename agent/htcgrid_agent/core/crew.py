@@ -71,8 +71,7 @@ class Crew:
                 yield Run(
                     worker=slot.number,
                     run=slot.begin(nonce, bundle.session.handler, (start, stop), now),
-                    key=bundle.lease.key,
-                    nonce=nonce,
+                    lease=bundle.lease,
                     session=bundle.session,
                     start=start,
                     stop=stop,
@@ -86,7 +85,8 @@ class Crew:
         for number, (task, since) in running.items():
             slot = self.slots[number]
             bundle = held.get(slot.nonce)
-            if slot.state is not SlotState.BUSY or bundle is None:
+            if slot.state is not SlotState.BUSY or bundle is None or not slot.start <= task < slot.stop:
+                # What stands in memory that a handler can write is taken only for what it may be.
                 continue
             slot.task, slot.since = task, since
             timeout = bundle.session.timeout

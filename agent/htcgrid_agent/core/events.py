@@ -84,6 +84,8 @@ class CallFailed(Event, frozen=True, kw_only=True):
 
     command: Command
     error: str
+    #: Whether the same call would fail again, as far as the service knows.
+    final: bool = False
 
 
 class Stop(Event, frozen=True, kw_only=True):

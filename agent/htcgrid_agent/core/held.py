@@ -91,4 +91,5 @@ class HeldBundle:
         due = [index for at, index in self.waiting if at <= now]
         if due:
             self.waiting = [(at, index) for at, index in self.waiting if at > now]
-            self.todo |= Ranges.of_indexes(due)
+            # A task that ran twice may have succeeded meanwhile.
+            self.todo |= Ranges.of_indexes(due) - self.done

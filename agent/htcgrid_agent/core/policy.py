@@ -29,6 +29,8 @@ class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     portion_tasks: int = 2048
     #: Most bundles asked for at once.
     acquire: int = 32
+    #: About how many bytes of payloads are asked for at once.
+    acquire_bytes: int = 64 << 20
     #: Most children of one give-back; with the parent and the rest they fit one transaction of every store.
     children: int = 64
     #: How long a receive waits for a hint.

@@ -17,6 +17,7 @@ from htcgrid_agent.core import AgentCore, commands, events
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.lane import Lane
 from htcgrid_agent.shell.logs import Log
+from htcgrid_agent.shell.notes import Notes, about
 from htcgrid_agent.shell.output import Output
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.shell.stores import StoreCalls
@@ -47,6 +48,7 @@ class Agent:
         self._path = path
         self._nice = nice
         self._log = log
+        self._notes = Notes(log, core)
         self._stopping = stopping
         self._selector = selectors.DefaultSelector()
         self._events: deque[events.Event] = deque()
@@ -56,6 +58,8 @@ class Agent:
         self._selector.register(self._wake_end, selectors.EVENT_READ, self._woken)
         self._workers: dict[int, WorkerProcess] = {}
         self._outputs: dict[int, Output] = {}
+        #: By worker: what the log says of the bundle that it was last handed tasks of.
+        self._runs: dict[int, dict[str, Any]] = {}
         self._ticked = 0.0
         self._status: int | None = None
         self._crashed: BaseException | None = None
@@ -153,28 +157,9 @@ class Agent:
         return {number: look for number, look in looks if look is not None}
 
     def _handle(self, event: events.Event) -> None:
-        self._note(event)
+        self._notes.take(event)
         for command in self._core.handle(event, time.monotonic()):
             self._doers[type(command)](command)
-
-    def _note(self, event: events.Event) -> None:
-        """Log what an operator wants to see."""
-        if isinstance(event, events.CallFailed):
-            self._log.warning("call failed", call=type(event.command).__name__, error=event.error)
-        elif isinstance(event, events.Acquired):
-            for claim in event.claims:
-                key = claim.key
-                self._log.debug(
-                    "claimed", session=key.session, bundle=f"{key.start}/{key.birth}", attempt=claim.lease.attempt
-                )
-        elif isinstance(event, events.Renewed):
-            for lost in event.renewal.lost:
-                key = lost.key
-                self._log.warning(
-                    "lease lost", session=key.session, bundle=f"{key.start}/{key.birth}", cause=str(lost.cause)
-                )
-        elif isinstance(event, events.Stop):
-            self._log.info("stopping", held=len(self._core.held))
 
     def _wake(self) -> None:
         try:
@@ -212,9 +197,10 @@ class Agent:
         worker = self._workers.get(command.worker)
         if worker is None:
             return
+        self._runs[command.worker] = about(command.lease)
         session = command.session
         timeout = None if session.timeout is None else session.timeout.total_seconds()
-        payloads = self._inputs.cut(command.nonce, command.start, command.stop)
+        payloads = self._inputs.cut(command.lease.nonce, command.start, command.stop)
         worker.send(
             RunTasks(
                 command.run,
@@ -264,8 +250,9 @@ class Agent:
         if self._workers.get(worker.number) is not worker:
             return
         self._printed(worker)
+        facts = self._runs.pop(worker.number, {})
         for line in self._outputs.pop(worker.number).close():
-            self._log.info("printed", worker=worker.number, line=line)
+            self._log.info("printed", **facts, worker=worker.number, line=line)
         del self._workers[worker.number]
         self._selector.unregister(worker.channel)
         self._unwatch_output(worker)
@@ -273,7 +260,7 @@ class Agent:
         if kill:
             worker.kill()
         reason = worker.end()
-        self._log.info("worker ended", worker=worker.number, reason=reason, killed=kill)
+        self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)
         self._events.append(events.WorkerDied(worker=worker.number, task=look[0] if look else None, reason=reason))
 
     def _printed(self, worker: WorkerProcess) -> None:
@@ -288,8 +275,9 @@ class Agent:
             # The handler closed its output; that is its own affair.
             self._unwatch_output(worker)
             return
+        facts = self._runs.get(worker.number, {})
         for line in self._outputs[worker.number].feed(data, time.monotonic()):
-            self._log.info("printed", worker=worker.number, line=line)
+            self._log.info("printed", **facts, worker=worker.number, line=line)
 
     def _unwatch_output(self, worker: WorkerProcess) -> None:
         with contextlib.suppress(KeyError):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any
 
-from htcgrid.errors import HtcGridError
+from htcgrid.errors import HtcGridError, ProviderUnavailableError
 from htcgrid_agent.core.commands import Command
 from htcgrid_agent.core.events import CallFailed, Event
 
@@ -48,4 +48,5 @@ class Lane:
         try:
             return self._work(command)
         except HtcGridError as error:
-            return CallFailed(command=command, error=f"{type(error).__name__}: {error}")
+            final = not isinstance(error, ProviderUnavailableError)
+            return CallFailed(command=command, error=f"{type(error).__name__}: {error}", final=final)

@@ -69,7 +69,12 @@ class Worker:
             handler = self._handlers.load(tasks.handler)
             codec = codec_of(tasks.codec)
         except (HandlerError, ConfigError) as error:
-            self._refuse(tasks, Failure(type=type(error).__name__, message=str(error)[:_MESSAGE], final=True))
+            shown = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""
+            message = str(error)[:_MESSAGE]
+            self._refuse(
+                tasks,
+                Failure(type=type(error).__name__, message=message, traceback=shown[-_TRACEBACK:], final=True),
+            )
             return
         context = self._context
         context.session_id, context.labels, context.deadline = tasks.session, tasks.labels, None
