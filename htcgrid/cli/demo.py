@@ -35,13 +35,17 @@ def command(trades: int, workers: int | None) -> int:
 
 def _show(run: Run, rows: Sequence[Any], workers: int) -> None:
     console = Console()
+    # 80 columns have no room for a column of nothing but zeros.
+    counts = ("trades", "errors") if any(row.errors for row in rows) else ("trades",)
     values = Table("exercise", "engine", title="The portfolio", title_justify="left")
-    for name in ("trades", "errors", "value"):
+    for name in (*counts, "value"):
         values.add_column(name, justify="right")
     for row in rows:
         if row.exercise == "total":
             values.add_section()
-        values.add_row(row.exercise, row.engine, f"{row.trades:,}", f"{row.errors:,}", f"{row.value:,.2f}")
+        values.add_row(
+            row.exercise, row.engine, *(f"{getattr(row, name):,}" for name in counts), f"{row.value:,.2f}"
+        )
     console.print(values)
     console.print(_stages(run, workers))
 
