@@ -43,9 +43,7 @@ def _show(run: Run, rows: Sequence[Any], workers: int) -> None:
     for row in rows:
         if row.exercise == "total":
             values.add_section()
-        values.add_row(
-            row.exercise, row.engine, *(f"{getattr(row, name):,}" for name in counts), f"{row.value:,.2f}"
-        )
+        values.add_row(row.exercise, row.engine, *(f"{getattr(row, name):,}" for name in counts), f"{row.value:,.2f}")
     console.print(values)
     console.print(_stages(run, workers))
 

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from htcgrid.config import Config, parse_config, read_config
-from htcgrid.errors import HtcGridError
+from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 
@@ -24,9 +24,13 @@ class EmbeddedGrid:
     _PAUSE = 0.3
 
     def __init__(self, folder: Path | None, workers: int | None) -> None:
+        agent: dict[str, object] = {"handlers": ["*"], "path": [entry or str(Path.cwd()) for entry in sys.path]}
+        if workers is not None:
+            agent["workers"] = workers
+        parse_config({"state": {"provider": "local"}, "agent": agent})
         self._temporary = folder is None
-        self.folder = Path(tempfile.mkdtemp(prefix="htcgrid-")) if folder is None else folder.absolute()
-        self.config: Config = self._configure(workers)
+        self.folder = _made(folder)
+        self.config: Config = self._configure(agent)
         self._compute: ComputeBackend = self.config.open_compute()
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="embedded-grid", daemon=True)
@@ -64,19 +68,33 @@ class EmbeddedGrid:
                 continue
             pause = max(self._PAUSE, pause / 2) if alive else min(self._PAUSE * 32, pause * 2)
 
-    def _configure(self, workers: int | None) -> Config:
+    def _configure(self, agent: dict[str, object]) -> Config:
         """Write the file that agents read; other processes may open it, too."""
         state: dict[str, object] = {"provider": "local", "path": str(self.folder)}
-        agent: dict[str, object] = {"handlers": ["*"], "path": [entry or str(Path.cwd()) for entry in sys.path]}
-        if workers is not None:
-            agent["workers"] = workers
-        compute = {**state, "lifeline": True}
-        document = {"state": state, "compute": compute, "agent": agent}
-        parse_config(document)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        document = {"state": state, "compute": {**state, "lifeline": True}, "agent": agent}
         file = self.folder / "embedded.toml"
-        file.write_text(_toml(document), encoding="utf-8")
+        try:
+            file.write_text(_toml(document), encoding="utf-8")
+        except OSError as error:
+            raise _unusable(self.folder, error) from error
         return read_config(file)
+
+
+def _made(folder: Path | None) -> Path:
+    """Make the folder, or a temporary one; return it."""
+    if folder is None:
+        return Path(tempfile.mkdtemp(prefix="htcgrid-"))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unusable(folder, error) from error
+    return folder.absolute()
+
+
+def _unusable(folder: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"an embedded grid cannot use the folder {folder}: {error.strerror}; name one that this user can write to"
+    )
 
 
 def _toml(document: dict[str, dict[str, object]]) -> str:

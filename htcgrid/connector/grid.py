@@ -70,6 +70,10 @@ class Grid:
                 f"a grid was opened while a worker imported the handler {name!r}: "
                 "put the code that opens it under 'if __name__ == \"__main__\":'"
             )
+        if not isinstance(config, str | os.PathLike | Mapping | None):
+            raise ConfigError(f"config must be a grid.toml's path or a mapping, not {config!r}")
+        if not isinstance(folder, str | os.PathLike | None):
+            raise ConfigError(f"folder must be a path, not {folder!r}")
         if config is not None and (folder is not None or workers is not None):
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
         found = find_config() if config is None and folder is None and workers is None else config
@@ -153,7 +157,7 @@ class Grid:
         if isinstance(tasks, str | bytes | Mapping) or not isinstance(tasks, Iterable):
             raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}")
         session = Session(
-            id=SessionId(id or f"s-{token_hex(8)}"),
+            id=SessionId(f"s-{token_hex(8)}" if id is None else id),
             handler=handler_name(handler),
             created=utcnow(),
             pool=pool,
@@ -161,7 +165,7 @@ class Grid:
             retry=retry or RetryPolicy(),
             timeout=timeout if isinstance(timeout, timedelta | None) else _seconds(timeout),
             codec=codec_of(codec).name,
-            labels=dict(labels or {}),
+            labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         )
         written = submission.Submission(session, inline=self._state.limits.inline)
         try:

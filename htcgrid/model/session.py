@@ -16,6 +16,8 @@ SessionId = NewType("SessionId", str)
 #: Most labels of a session, and most letters of each word in them: they stand in a record that is read often.
 _LABELS = 32
 _WORD = 200
+#: Most letters of a handler's name: a path and a function.
+_HANDLER = 1000
 #: Ids stand in keys, paths and URLs of every provider, so they are kept plain.
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
@@ -83,12 +85,17 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         priority = self.priority
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= defaults.PRIORITY_LIMIT:
             raise ConfigError(f"priority must be a whole number from 0 to {defaults.PRIORITY_LIMIT}, not {priority!r}")
-        if self.timeout is not None and self.timeout <= timedelta(0):
-            raise ConfigError(f"timeout must be more than zero, not {self.timeout}")
+        # A field of another type would be stored, and be read by nobody.
+        if not isinstance(self.handler, str) or not 0 < len(self.handler) <= _HANDLER:
+            raise ConfigError(f"a handler's name must have 1 to {_HANDLER} letters")
+        if not isinstance(self.retry, RetryPolicy):
+            raise ConfigError(f"retry must be a RetryPolicy, as RetryPolicy(tries=3), not {self.retry!r}")
+        if self.timeout is not None and (not isinstance(self.timeout, timedelta) or self.timeout <= timedelta(0)):
+            raise ConfigError(f"timeout must be a timedelta of more than zero, not {self.timeout!r}")
         if not isinstance(self.pool, str) or not _ID.fullmatch(self.pool):
             raise ConfigError(f"pool {self.pool!r} is not usable: 1 to 80 letters, digits, '.', '_' or '-'")
-        words = (word for label in self.labels.items() for word in label)
-        if not all(isinstance(word, str) and len(word) <= _WORD for word in words) or len(self.labels) > _LABELS:
+        words = [word for label in self.labels.items() for word in label] if isinstance(self.labels, dict) else [None]
+        if not all(isinstance(word, str) and len(word) <= _WORD for word in words) or len(words) > 2 * _LABELS:
             raise ConfigError(f"labels must be at most {_LABELS} pairs of strings of at most {_WORD} letters each")
 
     @property
