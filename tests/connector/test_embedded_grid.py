@@ -1,6 +1,5 @@
 """A user's script on an embedded grid."""
 
-import os
 import re
 import signal
 import subprocess

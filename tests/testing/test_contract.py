@@ -1,5 +1,7 @@
 """A clause is dropped or replaced only in sight."""
 
+from typing import ClassVar
+
 import pytest
 
 from htcgrid.testing import MemoryStateStore, StateStoreContract, VirtualClock
@@ -15,7 +17,7 @@ class Promise(Contract):
 
 
 class TestDroppedInSight(Promise):
-    dropped = {"test_one": "this service has no ones", "test_two": "it counts by another rule"}
+    dropped: ClassVar = {"test_one": "this service has no ones", "test_two": "it counts by another rule"}
 
     def test_two(self) -> None:
         """Stands in the place of the clause."""

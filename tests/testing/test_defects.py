@@ -11,6 +11,9 @@ import pytest
 from htcgrid.testing import PayloadStoreContract, StateStoreContract, TaskQueueContract
 
 class TestState(StateStoreContract):
+    examples = 200
+    shrinks = False
+
     @pytest.fixture
     def store(self, clock, defective):
         return defective(clock=clock)

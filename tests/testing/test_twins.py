@@ -1,12 +1,14 @@
 """What the interfaces in memory do beyond their contracts: waiting in real time, and being repeatable."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from random import Random
 from threading import Timer
 
 from htcgrid.interfaces import Source, StateStore
-from htcgrid.model import AgentId, BundleKey, Hint, Pool, Session
+from htcgrid.model import AgentId, BundleKey, Commit, Hint, Pool, Session
 from htcgrid.testing import (
     MemoryComputeBackend,
     MemoryPayloadStore,
@@ -20,7 +22,7 @@ from htcgrid.testing.samples import bundles_of, commit_of, keys_of, session_of, 
 _LONG = timedelta(seconds=20)
 
 
-def _claimed(store: StateStore, bundles: int) -> tuple[Session, list[object]]:
+def _claimed(store: StateStore, bundles: int) -> tuple[Session, list[Commit]]:
     session = session_of()
     store.create(session, bundles_of(session, bundles))
     keys = keys_of(bundles_of(session, bundles))
@@ -100,7 +102,7 @@ def test_a_hint_that_nobody_acknowledged_comes_again() -> None:
 def test_a_backend_starts_and_drains_what_it_was_given() -> None:
     told = list[str]()
 
-    def start(pool: Pool, agent: AgentId) -> "object":
+    def start(pool: Pool, agent: AgentId) -> Callable[[], None]:
         told.append(f"start {agent} of {pool.workers}")
         return lambda: told.append(f"drain {agent}")
 
@@ -115,7 +117,7 @@ def test_a_backend_starts_and_drains_what_it_was_given() -> None:
     assert compute.agents("p") == []
 
 
-def test_every_twin_is_opened_from_its_settings(tmp_path: object) -> None:
+def test_every_twin_is_opened_from_its_settings(tmp_path: Path) -> None:
     source = Source(file=None, folder=tmp_path, table="[state]")
     store = MemoryStateStore.open(MemorySettings(logs=3), source)
     session, _ = _claimed(store, 1)

@@ -30,7 +30,9 @@ class StateClauses(Contract):
     #: After this time a pending bundle is hinted whatever the queue holds.
     late: ClassVar[timedelta] = timedelta(minutes=10)
     #: Sequences of calls that are compared with the memory store's.
-    examples: ClassVar[int] = 25
+    examples: ClassVar[int] = 100
+    #: Whether a sequence that shows a difference is cut to its shortest, which can take minutes.
+    shrinks: ClassVar[bool] = True
 
     @pytest.fixture
     def clock(self) -> VirtualClock:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
@@ -45,6 +45,7 @@ class Likeness(StateClauses):
 
         few = settings(
             max_examples=self.examples,
+            phases=[phase for phase in Phase if self.shrinks or phase is not Phase.shrink],
             stateful_step_count=_STEPS,
             deadline=None,
             derandomize=True,

@@ -179,7 +179,8 @@ class Racing(StateClauses):
         later(self.lease * 1.1)
         self.settle()
         rivals: list[Callable[[], object]] = [partial(self._commit_one_by_one, store, claim) for claim in claims]
-        at_once([partial(store.due, MANY), *rivals])
+        reaper: Callable[[], object] = partial(store.due, MANY)
+        at_once([reaper, *rivals])
         assert succeeded_in(self.read(store, session)) == list(range(_RACERS * 2))
         assert self.claim(store, keys_of(bundles)) == []
 

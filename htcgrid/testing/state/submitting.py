@@ -164,6 +164,7 @@ class Submitting(StateClauses):
     def test_the_total_is_the_end_of_the_last_bundle_in_whatever_order_they_come(self, store: StateStore) -> None:
         session = self.submit(store)
         store.add(session.id, [bundle_of(session, 4, 8)])
+        assert store.status([session.id])[0].total == 8
         store.add(session.id, [bundle_of(session, 0, 4)])
         assert store.status([session.id])[0].total == 8
         assert len(self.claim(store, [BundleKey(session.id, 0), BundleKey(session.id, 4)])) == 2
