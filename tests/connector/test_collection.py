@@ -62,9 +62,9 @@ def test_a_sealed_session_is_finished_with_its_last_outcome_and_not_before() -> 
     collection = Collection(S, bytes.decode)
     collection.expect(3)
     collected(collection, entry_of(Ranges.of((0, 2)), Ranges(), Block(0, [b"0", b"1"], 1.0, [1, 1], "a/0")))
-    assert not collection.finished
+    finished_before = collection.finished
     collected(collection, entry_of(Ranges(), Ranges.single(2), Block(2, [None], 1.0, [1], "a/0", {2: OOPS})))
-    assert collection.finished
+    assert (finished_before, collection.finished) == (False, True)
     assert (collection.succeeded, collection.failed, collection.cancelled) == (2, 1, 0)
 
 
