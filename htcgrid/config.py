@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from htcgrid.errors import ConfigError
+from htcgrid.errors import ConfigError, ProviderNotFoundError
 from htcgrid.interfaces import ComputeBackend, PayloadStore, Provided, Source, StateStore, TaskQueue
 from htcgrid.model import defaults
 from htcgrid.plugins import load_provider
@@ -88,7 +88,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     def _open(self, table: str, interface: type[_Interface]) -> _Interface:
         values = dict(self.tables.get(table) or self.tables["state"])
         name = values.pop("provider")
-        provider = load_provider(name)
+        try:
+            provider = load_provider(name)
+        except ProviderNotFoundError as error:
+            raise ProviderNotFoundError(f"{self._where(table)}: {error}") from error
         offer = provider.offer(interface)
         if offer is None:
             raise ConfigError(

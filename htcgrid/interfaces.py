@@ -236,7 +236,9 @@ class StateStore(Provided):
     def expired(self, limit: int) -> list[SessionId]:
         """Return sessions to collect: tombstones, and finished ones past their ``keep_for``, which become tombstones.
 
-        Costs 1 request per shard of the index.
+        A tombstone is among them until :meth:`collect` has said that none of its records is left, also when it never
+        had any: whoever collects deletes its payloads, too, of which this store knows nothing. Costs 1 request per
+        shard of the index.
         """
 
     @abstractmethod

@@ -63,8 +63,9 @@ def main(arguments: list[str] | None = None) -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("htcgrid: interrupted", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read the output, as head does, has had enough.
-        sys.stderr.close()
-        sys.exit(141)
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):
+            # Whoever read the output, as head does, has had enough; click would tell of failed tasks.
+            sys.exit(141)
+        raise
     sys.exit(status if isinstance(status, int) else 0)

@@ -4,6 +4,7 @@ import importlib.util
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +14,8 @@ from rich.console import Console
 from htcgrid.connector import Grid, Outcome
 from htcgrid.connector.progress import progress_bar
 from htcgrid.errors import ConfigError
+
+_CLIENT = "client.py"
 
 
 class Timed(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,15 +53,16 @@ class Example:
         self.folder = folder.absolute()
         self.client: Any = _load(self.folder)
         module, _, function = str(self.client.HANDLER).rpartition(":")
+        if not module or not function:
+            raise ConfigError(
+                f"{self._file}: HANDLER must be 'module:function' of a module beside it, not {self.client.HANDLER!r}"
+            )
         self.handler = f"{self.folder / module}.py:{function}"
 
     def run(self, grid: Grid, document: Any, console: Console) -> Run:
         """Split ``document``, run its tasks with a live bar, merge the results."""
         submitting = time.time()
-        try:
-            tasks = list(self.client.split(document))
-        except ValueError as error:
-            raise ConfigError(f"the input of {self.folder.name} is not right: {error}") from error
+        tasks = self._split(document)
         session = grid.submit(self.handler, tasks)
         submitted = time.time()
         outcomes = []
@@ -73,8 +77,32 @@ class Example:
             session.cancel()
             raise
         outcomes.sort(key=lambda timed: timed.outcome.index)
-        output = self.client.merge(document, [_result(timed.outcome) for timed in outcomes])
+        output = self._merge(document, [_result(timed.outcome) for timed in outcomes])
         return Run(output=output, outcomes=outcomes, submitting=submitting, submitted=submitted, ended=time.time())
+
+    @property
+    def _file(self) -> Path:
+        return self.folder / _CLIENT
+
+    def _split(self, document: Any) -> list[Any]:
+        try:
+            return list(self.client.split(document))
+        except ValueError as error:
+            raise ConfigError(f"the input of {self.folder.name} is not right: {error}") from error
+        except Exception as error:
+            raise self._broken("split", error) from error
+
+    def _merge(self, document: Any, results: list[Any]) -> Any:
+        try:
+            return self.client.merge(document, results)
+        except Exception as error:
+            raise self._broken("merge", error) from error
+
+    def _broken(self, function: str, error: Exception) -> ConfigError:
+        """Return what tells the author of a client which of its lines went wrong."""
+        lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == str(self._file)]
+        where = f"{self._file}, line {lines[-1]}" if lines else str(self._file)
+        return ConfigError(f"{where}: {function} fails: {type(error).__name__}: {error}")
 
 
 def default_folder(name: str) -> Path:
@@ -92,7 +120,7 @@ def default_folder(name: str) -> Path:
 
 
 def _load(folder: Path) -> ModuleType:
-    file = folder / "client.py"
+    file = folder / _CLIENT
     if not file.is_file():
         raise ConfigError(f"{folder} is no example: it has no client.py with HANDLER, split and merge")
     spec = importlib.util.spec_from_file_location(f"htcgrid_example_{folder.name}", file)
@@ -101,7 +129,7 @@ def _load(folder: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ConfigError(f"{file} fails at import: {type(error).__name__}: {error}") from error
     if missing := [name for name in ("HANDLER", "split", "merge") if not hasattr(module, name)]:
         raise ConfigError(f"{file} lacks {', '.join(missing)}")

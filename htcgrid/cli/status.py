@@ -8,6 +8,8 @@ from htcgrid.cli.options import config_option, required_config
 from htcgrid.interfaces import BEGINNING
 from htcgrid.model import SessionId, SessionStatus
 
+_WIDE = 10_000
+
 
 @click.command()
 @click.argument("sessions", nargs=-1)
@@ -64,5 +66,7 @@ def _table(found: list[SessionStatus]) -> None:
         handler = status.session.handler.rpartition("/")[2]
         table.add_row(status.session.id, handler, state, *(f"{getattr(status, name):,}" for name in counts))
     console = Console()
-    # A pipe has no width: nothing is cut for it.
-    console.print(table, width=None if console.is_terminal else 160)
+    if not console.is_terminal:
+        # A pipe has no width: nothing is cut for it.
+        console.width = _WIDE
+    console.print(table)

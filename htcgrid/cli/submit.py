@@ -9,7 +9,7 @@ import click
 import msgspec
 
 from htcgrid.cli.options import config_option, required_config
-from htcgrid.errors import EncodingError
+from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model import RetryPolicy, defaults
 
 
@@ -43,12 +43,18 @@ def command(
     from htcgrid.connector import Grid
 
     file = required_config(config).file
-    retry = RetryPolicy(tries=tries, backoff=timedelta(seconds=backoff))
+    retry = RetryPolicy(tries=tries, backoff=_backoff(backoff))
     with Grid.open(file) as grid:
         session = grid.submit(
             handler, _tasks(source, lines=lines), id=session_id, priority=priority, timeout=timeout, retry=retry
         )
         click.echo(session.id)
+
+
+def _backoff(seconds: float) -> timedelta:
+    if not 0 <= seconds <= 86_400:
+        raise ConfigError(f"--backoff must be a number of seconds from 0 to 86400, not {seconds:g}")
+    return timedelta(seconds=seconds)
 
 
 def _tasks(source: IO[bytes], *, lines: bool) -> Iterator[Any]:

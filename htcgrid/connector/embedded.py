@@ -30,8 +30,12 @@ class EmbeddedGrid:
         parse_config({"state": {"provider": "local"}, "agent": agent})
         self._temporary = folder is None
         self.folder = _made(folder)
-        self.config: Config = self._configure(agent)
-        self._compute: ComputeBackend = self.config.open_compute()
+        try:
+            self.config: Config = self._configure(agent)
+            self._compute: ComputeBackend = self.config.open_compute()
+        except BaseException:
+            self._remove()
+            raise
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="embedded-grid", daemon=True)
 
@@ -46,10 +50,10 @@ class EmbeddedGrid:
         self._closing.set()
         if self._keeper.is_alive():
             self._keeper.join()
-        if self._temporary:
-            for _ in range(2):
-                self._compute.drain([agent.id for agent in self._compute.agents(defaults.POOL)])
         self._compute.close()
+        self._remove()
+
+    def _remove(self) -> None:
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -71,7 +75,10 @@ class EmbeddedGrid:
     def _configure(self, agent: dict[str, object]) -> Config:
         """Write the file that agents read; other processes may open it, too."""
         state: dict[str, object] = {"provider": "local", "path": str(self.folder)}
-        document = {"state": state, "compute": {**state, "lifeline": True}, "agent": agent}
+        compute: dict[str, object] = {**state, "lifeline": True}
+        if self._temporary:
+            compute["grace"] = 0
+        document = {"state": state, "compute": compute, "agent": agent}
         file = self.folder / "embedded.toml"
         try:
             file.write_text(_toml(document), encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from htcgrid.connector.collection import Collection
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.progress import progress_bar
-from htcgrid.errors import EncodingError, ResultTimeoutError
+from htcgrid.errors import ConfigError, EncodingError, ResultTimeoutError
 from htcgrid.interfaces import Entries, PayloadStore, StateStore
 from htcgrid.model import CancelCounts, Entry, Part, Session, SessionId, SessionStatus
 from htcgrid.model.codec import codec_of
@@ -134,6 +134,8 @@ class SessionHandle:
 
     def _looks(self, collection: Collection, timeout: float | None) -> Iterator[list[tuple[Entry, Part]]]:
         """Yield what each look at the log brings, until everything has been read."""
+        if timeout is not None and not timeout >= 0:
+            raise ConfigError(f"timeout must be a number of seconds of at least 0, or None, not {timeout!r}")
         deadline = None if timeout is None else time.monotonic() + timeout
         while not collection.finished:
             self._check()

@@ -23,7 +23,7 @@ from htcgrid.local.roster import AgentRecord, Roster
 from htcgrid.local.settings import LocalSettings
 from htcgrid.model import AgentId, AgentInfo, Pool, defaults, utcnow
 
-#: What an agent that was told to stop may take beyond its grace.
+#: What an agent may take to end at once.
 _MARGIN = 2.0
 
 
@@ -84,14 +84,16 @@ class ProcessComputeBackend(ComputeBackend):
                 self._started.clear()
                 return
             self.drain(list(self._started))
-            self._await_end(self._grace + _MARGIN)
+            self._await_end(self._grace)
+            # Now they end at once: a second signal might be taken for one with the first.
+            for descriptor in self._lifeline:
+                os.close(descriptor)
+            self._lifeline = None
+            self._await_end(_MARGIN)
             for child in self._started.values():
                 child.kill()
                 child.wait()
             self._started.clear()
-            for descriptor in self._lifeline:
-                os.close(descriptor)
-            self._lifeline = None
 
     def apply(self, pool: Pool) -> None:
         """Start the pool's agents as described from now on."""

@@ -72,7 +72,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     first: int
     #: The tasks that are in this bundle and without an outcome.
     open: Ranges
-    #: Tries that tasks have behind them; a task that is not named has none.
+    #: Tries that open tasks have behind them; a task that is not named has none.
     tries: dict[int, int] = {}
     #: Lapses with several open tasks, and with one.
     lapses: int = 0

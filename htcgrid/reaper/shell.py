@@ -4,6 +4,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from random import Random
 
 from htcgrid.errors import HtcGridError, ProviderUnavailableError
@@ -43,7 +45,9 @@ class Reaper:
         self._payloads = payloads
         self._core = ReaperCore(policy or ReaperPolicy(), Random(seed).random)
         self._log = log
-        self._stopped = threading.Event()
+        self._stopped = False
+        #: Wakes the reaper that waits for its next look; put is safe in a signal handler, other locks are not.
+        self._wakeups: SimpleQueue[None] = SimpleQueue()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -53,23 +57,25 @@ class Reaper:
 
     def run(self) -> None:
         """Run until :meth:`close` is called."""
-        while not self._stopped.is_set():
+        while not self._stopped:
             commands = deque(self._core.handle(Time(), time.monotonic()))
-            while commands and not self._stopped.is_set():
+            while commands and not self._stopped:
                 event = self._do(commands.popleft())
                 if event is not None:
                     commands.extend(self._core.handle(event, time.monotonic()))
-            self._stopped.wait(max(0.05, self._core.wake_at() - time.monotonic()))
+            with suppress(Empty):
+                self._wakeups.get(timeout=max(0.05, self._core.wake_at() - time.monotonic()))
 
     def close(self) -> None:
         """End; returns when the call that is under way is over."""
-        self._stopped.set()
+        self.stop()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join(timeout=10)
 
     def stop(self) -> None:
         """Let :meth:`run` end soon; for signal handlers."""
-        self._stopped.set()
+        self._stopped = True
+        self._wakeups.put(None)
 
     def _do(self, command: Command) -> Event | None:
         try:

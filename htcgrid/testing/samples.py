@@ -49,8 +49,8 @@ def bundles_of(session: Session, count: int, tasks: int = 1) -> list[Bundle]:
     return [bundle_of(session, start, start + tasks) for start in range(0, count * tasks, tasks)]
 
 
-def keys_of(things: Iterable[Bundle | Hint]) -> list[BundleKey]:
-    """Return the names of bundles or of what is hinted."""
+def keys_of(things: Iterable[Bundle | Hint | Lease]) -> list[BundleKey]:
+    """Return the names of bundles, of what is hinted, or of what is leased."""
     return [thing.key for thing in things]
 
 

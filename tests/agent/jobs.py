@@ -3,7 +3,6 @@
 import os
 import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -13,19 +12,9 @@ def echo(event: Any) -> Any:
     return event
 
 
-def describe(event: Any, context: Any) -> list[Any]:
-    return [event, context.session_id, context.index, context.try_number, context.remaining() is not None]
-
-
 def oops(event: Any) -> Any:
     if event == "oops":
         raise ValueError("oops, says the handler")
-    return event
-
-
-def until_third_try(event: Any, context: Any) -> Any:
-    if context.try_number < 3:
-        raise RuntimeError(f"try {context.try_number}")
     return event
 
 
@@ -34,25 +23,8 @@ def sleep(seconds: float) -> float:
     return seconds
 
 
-def nap(event: Any) -> Any:
-    time.sleep(0.05)
-    return event
-
-
-def nan(event: Any) -> float:
-    return float("nan")
-
-
-def unencodable(event: Any) -> Any:
-    return threading.Lock()
-
-
 def too_large(event: Any) -> str:
     return "x" * (65 << 20)
-
-
-def large(event: Any) -> str:
-    return "x" * (1 << 20)
 
 
 def segfault(event: Any) -> Any:
@@ -119,9 +91,3 @@ def kill_the_agent_once(marker: str) -> str:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(30)
     return marker
-
-
-class Pricer:
-    @staticmethod
-    def price(event: Any) -> Any:
-        return event

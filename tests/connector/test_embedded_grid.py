@@ -4,34 +4,17 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from htcgrid import Grid, RetryPolicy, TaskState
-from htcgrid.errors import (
-    ConfigError,
-    ConflictError,
-    EncodingError,
-    ResultTimeoutError,
-    SessionNotFoundError,
-    TaskCancelledError,
-    TaskFailedError,
-)
-from htcgrid.model import SessionState
+from htcgrid import Grid, RetryPolicy
+from htcgrid.errors import ConfigError, EncodingError, ResultTimeoutError
 from tests.agent import jobs
 
 ONCE = RetryPolicy(tries=1)
-SOON = RetryPolicy(backoff=timedelta(milliseconds=20))
-
-
-def test_results_come_in_the_order_of_the_tasks(grid: Grid) -> None:
-    tasks = [{"task": index} for index in range(3000)]
-    assert grid.submit(jobs.echo, tasks).results(timeout=60) == tasks
 
 
 def test_outcomes_come_once_each_as_they_finish(grid: Grid) -> None:
@@ -39,53 +22,6 @@ def test_outcomes_come_once_each_as_they_finish(grid: Grid) -> None:
     outcomes = session.outcomes(timeout=30)
     assert next(outcomes).index == 1
     assert [outcome.index for outcome in outcomes] == [0]
-
-
-def test_a_generator_is_submitted_like_a_list(grid: Grid) -> None:
-    assert sum(grid.submit(jobs.echo, (index for index in range(500))).results(timeout=30)) == 124_750
-
-
-def test_no_tasks_are_a_finished_session(grid: Grid) -> None:
-    session = grid.submit(jobs.echo, [])
-    assert session.results(timeout=5) == []
-    assert session.wait(timeout=5).finished
-
-
-def test_a_handler_learns_about_its_task(grid: Grid) -> None:
-    session = grid.submit(jobs.describe, ["a", "b"], timeout=20)
-    assert session.results(timeout=30) == [["a", session.id, 0, 1, True], ["b", session.id, 1, 1, True]]
-
-
-def test_a_failing_task_is_tried_again_and_its_neighbours_succeed(grid: Grid) -> None:
-    session = grid.submit(jobs.oops, ["fine", "oops", "good"], retry=SOON)
-    outcomes = {outcome.index: outcome for outcome in session.outcomes(timeout=30)}
-    assert [outcomes[index].state for index in range(3)] == [
-        TaskState.SUCCEEDED,
-        TaskState.FAILED,
-        TaskState.SUCCEEDED,
-    ]
-    assert outcomes[1].tries == 3
-    assert outcomes[1].error is not None
-    assert 'raise ValueError("oops, says the handler")' in outcomes[1].error.traceback
-    with pytest.raises(TaskFailedError, match=r"task 1 of session .* failed after 3 tries: ValueError: oops, says"):
-        session.results(timeout=5)
-    results = session.results(timeout=5, return_exceptions=True)
-    assert (results[0], results[2]) == ("fine", "good")
-    assert isinstance(results[1], TaskFailedError)
-
-
-def test_a_task_that_succeeds_at_its_last_try_succeeds(grid: Grid) -> None:
-    (outcome,) = grid.submit(jobs.until_third_try, [5], retry=SOON).outcomes(timeout=30)
-    assert (outcome.value, outcome.tries) == (5, 3)
-
-
-def test_a_task_that_takes_too_long_fails_and_the_others_do_not(grid: Grid) -> None:
-    session = grid.submit(jobs.sleep, [0.0, 60.0, 0.0], timeout=0.3, retry=ONCE)
-    outcomes = {outcome.index: outcome for outcome in session.outcomes(timeout=30)}
-    assert outcomes[1].error is not None
-    assert outcomes[1].error.type == "TimedOut"
-    assert outcomes[0].succeeded
-    assert outcomes[2].succeeded
 
 
 @pytest.mark.parametrize(
@@ -127,8 +63,6 @@ def test_a_worker_that_ignores_sigterm_is_ended_by_a_time_out(grid: Grid) -> Non
 @pytest.mark.parametrize(
     ("handler", "message"),
     [
-        (jobs.nan, "cannot be encoded as JSON"),
-        (jobs.unencodable, "a value of type lock cannot be encoded as JSON"),
         (jobs.too_large, "more than the 67108864 that are allowed"),
         ("no_such_module_anywhere:f", "importing 'no_such_module_anywhere' failed"),
         ("tests.agent.jobs:missing", "has no attribute 'missing'"),
@@ -152,30 +86,6 @@ def test_a_payload_over_the_limit_is_refused(grid: Grid) -> None:
         grid.submit(jobs.echo, ["x" * (65 << 20)])
 
 
-def test_large_payloads_and_results_pass_through_the_payload_store(grid: Grid) -> None:
-    assert grid.submit("builtins:len", ["x" * (2 << 20)] * 3).results(timeout=30) == [2 << 20] * 3
-    assert [len(result) for result in grid.submit(jobs.large, range(3)).results(timeout=30)] == [1 << 20] * 3
-
-
-def test_bytes_are_carried_as_they_are(grid: Grid) -> None:
-    assert grid.submit(jobs.echo, [b"\x00\xff", b""], codec="bytes").results(timeout=30) == [b"\x00\xff", b""]
-
-
-def test_cancel_ends_what_runs_and_what_waits(grid: Grid) -> None:
-    session = grid.submit(jobs.sleep, [0.0, 60.0, 60.0, 60.0])
-    first = next(session.outcomes(timeout=30))
-    counts = session.cancel()
-    assert (first.index, counts.succeeded, counts.cancelled) == (0, 1, 3)
-    assert session.cancel() == counts
-    status = session.status()
-    assert (status.state, status.cancelled, status.finished) == (SessionState.CANCELLED, 3, True)
-    assert [outcome.state for outcome in session.outcomes(timeout=5)].count(TaskState.CANCELLED) == 3
-    with pytest.raises(TaskCancelledError):
-        session.results(timeout=5)
-    # The workers that slept are back within a heartbeat.
-    assert grid.submit(jobs.echo, [1]).results(timeout=15) == [1]
-
-
 def test_time_is_up_for_the_caller_and_not_for_the_tasks(grid: Grid) -> None:
     session = grid.submit(jobs.sleep, [0.6])
     with pytest.raises(ResultTimeoutError, match=r"0 of 1 tasks of session .* had ended after 0.05 s"):
@@ -187,34 +97,6 @@ def test_wait_shows_a_bar_and_returns_the_counts(grid: Grid, capsys: pytest.Capt
     status = grid.submit(jobs.oops, ["fine", "oops"], retry=ONCE).wait(timeout=30, progress=True)
     assert (status.succeeded, status.failed) == (1, 1)
     assert "2/2" in capsys.readouterr().err
-
-
-def test_an_urgent_session_overtakes_a_long_one(grid: Grid) -> None:
-    long = grid.submit(jobs.nap, range(200), priority=0)
-    time.sleep(0.5)
-    began = time.monotonic()
-    grid.submit(jobs.echo, [1], priority=3).results(timeout=30)
-    assert time.monotonic() - began < 3
-    assert not long.status().finished
-    long.cancel()
-
-
-def test_any_process_can_find_a_session_by_its_id(grid: Grid) -> None:
-    session = grid.submit(jobs.echo, [1, 2], labels={"desk": "rates"})
-    found = grid.session(session.id)
-    assert found.results(timeout=30) == [1, 2]
-    assert found.status().session.labels == {"desk": "rates"}
-    with pytest.raises(SessionNotFoundError, match="no-such-session"):
-        grid.session("no-such-session")
-
-
-def test_submitting_again_under_an_id_is_one_submission(grid: Grid) -> None:
-    first = grid.submit(jobs.echo, range(100), id="twice")
-    again = grid.submit(jobs.echo, range(100), id="twice")
-    assert first.results(timeout=30) == again.results(timeout=30) == list(range(100))
-    assert again.status().total == 100
-    with pytest.raises(ConflictError):
-        grid.submit(jobs.echo, range(5, 105), id="twice")
 
 
 @pytest.mark.parametrize(
@@ -277,20 +159,6 @@ def test_a_task_that_kills_its_agent_does_not_end_the_grid(tmp_path: Path) -> No
     with Grid.open(folder=tmp_path / "grid", workers=1) as grid:
         marker = str(tmp_path / "killed")
         assert grid.submit(jobs.kill_the_agent_once, [marker]).results(timeout=40) == [marker]
-
-
-def test_many_threads_share_a_grid(grid: Grid) -> None:
-    results: dict[int, list[int]] = {}
-
-    def submit(number: int) -> None:
-        results[number] = grid.submit(jobs.echo, [number] * 50).results(timeout=60)
-
-    threads = [threading.Thread(target=submit, args=(number,)) for number in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert results == {number: [number] * 50 for number in range(8)}
 
 
 SCRIPT = """

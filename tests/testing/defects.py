@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from htcgrid.interfaces import BEGINNING, Entries
+from htcgrid.interfaces import BEGINNING, Entries, Renewal
 from htcgrid.model import (
     AgentId,
     Bundle,
@@ -390,6 +390,83 @@ class CollectOfAnything(MemoryStateStore):
 
     def collect(self, session_id: SessionId, limit: int) -> bool:
         return self._sessions[session_id].collect(limit)
+
+
+class ExpiredWhileItHoldsRecords(MemoryStateStore):
+    """A tombstone without records is forgotten, and the payloads that it may have are kept for ever."""
+
+    def expired(self, limit: int) -> list[SessionId]:
+        return [session_id for session_id in super().expired(limit) if self._sessions[session_id].bundles]
+
+
+class RetentionByTheClientsClock(MemoryStateStore):
+    """A session is kept from the time at which its client says that it made it."""
+
+    def expired(self, limit: int) -> list[SessionId]:
+        for record in self._sessions.values():
+            if record.ended is not None:
+                record.ended = record.session.created.timestamp()
+        return super().expired(limit)
+
+
+class TriesOfEndedTasks(MemoryStateStore):
+    """What was written of a bundle's tries stays there."""
+
+    def _win(self, key: BundleKey, agent: AgentId, lease: timedelta) -> Claim:
+        bundle = self._sessions[key.session].bundles[key]
+        return msgspec.structs.replace(super()._win(key, agent, lease), tries=dict(bundle.tries))
+
+
+class OnlyARenewalIsABeat(MemoryStateStore):
+    """An agent that commits and gives back, but does not renew, is taken to be silent."""
+
+    def _accept(self, commit: Commit) -> tuple[Committed, Part]:
+        bundle = self._bundle(commit.lease.key)
+        heard = bundle.heard if bundle else 0.0
+        answer = super()._accept(commit)
+        if bundle is not None:
+            bundle.heard = heard
+        return answer
+
+
+class OneBadCommitSpoilsAll(MemoryStateStore):
+    """A commit of a session that is gone is an error, for all that came with it."""
+
+    def commit(self, commits: Sequence[Commit]) -> list[Committed]:
+        for commit in commits:
+            self._found(commit.lease.key.session)
+        return super().commit(commits)
+
+
+class SealInTwoSteps(MemoryStateStore):
+    """A seal looks at the total, and writes a little later."""
+
+    def seal(self, session_id: SessionId, total: int) -> None:
+        looked = self._found(session_id).total
+        time.sleep(0.01)
+        record = self._found(session_id)
+        now, record.total = record.total, looked
+        super().seal(session_id, total)
+        record.total = now
+
+
+class RenewInTwoSteps(MemoryStateStore):
+    """A renewal looks whether the lease is current, and answers a little later."""
+
+    def renew(self, leases: Sequence[Lease]) -> Renewal:
+        kept = [lease for lease in leases if self._current(lease)]
+        time.sleep(0.01)
+        super().renew(kept)
+        return Renewal(kept, [self._lost(lease) for lease in leases if lease not in kept])
+
+
+class DelayedInTheBacklog(MemoryStateStore):
+    """The backlog is everything that is pending, due or not."""
+
+    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+        hints = super().due(limit, backlog=backlog)
+        later = [bundle for bundle in self._runnable() if bundle.pending and bundle.due > self._clock()]
+        return hints + [self._hint(bundle) for bundle in later if backlog]
 
 
 class OverwritingPayloads(MemoryPayloadStore):

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import pytest
 
-from htcgrid.testing import MemoryStateStore, StateStoreContract, VirtualClock
+from htcgrid.testing import GridContract, MemoryStateStore, StateStoreContract, VirtualClock
 from htcgrid.testing.contract import Contract
 
 
@@ -63,9 +63,10 @@ def test_what_one_provider_drops_another_one_keeps() -> None:
         Promise().test_one()
 
 
-def test_no_clause_of_the_state_store_hides_another_one() -> None:
-    names = [name for theme in StateStoreContract.__mro__ for name in vars(theme) if name.startswith("test_")]
-    assert len(names) == len(set(names)) > 100
+@pytest.mark.parametrize(("contract", "least"), [(StateStoreContract, 100), (GridContract, 40)])
+def test_no_clause_of_a_contract_hides_another_one(contract: type, least: int) -> None:
+    names = [name for theme in contract.__mro__ for name in vars(theme) if name.startswith("test_")]
+    assert len(names) == len(set(names)) > least
 
 
 def test_a_contract_without_its_fixture_says_what_is_missing(pytester: pytest.Pytester) -> None:

@@ -11,7 +11,7 @@ import pytest
 from htcgrid.testing import PayloadStoreContract, StateStoreContract, TaskQueueContract
 
 class TestState(StateStoreContract):
-    examples = 200
+    examples = 500
     shrinks = False
 
     @pytest.fixture
@@ -101,6 +101,15 @@ _STORES = [
     (defects.DeleteForgetsTheId, "test_a_tombstone_is_never_created_again"),
     (defects.ExpiredByAge, "test_a_session_that_has_not_finished_does_not_expire"),
     (defects.CollectOfAnything, "test_nothing_is_collected_of_a_session_that_lives"),
+    (defects.ExpiredWhileItHoldsRecords, "test_a_tombstone_without_records_is_to_be_collected_once"),
+    (defects.ExpiredWhileItHoldsRecords, "test_a_tombstone_is_to_be_collected_until_it_was_collected_to_its_end"),
+    (defects.RetentionByTheClientsClock, "test_a_client_whose_clock_is_wrong_loses_nothing"),
+    (defects.TriesOfEndedTasks, "test_a_claim_names_tries_of_open_tasks_only"),
+    (defects.OnlyARenewalIsABeat, "test_whatever_an_agent_does_under_its_lease_is_a_sign_of_life"),
+    (defects.OneBadCommitSpoilsAll, "test_a_commit_that_cannot_be_recorded_holds_up_no_others"),
+    (defects.SealInTwoSteps, "test_a_seal_beside_an_add_takes_its_tasks_or_refuses_them"),
+    (defects.RenewInTwoSteps, "test_a_renewal_beside_a_lapse_is_kept_or_lost"),
+    (defects.DelayedInTheBacklog, "test_a_delayed_bundle_is_not_in_the_backlog_before_its_time"),
 ]
 
 

@@ -1,5 +1,7 @@
 """What the interfaces in memory do beyond their contracts: waiting in real time, and being repeatable."""
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -125,3 +127,9 @@ def test_every_twin_is_opened_from_its_settings(tmp_path: Path) -> None:
     assert len(store.outcomes(session.id).entries) == 3
     for twin in (MemoryTaskQueue, MemoryPayloadStore, MemoryComputeBackend):
         twin.open(twin.Settings(), source).close()
+
+
+def test_twins_and_handlers_are_had_without_pytest() -> None:
+    script = "import sys, htcgrid.testing.handlers, htcgrid.testing.memory; print('pytest' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "False\n"

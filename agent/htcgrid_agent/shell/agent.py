@@ -90,7 +90,7 @@ class Agent:
 
     def stop(self) -> None:
         """Tell the agent to stop; a second call ends its grace. From any thread or signal handler."""
-        self._stopping.set()
+        # Nothing here may wait for a lock: a second signal comes in the middle of the first one's handler.
         self.post(events.Stop())
 
     def watch_signals(self) -> None:
@@ -130,9 +130,11 @@ class Agent:
         return self._status or 0
 
     def close(self) -> None:
-        """End the lanes."""
+        """End the lanes, and free what wakes the loop."""
         for lane in self._lanes.values():
             lane.close()
+        self._wakeup.close()
+        self._wake_end.close()
 
     def _turn(self) -> None:
         now = time.monotonic()
@@ -158,6 +160,8 @@ class Agent:
 
     def _handle(self, event: events.Event) -> None:
         self._notes.take(event)
+        if isinstance(event, events.Stop):
+            self._stopping.set()
         for command in self._core.handle(event, time.monotonic()):
             self._doers[type(command)](command)
 

@@ -68,7 +68,7 @@ class BundleRecord:
             input=self.root.input,
             first=self.root.key.start,
             open=self.open,
-            tries=dict(self.tries),
+            tries={index: count for index, count in self.tries.items() if index in self.open},
             lapses=self.lapses,
             lapses_alone=self.lapses_alone,
         )

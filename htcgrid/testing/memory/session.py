@@ -40,6 +40,8 @@ class SessionRecord:
     ended: float | None = None
     #: Whether it was deleted: only its id is left, so that it is not used again.
     tombstone: bool = False
+    #: Whether it is a tombstone that was collected to its end.
+    collected: bool = False
 
     @property
     def live(self) -> bool:
@@ -130,9 +132,5 @@ class SessionRecord:
             gone = min(limit, len(log.entries))
             del log.entries[:gone]
             limit -= gone
-        return not self.holds_records
-
-    @property
-    def holds_records(self) -> bool:
-        """Whether there is anything to collect."""
-        return bool(self.bundles) or any(log.entries for log in self.logs)
+        self.collected = not self.bundles and not any(log.entries for log in self.logs)
+        return self.collected

@@ -207,7 +207,7 @@ class MemoryStateStore(StateStore):
             for record in self._sessions.values():
                 if record.ended is not None and now - record.ended >= record.session.keep_for.total_seconds():
                     record.tombstone = True
-            gone = (record for record in self._sessions.values() if record.tombstone and record.holds_records)
+            gone = (record for record in self._sessions.values() if record.tombstone and not record.collected)
             return [record.session.id for record in gone][:limit]
 
     def collect(self, session_id: SessionId, limit: int) -> bool:

@@ -93,6 +93,12 @@ class Cancelling(StateClauses):
             (session.id, size) for session, size in zip(sessions, (3, 1, 2), strict=True)
         ]
 
+    def test_250_sessions_are_cancelled_and_counted_in_one_call(self, store: StateStore) -> None:
+        sessions = [self.submit(store, (0, 1 + number % 3)).id for number in range(250)]
+        sizes = [1 + number % 3 for number in range(250)]
+        assert [counts.cancelled for counts in store.cancel(sessions)] == sizes
+        assert [status.cancelled for status in store.status(sessions)] == sizes
+
     def test_an_unknown_session_does_not_keep_the_others_from_being_cancelled(self, store: StateStore) -> None:
         sessions = [self.submit(store, (0, 3)) for _ in range(2)]
         with pytest.raises(SessionNotFoundError):

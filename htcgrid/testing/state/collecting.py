@@ -1,6 +1,7 @@
 """Clauses of delete, expired and collect."""
 
 import contextlib
+from datetime import UTC, datetime
 
 import pytest
 
@@ -67,6 +68,32 @@ class Collecting(StateClauses):
         store.delete(session.id)
         assert self._expired(store, session)
 
+    def test_a_tombstone_is_to_be_collected_until_it_was_collected_to_its_end(self, store: StateStore) -> None:
+        session = self.submit(store, (0, 4), (4, 8), (8, 12))
+        claim = self.claim_one(store, session)
+        store.commit([commit_of(claim.lease, claim.open)])
+        store.delete(session.id)
+        while not store.collect(session.id, 1):
+            assert self._expired(store, session)
+        assert not self._expired(store, session)
+        store.delete(session.id)
+        assert not self._expired(store, session)
+
+    @pytest.mark.parametrize("end", ["open", "sealed"])
+    def test_a_tombstone_without_records_is_to_be_collected_once(self, store: StateStore, end: str) -> None:
+        session = self.submit(store, sealed=end == "sealed")
+        store.delete(session.id)
+        assert self._expired(store, session)
+        self._collect(store, session.id)
+        assert not self._expired(store, session)
+
+    def test_collecting_what_is_collected_or_was_never_there_is_fine(self, store: StateStore) -> None:
+        session = self.submit(store, (0, 4))
+        store.delete(session.id)
+        self._collect(store, session.id)
+        assert store.collect(session.id, 100)
+        assert store.collect(session_of().id, 100)
+
     def test_a_collected_session_leaves_a_tombstone(self, store: StateStore) -> None:
         session = session_of()
         bundles = bundles_of(session, 30)
@@ -111,6 +138,18 @@ class Collecting(StateClauses):
         assert self._expired(store, session)
         with pytest.raises(SessionNotFoundError):
             store.status([session.id])
+
+    @pytest.mark.parametrize("year", [1971, 2199])
+    def test_a_client_whose_clock_is_wrong_loses_nothing(self, store: StateStore, later: Advance, year: int) -> None:
+        session = session_of(created=datetime(year, 1, 1, tzinfo=UTC), keep_for=self.lease * 2)
+        store.create(session, [bundle_of(session, 0, 2)], sealed=True)
+        assert [hint.key.start for hint in self.due(store, session, backlog=True)] == [0]
+        store.commit([commit_of(self.claim_one(store, session).lease, tasks(0, 2))])
+        later(self.lease)
+        assert not self._expired(store, session)
+        assert store.status([session.id])[0].succeeded == 2
+        later(self.lease * 1.2)
+        assert self._expired(store, session)
 
     def test_a_session_that_has_not_finished_does_not_expire(self, store: StateStore, later: Advance) -> None:
         pending = session_of(keep_for=self.lease)

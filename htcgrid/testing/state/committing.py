@@ -109,6 +109,19 @@ class Committing(StateClauses):
         assert (answer.lease, answer.accepted, answer.refused) == (None, NOTHING, tasks(1, 2))
         assert self.read(store, session) == []
 
+    def test_a_commit_that_cannot_be_recorded_holds_up_no_others(self, store: StateStore) -> None:
+        sessions = [self.submit(store, (0, 2)) for _ in range(4)]
+        cancelled, deleted, kept, last = (self.claim_one(store, session).lease for session in sessions)
+        unknown = msgspec.structs.replace(kept, key=BundleKey(session_of().id, 0))
+        store.cancel([sessions[0].id])
+        store.delete(sessions[1].id)
+        answers = store.commit(
+            [commit_of(lease, tasks(0, 1), tasks(1, 2)) for lease in (cancelled, kept, deleted, unknown, last)]
+        )
+        assert [answer.accepted for answer in answers] == [NOTHING, tasks(0, 2), NOTHING, NOTHING, tasks(0, 2)]
+        assert [answer.refused for answer in answers] == [tasks(0, 2), NOTHING, tasks(0, 2), tasks(0, 2), NOTHING]
+        assert [answer.cancelled for answer in answers] == [True, False, True, True, False]
+
     def test_a_commit_under_a_stale_lease_records_only_successes(self, store: StateStore, later: Advance) -> None:
         session = self.submit(store, (0, 4))
         stale = self.claim_one(store, session)

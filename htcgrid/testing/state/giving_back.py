@@ -155,6 +155,20 @@ class GivingBack(StateClauses):
         self.give_back(store, self.kept(given), tasks(0, 3))
         assert self.claim_one(store, session).tries == {1: 1}
 
+    def test_a_claim_names_tries_of_open_tasks_only(self, store: StateStore, later: Advance) -> None:
+        session = self.submit(store, (0, 6))
+        claim = self.claim_one(store, session)
+        store.give_back(claim.lease, [Remainder(ranges=tasks(0, 6), tries={0: 1, 1: 2, 4: 1, 9: 3})])
+        again = self.claim_one(store, session)
+        assert again.tries == {0: 1, 1: 2, 4: 1}
+        store.commit([commit_of(again.lease, tasks(1, 2), tasks(4, 5))])
+        self.lapse(store, session, later)
+        stale = self.claim_one(store, session)
+        assert stale.tries == {0: 1}
+        self.lapse(store, session, later)
+        store.commit([commit_of(stale.lease, tasks(0, 1))])
+        assert self.claim_one(store, session).tries == {}
+
     def test_a_child_starts_with_the_lapses_of_its_parent_or_those_it_is_given(
         self, store: StateStore, later: Advance
     ) -> None:

@@ -54,6 +54,15 @@ class Hinting(StateClauses):
         store.renew([self.kept(given)])
         assert keys_of(self.due(store, session)) == keys_of(given.hints)
 
+    def test_a_delayed_bundle_is_not_in_the_backlog_before_its_time(self, store: StateStore, later: Advance) -> None:
+        session = self.submit(store, (0, 4))
+        lease = self.claim_one(store, session).lease
+        given = store.give_back(lease, [Remainder(ranges=tasks(2, 4), delay=self.lease / 2)])
+        assert given is not None
+        assert self.due(store, session, backlog=True) == []
+        later(self.lease * 0.6)
+        assert keys_of(self.due(store, session, backlog=True)) == keys_of(given.hints)
+
     def test_a_delayed_bundle_whose_hint_was_lost_is_hinted_again(self, store: StateStore, later: Advance) -> None:
         session = self.submit(store, (0, 4))
         claim = self.claim_one(store, session)

@@ -1,5 +1,7 @@
 """Clauses of lapses: how a bundle comes back from an agent that is not heard of any more."""
 
+import pytest
+
 from htcgrid.interfaces import StateStore
 from htcgrid.model import BundleKey, LossCause
 from htcgrid.testing.samples import bundles_of, commit_of, keys_of, session_of, tasks
@@ -37,6 +39,25 @@ class Lapsing(StateClauses):
             [lease] = store.renew([lease]).kept
         assert self.due(store, session) == []
         assert store.commit([commit_of(lease, tasks(0, 4))])[0].accepted == tasks(0, 4)
+
+    @pytest.mark.parametrize("verb", ["commit", "commit again", "give back"])
+    def test_whatever_an_agent_does_under_its_lease_is_a_sign_of_life(
+        self, store: StateStore, later: Advance, verb: str
+    ) -> None:
+        session = self.submit(store, (0, 9))
+        lease = self.claim_one(store, session).lease
+        for index in range(4):
+            self.due(store, session)
+            later(self.lease * 0.6)
+            if verb == "give back":
+                lease = self.kept(self.give_back(store, lease, tasks(8 - index, 9 - index)))
+            else:
+                done = tasks(index, index + 1) if verb == "commit" else tasks(0, 1)
+                [answer] = store.commit([commit_of(lease, done, flush=index)])
+                assert answer.lease is not None
+                lease = answer.lease
+        assert lease.key not in keys_of(self.due(store, session))
+        assert len(store.renew([lease]).kept) == 1
 
     def test_a_silent_agent_takes_no_neighbour_along(self, store: StateStore, later: Advance) -> None:
         session = self.submit(store, (0, 4), (4, 8))

@@ -5,7 +5,14 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from htcgrid.errors import ConflictError
 from htcgrid.interfaces import StateStore
@@ -30,8 +37,15 @@ from htcgrid.testing.state.clauses import MANY, Advance, StateClauses
 _STEPS = 30
 _BUNDLE = 6
 _TASKS = 4 * _BUNDLE
+#: Claims before a session may be cancelled.
+_ENOUGH = 4
 
-_ranges = st.builds(Ranges.of_indexes, st.sets(st.integers(0, _TASKS - 1), max_size=8))
+_anywhere = st.sets(st.integers(0, _TASKS - 1), max_size=8)
+
+
+def _ranges_about(claim: Claim) -> st.SearchStrategy[Ranges]:
+    """Draw tasks of a claim, or of the whole session: most calls are to mean something, and some are not."""
+    return st.builds(Ranges.of_indexes, st.sets(st.sampled_from(list(claim.open)), max_size=_BUNDLE) | _anywhere)
 
 
 class Likeness(StateClauses):
@@ -50,6 +64,7 @@ class Likeness(StateClauses):
             deadline=None,
             derandomize=True,
             database=None,
+            report_multiple_bugs=False,
             suppress_health_check=list(HealthCheck),
         )
         run_state_machine_as_test(machine, settings=few)  # type: ignore[arg-type]
@@ -67,12 +82,20 @@ class _Comparison(RuleBasedStateMachine):
         #: Every claim that was ever won, as both stores gave it, and every commit that was made.
         self._claims: list[tuple[Claim, Claim]] = []
         self._commits: list[tuple[Commit, Commit]] = []
+        #: What was done since time passed last.
+        self._done = 0
         for one in self._stores:
             one.create(self._session)
 
     def teardown(self) -> None:
         """Leave nothing that another example would find."""
         self._stores[0].delete(self._session.id)
+
+    @initialize()
+    def begin(self) -> None:
+        """Let there be something to do."""
+        self.add()
+        self.claim_what_is_hinted(1)
 
     @precondition(lambda self: self._submitted < _TASKS)
     @rule()
@@ -83,6 +106,15 @@ class _Comparison(RuleBasedStateMachine):
             return
         self._submitted += _BUNDLE
 
+    @rule(number=st.integers(0, _TASKS // _BUNDLE - 1), content=st.sampled_from(["", "", "*"]))
+    def add_again(self, number: int, content: str) -> None:
+        """Repeat an add, maybe with other content, whatever became of the bundle."""
+        start = number * _BUNDLE
+        if start < self._submitted:
+            bundle = bundle_of(self._session, start, start + _BUNDLE, content)
+            assert self._both(lambda store: _conflicts(lambda: store.add(self._session.id, [bundle]))) == bool(content)
+
+    @precondition(lambda self: self._submitted > _BUNDLE)
     @rule(total=st.sampled_from([None, _BUNDLE]))
     def seal(self, total: int | None) -> None:
         """Seal with the right total, or maybe not."""
@@ -101,14 +133,15 @@ class _Comparison(RuleBasedStateMachine):
     @rule(data=st.data())
     def claim_again(self, data: st.DataObject) -> None:
         """Claim a bundle that was claimed before."""
-        first, _ = data.draw(st.sampled_from(self._claims))
+        first, _ = self._drawn(data)
         self._claim([first.key])
 
     @precondition(lambda self: self._claims)
-    @rule(data=st.data(), succeeded=_ranges, failed=_ranges)
-    def commit(self, data: st.DataObject, succeeded: Ranges, failed: Ranges) -> None:
+    @rule(data=st.data())
+    def commit(self, data: st.DataObject) -> None:
         """Commit outcomes under any lease that there ever was."""
-        claims = data.draw(st.sampled_from(self._claims))
+        claims = self._drawn(data)
+        succeeded, failed = (data.draw(_ranges_about(claims[0])) for _ in range(2))
         flush = len(self._commits)
         first, second = (commit_of(claim.lease, succeeded, failed - succeeded, flush=flush) for claim in claims)
         self._commits.append((first, second))
@@ -121,10 +154,12 @@ class _Comparison(RuleBasedStateMachine):
         self._commit(*data.draw(st.sampled_from(self._commits)))
 
     @precondition(lambda self: self._claims)
-    @rule(data=st.data(), ranges=_ranges, more=_ranges, delayed=st.booleans(), tries=st.integers(0, 2))
-    def give_back(self, data: st.DataObject, ranges: Ranges, more: Ranges, *, delayed: bool, tries: int) -> None:
-        """Give tasks back under any lease that there ever was."""
-        claims = data.draw(st.sampled_from(self._claims))
+    @rule(data=st.data(), delayed=st.booleans(), tries=st.integers(0, 2), bite=st.integers(0, 2))
+    def give_back(self, data: st.DataObject, *, delayed: bool, tries: int, bite: int) -> None:
+        """Give tasks back under any lease that there ever was; maybe claim what they became."""
+        self._done += 1
+        claims = self._drawn(data)
+        ranges, more = (data.draw(_ranges_about(claims[0])) for _ in range(2))
         delay = self._clauses.lease * int(delayed)
         remainders = [
             Remainder(ranges=ranges, delay=delay, tries=dict.fromkeys(ranges, tries) if tries else {}),
@@ -132,6 +167,8 @@ class _Comparison(RuleBasedStateMachine):
         ]
         given = [store.give_back(claim.lease, remainders) for store, claim in self._pairs(claims)]
         assert _shown_give_back(given[0]) == _shown_give_back(given[1])
+        if given[0] is not None:
+            self._claim([hint.key for hint in given[0].hints][:bite])
 
     @precondition(lambda self: self._claims)
     @rule()
@@ -144,9 +181,11 @@ class _Comparison(RuleBasedStateMachine):
             seen.append((sorted(map(_fence, kept)), sorted((one.key, str(one.cause)) for one in lost)))
         assert seen[0] == seen[1]
 
+    @precondition(lambda self: self._done > 1)
     @rule()
     def lapse(self) -> None:
         """Let every lease lapse, and every delay pass."""
+        self._done = 0
         self._clauses.settle()
         for store in self._stores:
             store.due(MANY)
@@ -154,11 +193,11 @@ class _Comparison(RuleBasedStateMachine):
         self._clauses.settle()
         self._both(lambda store: sorted(hint.key for hint in self._due(store)))
 
-    @rule(sure=st.integers(0, 9))
-    def cancel(self, sure: int) -> None:
-        """Cancel now and then."""
-        if sure == 0:
-            self._both(lambda store: store.cancel([self._session.id])[0].succeeded)
+    @precondition(lambda self: len(self._claims) >= _ENOUGH)
+    @rule()
+    def cancel(self) -> None:
+        """Cancel when much has happened: nothing does afterwards."""
+        self._both(lambda store: store.cancel([self._session.id])[0].succeeded)
 
     @invariant()
     def counts_are_the_same(self) -> None:
@@ -170,12 +209,19 @@ class _Comparison(RuleBasedStateMachine):
         """Compare what a reader gets, bundle by bundle."""
         self._both(lambda store: _shares(self._clauses.read(store, self._session)))
 
+    def _drawn(self, data: st.DataObject) -> tuple[Claim, Claim]:
+        """Draw a claim, the last ones more often than those before."""
+        won = len(self._claims)
+        return self._claims[-data.draw(st.integers(1, min(2, won)) | st.integers(1, won), label="Claim, from the last")]
+
     def _claim(self, keys: list[BundleKey]) -> None:
         first, second = (self._clauses.claim(store, keys) for store in self._stores)
         assert [_shown_claim(claim) for claim in first] == [_shown_claim(claim) for claim in second]
         self._claims += zip(first, second, strict=True)
+        self._done += len(first)
 
     def _commit(self, first: Commit, second: Commit) -> None:
+        self._done += 1
         [answer], [expected] = self._stores[0].commit([first]), self._stores[1].commit([second])
         assert _shown_commit(answer) == _shown_commit(expected)
 

@@ -7,7 +7,7 @@ from threading import Event
 
 from htcgrid.errors import ConflictError
 from htcgrid.interfaces import BEGINNING, StateStore
-from htcgrid.model import BundleKey, Claim, Lease, Ranges, Remainder, Session
+from htcgrid.model import BundleKey, Claim, Lease, Ranges, Remainder, Session, SessionState
 from htcgrid.testing.race import at_once
 from htcgrid.testing.samples import (
     bundle_of,
@@ -87,6 +87,30 @@ class Racing(StateClauses):
         at_once([write, read])
         assert sorted(seen) == list(range(32))
 
+    def test_counts_beside_commits_never_go_back_and_end_with_the_last_outcome(self, store: StateStore) -> None:
+        session = session_of()
+        bundles = bundles_of(session, 4, tasks=8)
+        store.create(session, bundles, sealed=True)
+        claims = self.claim(store, keys_of(bundles))
+        written = Event()
+        seen: list[int] = []
+
+        def write() -> None:
+            at_once([partial(self._commit_one_by_one, store, claim) for claim in claims])
+            written.set()
+
+        def look() -> None:
+            last = False
+            while not last:
+                last = written.is_set()
+                [status] = store.status([session.id])
+                assert status.finished == (status.succeeded == 32)
+                seen.append(status.succeeded)
+
+        at_once([write, look])
+        assert seen == sorted(seen)
+        assert seen[-1] == 32
+
     def test_a_cancel_beside_commits_loses_no_outcome(self, store: StateStore) -> None:
         session = session_of()
         bundles = bundles_of(session, _RACERS, tasks=10)
@@ -121,6 +145,16 @@ class Racing(StateClauses):
         at_once([partial(store.add, session.id, bundles[racer::_RACERS]) for racer in range(_RACERS)])
         assert store.status([session.id])[0].total == _RACERS * 5
         assert len(self.claim(store, keys_of(bundles))) == _RACERS * 5
+
+    def test_a_seal_beside_an_add_takes_its_tasks_or_refuses_them(self, store: StateStore) -> None:
+        for order in (1, -1) * 3:
+            session = self.submit(store, (0, 4))
+            seal = partial(store.seal, session.id, 4)
+            add = partial(store.add, session.id, [bundle_of(session, 4, 6)])
+            sealed, added = at_once([partial(_succeeds, verb) for verb in (seal, add)[::order]])[::order]
+            [status] = store.status([session.id])
+            assert sealed != added
+            assert (status.total, status.state) == ((6, SessionState.OPEN) if added else (4, SessionState.SEALED))
 
     def test_of_submits_at_once_under_one_id_exactly_one_is_recorded(self, store: StateStore) -> None:
         plain = session_of()
@@ -170,6 +204,28 @@ class Racing(StateClauses):
         again = self.claim(store, [claim.key for claim in claims], "agent-2")
         assert [(claim.lease.attempt, claim.lapses) for claim in again] == [(2, 1), (2, 1)]
 
+    def test_a_renewal_beside_a_lapse_is_kept_or_lost(self, store: StateStore, later: Advance) -> None:
+        session = session_of()
+        bundles = bundles_of(session, _RACERS, tasks=2)
+        store.create(session, bundles)
+        leases = [claim.lease for claim in self.claim(store, keys_of(bundles))]
+        self.due(store, session)
+        later(self.lease * 1.1)
+        self.settle()
+
+        def reap() -> list[BundleKey]:
+            return [hint.key for hint in store.due(MANY) if hint.key.session == session.id]
+
+        def renew(lease: Lease) -> list[BundleKey]:
+            return keys_of(store.renew([lease]).kept)
+
+        rivals: list[Callable[[], list[BundleKey]]] = [partial(renew, lease) for lease in leases]
+        told = sorted(chain(*at_once([reap, *rivals])))
+        assert told == sorted(keys_of(bundles)), "each bundle is either kept or hinted"
+        kept = store.renew(leases).kept
+        again = self.claim(store, keys_of(bundles), "agent-2")
+        assert sorted(keys_of(kept) + [claim.key for claim in again]) == told
+
     def test_a_commit_beside_a_lapse_is_recorded_once(self, store: StateStore, later: Advance) -> None:
         session = session_of()
         bundles = bundles_of(session, _RACERS, tasks=2)
@@ -183,6 +239,16 @@ class Racing(StateClauses):
         at_once([reaper, *rivals])
         assert succeeded_in(self.read(store, session)) == list(range(_RACERS * 2))
         assert self.claim(store, keys_of(bundles)) == []
+
+    def test_collectors_at_once_come_to_an_end(self, store: StateStore) -> None:
+        session = self.submit(store, *((start, start + 1) for start in range(40)))
+        store.delete(session.id)
+
+        def collect() -> bool:
+            return any(store.collect(session.id, 7) for _ in range(100))
+
+        assert at_once([collect] * _RACERS) == [True] * _RACERS
+        assert not _succeeds(partial(store.create, session))
 
     def _commit_one_by_one(self, store: StateStore, claim: Claim) -> int:
         """Commit each open task by itself, as an agent does that never learns of a loss; return how many counted."""

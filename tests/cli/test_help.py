@@ -1,0 +1,85 @@
+"""What a new user sees first."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+COMMANDS = ("demo", "run", "agent", "reaper", "submit", "status", "results", "cancel", "providers")
+#: What takes long to import, and nobody needs to read help.
+HEAVY = ("rich", "sqlite3", "QuantLib", "structlog", "htcgrid.connector", "htcgrid.local", "htcgrid_agent")
+LOOK = f"""
+import sys
+from htcgrid.cli import main
+try:
+    main(sys.argv[1:])
+finally:
+    print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)
+"""
+
+
+def test_help_lists_every_command_with_what_it_does(htcgrid: Command) -> None:
+    shown = htcgrid("--help")
+    assert (shown.status, shown.err) == (0, "")
+    listed = shown.out.partition("Commands:\n")[2].splitlines()
+    assert tuple(line.split()[0] for line in listed) == COMMANDS
+    assert all(len(line.split()) > 2 for line in listed)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_has_help(htcgrid: Command, command: str) -> None:
+    shown = htcgrid(command, "--help")
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out.startswith(f"Usage: htcgrid {command} ")
+    assert htcgrid(command, "-h") == shown
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS[1:])])
+def test_help_imports_nothing_that_takes_long(words: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-c", LOOK, *words], capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
+
+
+def test_the_version_is_that_of_the_package(htcgrid: Command) -> None:
+    from htcgrid import __version__
+
+    assert htcgrid("--version").out == f"htcgrid, version {__version__}\n"
+
+
+def test_without_a_command_there_is_help_and_an_error(htcgrid: Command) -> None:
+    shown = htcgrid()
+    assert shown.status == 2
+    assert "Commands:" in shown.err
+
+
+def test_an_unknown_command_is_named(htcgrid: Command) -> None:
+    assert htcgrid("prize").usage_error == "No such command 'prize'."
+
+
+def test_the_command_line_is_also_a_module(folder: Path) -> None:
+    done = subprocess.run([sys.executable, "-m", "htcgrid.cli", "providers"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("local ")
+
+
+def test_providers_shows_where_each_may_stand(htcgrid: Command) -> None:
+    shown = htcgrid("providers")
+    assert (shown.status, shown.err) == (0, "")
+    assert "local  (htcgrid)  [state], [queue], [payloads], [compute]\n" in shown.out
+
+
+def test_providers_shows_one_that_cannot_be_used_beside_the_others(
+    htcgrid: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installed = folder / "broken-1.0.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
+    (installed / "entry_points.txt").write_text("[htcgrid]\nbroken = no_such_sdk_anywhere\n")
+    monkeypatch.syspath_prepend(folder)
+    shown = htcgrid("providers")
+    assert shown.status == 0
+    broken, local = shown.out.splitlines()
+    assert broken.startswith("broken  (broken)  cannot be used: provider 'broken' of broken cannot be imported: No mod")
+    assert local.startswith("local ")

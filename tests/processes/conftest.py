@@ -1,0 +1,147 @@
+"""A grid of separate processes in a folder of its own, as its operator starts it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from htcgrid import Grid
+from htcgrid.model import SessionStatus
+
+_PATIENCE = 60.0
+_HTCGRID = Path(sys.executable).with_name("htcgrid")
+_WORK = """
+import os
+import time
+from pathlib import Path
+
+RUNS = Path(__file__).with_name("runs")
+
+
+def square(event, context):
+    time.sleep(0.02)
+    return event * event
+
+
+def nap(seconds, context):
+    with RUNS.open("a") as runs:
+        runs.write(f"{context.index}\\n")
+    time.sleep(seconds)
+    return seconds
+
+
+def quote(event, context):
+    if event["does"] == "raise":
+        raise ValueError("this market is closed")
+    if event["does"] == "die":
+        os.abort()
+    print("priced one")
+    return len(event["secret"])
+"""
+_TOML = """
+[state]
+provider = "local"
+path = "state"
+
+[agent]
+handlers = ["work:*"]
+path = ["."]
+workers = 2
+lease = 3
+heartbeat = 0.5
+grace = 8
+reaper = {reaper}
+"""
+
+
+class Processes:
+    """The processes of one grid; those that still run at the end are killed."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.config = folder / "grid.toml"
+        self.configure()
+        (folder / "work.py").write_text(_WORK)
+        self._started: list[subprocess.Popen[bytes]] = []
+
+    def configure(self, *, reaper: bool = True) -> None:
+        """Write the grid.toml."""
+        self.config.write_text(_TOML.format(reaper=str(reaper).lower()))
+
+    def agent(self) -> subprocess.Popen[bytes]:
+        """Start an agent; return when it has said so."""
+        process, log = self._start(_HTCGRID, "agent", "--config", self.config, "--log", "json")
+        until(lambda: "agent started" in log.read_text())
+        return process
+
+    def reaper(self) -> subprocess.Popen[bytes]:
+        """Start a reaper; return when it has said so."""
+        process, log = self._start(_HTCGRID, "reaper", "--config", self.config)
+        until(lambda: "reaper started" in log.read_text())
+        return process
+
+    def client(self, code: str) -> tuple[subprocess.Popen[bytes], Path]:
+        """Start a client; return it, and the file with what it prints."""
+        file = self.folder / "client.py"
+        file.write_text(code)
+        return self._start(sys.executable, file)
+
+    def log(self, process: subprocess.Popen[bytes]) -> str:
+        """Return what a process has printed."""
+        return self._file(self._started.index(process)).read_text()
+
+    @property
+    def begun(self) -> list[int]:
+        """The tasks of ``work:nap`` that were begun, once for each time."""
+        runs = self.folder / "runs"
+        return [int(index) for index in runs.read_text().split()] if runs.exists() else []
+
+    def status(self, session: str) -> SessionStatus:
+        """Return how far a session is."""
+        with Grid.open(self.config) as grid:
+            return grid.session(session).status()
+
+    def close(self) -> None:
+        """Kill whatever runs."""
+        for process in self._started:
+            if process.poll() is None:
+                process.send_signal(signal.SIGKILL)
+            process.wait(_PATIENCE)
+
+    def _start(self, *command: object) -> tuple[subprocess.Popen[bytes], Path]:
+        log = self._file(len(self._started))
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                cwd=self.folder,
+                env=os.environ | {"PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._started.append(process)
+        return process, log
+
+    def _file(self, number: int) -> Path:
+        return self.folder / f"process-{number}.log"
+
+
+def until(condition: Callable[[], bool], seconds: float = _PATIENCE) -> None:
+    """Return once the condition holds, which it must within some time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def processes(tmp_path: Path) -> Iterator[Processes]:
+    started = Processes(tmp_path)
+    yield started
+    started.close()
