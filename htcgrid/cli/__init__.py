@@ -1,12 +1,13 @@
 """The command line: ``htcgrid --help``."""
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
 
 import click
 
-from htcgrid.errors import HtcGridError
+from htcgrid.errors import HtcGridError, TaskCancelledError, TaskFailedError
 
 #: Each command, where it is, and what it does. A command is imported when it is called, so that help is instant.
 _COMMANDS = {
@@ -36,6 +37,15 @@ class Commands(click.Group):
         command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
         return command
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; when whoever read its output, as head does, has had enough, it ends with 141."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # What is still to be written goes nowhere; else Python would complain at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise click.exceptions.Exit(141) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
@@ -59,13 +69,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(error.exit_code)
     except HtcGridError as error:
         click.echo(f"htcgrid: {error}", err=True)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, TaskFailedError | TaskCancelledError) else 2)
     except (KeyboardInterrupt, click.Abort):
         click.echo("htcgrid: interrupted", err=True)
         sys.exit(130)
-    except SystemExit as error:
-        if isinstance(error.__context__, BrokenPipeError):
-            # Whoever read the output, as head does, has had enough; click would tell of failed tasks.
-            sys.exit(141)
-        raise
     sys.exit(status if isinstance(status, int) else 0)

@@ -1,13 +1,15 @@
 """``htcgrid results``: print outcomes."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
 from htcgrid.cli.options import config_option, required_config
-from htcgrid.connector.outcome import Outcome
+
+if TYPE_CHECKING:
+    from htcgrid.connector import Outcome
 
 
 @click.command()
@@ -37,7 +39,7 @@ def command(session: str, config: Path | None, timeout: float | None, *, values:
     return int(failed)
 
 
-def _shown(outcome: Outcome) -> dict[str, Any]:
+def _shown(outcome: "Outcome") -> dict[str, Any]:
     shown: dict[str, Any] = {"index": outcome.index, "state": outcome.state, "tries": outcome.tries}
     if outcome.succeeded:
         shown["value"] = outcome.value if not isinstance(outcome.value, bytes) else outcome.value.hex()

@@ -39,7 +39,7 @@ def command(folder: Path, source: IO[bytes], output: Path | None, config: Path |
         raise EncodingError(f"{source.name} is not JSON: {error}") from error
     with Grid.open(config, workers=workers) as grid:
         run = example.run(grid, document, Console(stderr=True))
-    _write(_encoded(run.output, folder), output)
+    _write(_encoded(run.output, example.folder), output)
     for failed in run.failed[:5]:
         click.echo(f"htcgrid: {failed.exception()}", err=True)
     if run.failed:

@@ -67,7 +67,10 @@ LOCAL = '[state]\nprovider = "local"\npath = "state"\n'
         ('[state]\nprovider = "local"\npath = 5', "{file}: [state]: Expected `str`, got `int` - key `path`"),
         (LOCAL + "pth = 1", "{file}: [state]: unknown key 'pth'; it may have grace, lifeline, path, patience, workers"),
         (LOCAL + "patience = 0", "{file}: [state]: `patience` must be more than 0"),
-        ('[state]\nprovider = "local"\npath = { env = "NO_SUCH" }', "{file}: [state]: 'path': the environment variable"),
+        (
+            '[state]\nprovider = "local"\npath = { env = "NO_SUCH" }',
+            "{file}: [state]: 'path': the environment variable",
+        ),
         (LOCAL + "[agent]\nworkers = 'two'", "{file}: [agent]: Expected `int | null`, got `str` - key `workers`"),
         (LOCAL + "[agent]\nworker = 2", "{file}: [agent]: unknown key 'worker'; it may have flush, grace, handlers, "),
         (LOCAL + "[agent]\nhandlers = '*'", "{file}: [agent]: Expected `array`, got `str` - key `handlers`"),

@@ -1,6 +1,7 @@
 """What the clauses of all themes need: a grid, a second client of it, and short ways to say what happens there."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -76,3 +77,10 @@ class GridClauses(Contract):
     def first(self, session: SessionHandle) -> Outcome:
         """Return the first outcome there is."""
         return next(session.outcomes(timeout=self.patience.total_seconds()))
+
+    def until(self, condition: Callable[[], bool]) -> None:
+        """Return when ``condition`` holds, which it must after some time."""
+        deadline = time.monotonic() + self.patience.total_seconds()
+        while not condition():
+            assert time.monotonic() < deadline, f"it was not so after {self.patience}"
+            time.sleep(self.prompt.total_seconds() / 20)

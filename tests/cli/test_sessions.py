@@ -1,0 +1,310 @@
+"""submit, status, results and cancel on a grid of separate processes."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import PATIENCE, Command, Ended, ended, started
+
+
+def tasks_file(folder: Path, text: str, name: str = "tasks.json") -> Path:
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def objects(shown: Ended) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in shown.out.splitlines()]
+
+
+@pytest.fixture
+def submit(htcgrid: Command, tmp_path: Path) -> Command:
+    """Submit payloads, and return the session's id."""
+
+    def run(handler: str, payloads: list[Any], *words: object) -> Ended:
+        return htcgrid("submit", handler, "--input", tasks_file(tmp_path, json.dumps(payloads)), *words)
+
+    return run
+
+
+# --- submit -----------------------------------------------------------------------------------------------------------
+
+
+def test_submit_prints_the_id_and_nothing_else(submit: Command, htcgrid: Command, grid: Path) -> None:
+    shown = submit("work:echo", [1, 2, 3])
+    assert (shown.status, shown.err) == (0, "")
+    (status,) = objects(htcgrid("status", shown.out.strip(), "--json"))
+    assert (status["total"], status["handler"]) == (3, "work:echo")
+
+
+def test_submit_reads_stdin(grid: Path) -> None:
+    done = subprocess.run(
+        [Path(sys.executable).with_name("htcgrid"), "submit", "work:echo", "--id", "piped", "--lines"],
+        input="1\n\n[2]\n",
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "piped\n", "")
+
+
+def test_submit_takes_one_value_a_line(htcgrid: Command, served: Path, tmp_path: Path) -> None:
+    file = tasks_file(tmp_path, '{"a": 1}\n\n"two"\n[3]')
+    session = htcgrid("submit", "work:echo", "--input", file, "--lines").out.strip()
+    assert htcgrid("results", session, "--values").out.splitlines() == ['{"a":1}', '"two"', "[3]"]
+
+
+def test_submitting_again_under_an_id_is_one_submission(submit: Command, htcgrid: Command, grid: Path) -> None:
+    assert submit("work:echo", [1, 2], "--id", "mine").out == "mine\n"
+    assert submit("work:echo", [1, 2], "--id", "mine").out == "mine\n"
+    assert objects(htcgrid("status", "mine", "--json"))[0]["total"] == 2
+    assert "mine" in submit("work:echo", [1, 3], "--id", "mine").error
+
+
+def test_submit_passes_on_time_out_and_tries(submit: Command, htcgrid: Command, served: Path) -> None:
+    session = submit("work:describe", ["a"], "--timeout", "30", "--priority", "3").out.strip()
+    assert htcgrid("results", session, "--values").out == '["a",1,true]\n'
+    session = submit("work:third", [0], "--backoff", "0.01").out.strip()
+    assert objects(htcgrid("results", session))[0]["tries"] == 3
+    session = submit("work:third", [0], "--backoff", "0.01", "--tries", "2").out.strip()
+    (outcome,) = objects(htcgrid("results", session))
+    assert (outcome["state"], outcome["tries"], outcome["error"]["message"]) == ("FAILED", 2, "not yet")
+    session = submit("work:sleep", [60], "--timeout", "0.2", "--tries", "1").out.strip()
+    assert objects(htcgrid("results", session))[0]["error"]["type"] == "TimedOut"
+
+
+def test_urgent_sessions_are_run_first(submit: Command, htcgrid: Command, grid: Path) -> None:
+    late = submit("work:echo", [1], "--priority", "0").out.strip()
+    first = submit("work:echo", [1], "--priority", "3").out.strip()
+    (grid.parent / "grid.toml").write_text(grid.read_text().replace("workers = 2", "workers = 1"))
+    agent = started("agent")
+    try:
+        committed = [objects(htcgrid("results", session))[0]["committed"] for session in (first, late)]
+    finally:
+        agent.terminate()
+        assert ended(agent).status == 0
+    assert committed[0] <= committed[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "error"),
+    [
+        ("1\n2\nx{\n4\n", ["--lines"], "line 3 of {file} is not JSON: JSON is malformed: invalid character (byte 0)"),
+        ("1\n2\n[3\n4\n", ["--lines"], "line 3 of {file} is not JSON: "),
+        ("[1, 2", [], "{file} is not JSON: Input data was truncated"),
+        ("", [], "{file} is not JSON: Input data was truncated"),
+        ('{"a": 1}', [], "{file} holds no JSON array of tasks; for one JSON value a line there is --lines"),
+        ("[1]", ["--timeout", "0"], "timeout must be a number of seconds greater than 0"),
+        ("[1]", ["--timeout", "nan"], "timeout must be a number of seconds greater than 0"),
+        ("[1]", ["--backoff", "-1"], "--backoff must be a number of seconds from 0 to 86400, not -1"),
+        ("[1]", ["--backoff", "nan"], "--backoff must be a number of seconds from 0 to 86400, not nan"),
+        ("[1]", ["--backoff", "1e300"], "--backoff must be a number of seconds from 0 to 86400, not 1e+300"),
+        ("[1]", ["--id", "a/b"], "session id 'a/b' is not usable"),
+        ("[1]", ["--id", ""], "session id '' is not usable"),
+    ],
+)
+def test_submit_says_what_is_wrong_and_leaves_nothing_behind(
+    htcgrid: Command, grid: Path, tmp_path: Path, text: str, words: list[str], error: str
+) -> None:
+    file = tasks_file(tmp_path, text)
+    assert htcgrid("submit", "work:echo", "--input", file, *words).error.startswith(error.format(file=file))
+    assert htcgrid("status", "--json").out == ""
+
+
+def test_a_line_that_is_no_json_after_many_that_are_cancels_what_was_submitted(
+    htcgrid: Command, grid: Path, tmp_path: Path
+) -> None:
+    file = tasks_file(tmp_path, "\n".join(map(str, range(20_000))) + "\n{")
+    error = htcgrid("submit", "work:echo", "--input", file, "--lines").error
+    assert error == f"line 20001 of {file} is not JSON: Input data was truncated"
+    (left,) = objects(htcgrid("status", "--json"))
+    assert (left["state"], left["cancelled"]) == ("CANCELLED", left["total"])
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--priority", "9"], "Invalid value for '--priority': 9 is not in the range 0<=x<=3."),
+        (["--tries", "0"], "Invalid value for '--tries': 0 is not in the range 1<=x<=1000."),
+        (["--input", "missing.json"], "Invalid value for '--input': 'missing.json': No such file or directory"),
+        (["more"], "Got unexpected extra argument (more)"),
+    ],
+)
+def test_submit_names_the_option_that_is_not_right(htcgrid: Command, grid: Path, words: list[str], error: str) -> None:
+    assert htcgrid("submit", "work:echo", *words).usage_error == error
+
+
+@pytest.mark.parametrize("handler", ["work", "work:", ":echo", "work:a-b"])
+def test_a_handler_is_module_and_function(submit: Command, grid: Path, handler: str) -> None:
+    assert submit(handler, [1]).error == (
+        f"handler {handler!r} is not of the form 'module:function' or '/path/file.py:function'"
+    )
+
+
+def test_a_handler_that_is_not_allowed_fails_with_the_reason(submit: Command, htcgrid: Command, served: Path) -> None:
+    shown = htcgrid("results", submit("os:system", ["true"]).out.strip())
+    assert shown.status == 1
+    assert "'handlers' in [agent]: 'work:*'" in objects(shown)[0]["error"]["message"]
+
+
+# --- status -----------------------------------------------------------------------------------------------------------
+
+
+def test_status_lists_the_newest_sessions(submit: Command, htcgrid: Command, grid: Path) -> None:
+    for number in range(22):
+        submit("work:echo", [1] * number, "--id", f"session-{number}")
+    listed = [status["session"] for status in objects(htcgrid("status", "--json"))]
+    assert listed == [f"session-{number}" for number in range(21, 1, -1)]
+    lines = htcgrid("status").out.splitlines()
+    assert lines[0].split() == "session handler state total pending running succeeded failed cancelled".split()
+    assert [line.split()[0] for line in lines[1:]] == listed
+
+
+def test_status_shows_the_sessions_that_are_named(submit: Command, htcgrid: Command, grid: Path) -> None:
+    for name in ("a", "b", "c"):
+        submit("work:echo", [1, 2], "--id", name)
+    shown = htcgrid("status", "c", "a")
+    assert [line.split() for line in shown.out.splitlines()[1:]] == [
+        ["c", "work:echo", "SEALED", "2", "2", "0", "0", "0", "0"],
+        ["a", "work:echo", "SEALED", "2", "2", "0", "0", "0", "0"],
+    ]
+
+
+def test_status_as_json_has_every_count(submit: Command, htcgrid: Command, served: Path) -> None:
+    session = submit("work:refuse", ["good", "bad"], "--tries", "1").out.strip()
+    htcgrid("results", session)
+    shown = htcgrid("status", session, "--json")
+    assert objects(shown) == [
+        {
+            "session": session,
+            "handler": "work:refuse",
+            "state": "SEALED",
+            "finished": True,
+            "total": 2,
+            "pending": 0,
+            "running": 0,
+            "succeeded": 1,
+            "failed": 1,
+            "cancelled": 0,
+        }
+    ]
+    assert htcgrid("status", session).out.splitlines()[1].split()[2] == "FINISHED"
+
+
+def test_status_of_a_grid_without_sessions_is_no_error(htcgrid: Command, grid: Path) -> None:
+    assert htcgrid("status", "--json") == Ended(0, "", "")
+    assert htcgrid("status").out.split()[0] == "session"
+
+
+def test_nothing_is_cut_off_in_a_pipe(submit: Command, htcgrid: Command, grid: Path) -> None:
+    name, handler = "s" * 80, f"work.{'deep.' * 20}module:price"
+    submit(handler, list(range(1234)), "--id", name)
+    (line,) = htcgrid("status").out.splitlines()[1:]
+    assert line.split() == [name, handler, "SEALED", "1,234", "1,234", "0", "0", "0", "0"]
+
+
+# --- results ----------------------------------------------------------------------------------------------------------
+
+
+def test_results_are_one_object_a_line(submit: Command, htcgrid: Command, served: Path) -> None:
+    session = submit("work:shout", ["a", 2]).out.strip()
+    shown = htcgrid("results", session)
+    assert (shown.status, shown.err) == (0, "")
+    outcomes = sorted(objects(shown), key=lambda outcome: int(outcome["index"]))
+    assert [(outcome["state"], outcome["value"], outcome["tries"]) for outcome in outcomes] == [
+        ("SUCCEEDED", "A", 1),
+        ("SUCCEEDED", 2, 1),
+    ]
+    assert all({"worker", "seconds", "committed"} <= set(outcome) for outcome in outcomes)
+
+
+def test_values_come_in_the_order_of_the_tasks(submit: Command, htcgrid: Command, served: Path) -> None:
+    session = submit("work:echo", list(range(500))).out.strip()
+    shown = htcgrid("results", session, "--values", "--timeout", "60")
+    assert (shown.status, shown.out.split()) == (0, [str(number) for number in range(500)])
+
+
+def test_results_exits_with_1_when_a_task_failed(submit: Command, htcgrid: Command, served: Path) -> None:
+    session = submit("work:refuse", ["good", "bad", "fine"], "--tries", "1").out.strip()
+    shown = htcgrid("results", session)
+    assert (shown.status, shown.err) == (1, "")
+    (failed,) = (outcome for outcome in objects(shown) if outcome["state"] == "FAILED")
+    assert (failed["index"], failed["error"]["type"]) == (1, "ValueError")
+    assert failed["error"]["message"] == "bad, says the handler"
+    assert 'raise ValueError("bad, says the handler")' in failed["error"]["traceback"]
+
+
+def test_values_of_a_session_with_a_failed_task_exit_with_1_and_the_reason(
+    submit: Command, htcgrid: Command, served: Path
+) -> None:
+    session = submit("work:refuse", ["good", "bad"], "--tries", "1").out.strip()
+    shown = htcgrid("results", session, "--values")
+    assert (shown.status, shown.out) == (1, "")
+    first, *handler_s_own = shown.err.splitlines()
+    assert first == f"htcgrid: task 1 of session {session} failed after 1 try: ValueError: bad, says the handler"
+    assert [line.split('"')[1] for line in handler_s_own if line.startswith("  File")] == [str(served / "work.py")]
+
+
+def test_results_exits_with_1_when_a_task_was_cancelled(submit: Command, htcgrid: Command, grid: Path) -> None:
+    submit("work:echo", [1, 2], "--id", "stopped")
+    htcgrid("cancel", "stopped")
+    shown = htcgrid("results", "stopped")
+    assert (shown.status, shown.err) == (1, "")
+    assert objects(shown) == [{"index": index, "state": "CANCELLED", "tries": 0} for index in range(2)]
+    values = htcgrid("results", "stopped", "--values")
+    assert values == Ended(1, "", "htcgrid: task 0 of session stopped was cancelled before it ended\n")
+
+
+def test_results_waits_no_longer_than_it_is_told(submit: Command, htcgrid: Command, grid: Path) -> None:
+    submit("work:echo", [1, 2], "--id", "waits")
+    error = "0 of 2 tasks of session waits had ended after 0.1 s; the others go on"
+    assert htcgrid("results", "waits", "--timeout", "0.1").error == error
+    assert htcgrid("results", "waits", "--timeout", "0.1", "--values").error == error
+
+
+@pytest.mark.parametrize("seconds", ["nan", "-1"])
+def test_a_time_that_is_none_is_refused(submit: Command, htcgrid: Command, grid: Path, seconds: str) -> None:
+    submit("work:echo", [1], "--id", "waits")
+    error = htcgrid("results", "waits", "--timeout", seconds).error
+    assert error.startswith("timeout must be a number of seconds of at least 0, or None, not ")
+
+
+def test_a_reader_that_has_had_enough_is_no_error(submit: Command, htcgrid: Command, grid: Path) -> None:
+    submit("work:echo", list(range(20_000)), "--id", "long")
+    htcgrid("cancel", "long")
+    with started("results", "long") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline().startswith('{"index":0,')
+        process.stdout.close()
+        assert (process.wait(PATIENCE), process.stderr.read()) == (141, "")
+
+
+# --- cancel -----------------------------------------------------------------------------------------------------------
+
+
+def test_cancel_says_what_became_of_the_tasks(submit: Command, htcgrid: Command, served: Path) -> None:
+    done = submit("work:refuse", ["good", "fine", "bad"], "--tries", "1").out.strip()
+    htcgrid("results", done)
+    long = submit("work:sleep", [60] * 40).out.strip()
+    assert htcgrid("cancel", done, long) == Ended(
+        0,
+        f"{done}: 0 tasks cancelled, 2 had succeeded, 1 had failed\n"
+        f"{long}: 40 tasks cancelled, 0 had succeeded, 0 had failed\n",
+        "",
+    )
+    assert htcgrid("cancel", long).out.startswith(f"{long}: 40 tasks cancelled")
+
+
+def test_cancel_needs_a_session(htcgrid: Command, grid: Path) -> None:
+    assert htcgrid("cancel").usage_error == "Missing argument 'SESSIONS...'."
+
+
+@pytest.mark.parametrize("words", [["status"], ["results"], ["results", "--values"], ["cancel"]])
+def test_a_session_that_does_not_exist_is_named(htcgrid: Command, grid: Path, words: list[str]) -> None:
+    assert htcgrid(*words, "no-such-session").error == "there is no session 'no-such-session' on this grid"
