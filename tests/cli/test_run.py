@@ -141,8 +141,9 @@ def test_a_folder_that_is_no_example_is_told(htcgrid: Command, example: Path, cl
     assert not ran(example)
 
 
-def test_a_folder_that_is_missing_is_told(htcgrid: Command, example: Path) -> None:
-    error = htcgrid("run", "elsewhere", "--input", "in.json").usage_error
+def test_a_folder_that_is_missing_is_told(example: Path) -> None:
+    with started("run", "elsewhere", "--input", "in.json") as process:
+        error = ended(process).usage_error
     assert error == "Invalid value for 'FOLDER': Directory 'elsewhere' does not exist."
 
 
