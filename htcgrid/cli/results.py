@@ -31,7 +31,7 @@ def command(session: str, config: Path | None, timeout: float | None, *, values:
         handle = grid.session(session)
         if values:
             for value in handle.results(timeout=timeout):
-                click.echo(msgspec.json.encode(value))
+                click.echo(msgspec.json.encode(_plain(value)))
             return 0
         for outcome in handle.outcomes(timeout=timeout):
             failed |= not outcome.succeeded
@@ -39,10 +39,15 @@ def command(session: str, config: Path | None, timeout: float | None, *, values:
     return int(failed)
 
 
+def _plain(value: Any) -> Any:
+    """Return a value as JSON shows it: bytes in hexadecimal."""
+    return value.hex() if isinstance(value, bytes) else value
+
+
 def _shown(outcome: "Outcome") -> dict[str, Any]:
     shown: dict[str, Any] = {"index": outcome.index, "state": outcome.state, "tries": outcome.tries}
     if outcome.succeeded:
-        shown["value"] = outcome.value if not isinstance(outcome.value, bytes) else outcome.value.hex()
+        shown["value"] = _plain(outcome.value)
     if outcome.error is not None:
         shown["error"] = {"type": outcome.error.type, "message": outcome.error.message}
         if outcome.error.traceback:

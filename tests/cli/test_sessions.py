@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from htcgrid import Grid
 from tests.cli.conftest import PATIENCE, Command, Ended, ended, started
 
 
@@ -227,6 +228,13 @@ def test_values_come_in_the_order_of_the_tasks(submit: Command, htcgrid: Command
     session = submit("work:echo", list(range(500))).out.strip()
     shown = htcgrid("results", session, "--values", "--timeout", "60")
     assert (shown.status, shown.out.split()) == (0, [str(number) for number in range(500)])
+
+
+def test_bytes_are_shown_in_hexadecimal(htcgrid: Command, served: Path) -> None:
+    with Grid.open(served / "grid.toml") as grid:
+        session = grid.submit("work:echo", [b"\x00\xff"], codec="bytes").id
+    assert htcgrid("results", session, "--values").out == '"00ff"\n'
+    assert objects(htcgrid("results", session))[0]["value"] == "00ff"
 
 
 def test_results_exits_with_1_when_a_task_failed(submit: Command, htcgrid: Command, served: Path) -> None:

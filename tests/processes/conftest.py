@@ -73,9 +73,9 @@ class Processes:
         """Write the grid.toml."""
         self.config.write_text(_TOML.format(reaper=str(reaper).lower()))
 
-    def agent(self) -> subprocess.Popen[bytes]:
+    def agent(self, *options: str) -> subprocess.Popen[bytes]:
         """Start an agent; return when it has said so."""
-        process, log = self._start(_HTCGRID, "agent", "--config", self.config, "--log", "json")
+        process, log = self._start(_HTCGRID, "agent", "--config", self.config, "--log", "json", *options)
         until(lambda: "agent started" in log.read_text())
         return process
 

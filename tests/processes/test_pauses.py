@@ -5,7 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from htcgrid import Grid, RetryPolicy
+from htcgrid import Grid, RetryPolicy, TaskState
 from tests.processes.conftest import _HTCGRID, Processes, until
 
 SOON = 30.0
@@ -97,7 +97,11 @@ def test_a_session_that_is_cancelled_while_its_agent_is_paused_stays_so(processe
         assert grid.submit("work:square", [3]).results(timeout=SOON) == [9]
         assert session.cancel() == counts
         assert counts.succeeded + counts.cancelled == 4
-        assert [outcome.state for outcome in session.outcomes(timeout=SOON)].count("CANCELLED") == counts.cancelled > 0
+        assert (
+            [outcome.state for outcome in session.outcomes(timeout=SOON)].count(TaskState.CANCELLED)
+            == counts.cancelled
+            > 0
+        )
 
 
 def test_no_worker_outlives_an_agent_that_a_signal_kills(processes: Processes) -> None:
