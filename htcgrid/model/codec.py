@@ -43,6 +43,9 @@ _json_decoder = msgspec.json.Decoder()
 
 
 def _encode_json(value: Any) -> bytes:
+    if isinstance(value, bytes | bytearray | memoryview):
+        # As text they would come back as something else.
+        raise EncodingError(f"{_shown(value)} cannot be encoded as JSON: use codec 'bytes'")
     try:
         data = _json_encoder.encode(value)
         # msgspec writes NaN and infinities as null, which would change a price silently; only data that holds a
@@ -66,7 +69,7 @@ def _strict(value: Any) -> Any:
 def _decode_json(data: bytes) -> Any:
     try:
         return _json_decoder.decode(data)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         raise EncodingError(f"{len(data)} bytes cannot be decoded as JSON: {error}") from error
 
 

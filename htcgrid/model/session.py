@@ -52,8 +52,9 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     def wait(self, tries: int, jitter: float) -> timedelta:
         """Return the wait after ``tries`` tries; ``jitter`` is between 0 and 1."""
-        wait = min(self.limit, self.backoff * 2.0 ** min(tries - 1, 60)) if self.backoff else self.backoff
-        return wait * (0.5 + jitter / 2)
+        # In seconds: a timedelta ends at 2.7 million years, which 2 ** 47 seconds are more than.
+        doubled = self.backoff.total_seconds() * 2.0 ** min(tries - 1, 60)
+        return timedelta(seconds=min(self.limit.total_seconds(), doubled) * (0.5 + jitter / 2))
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):

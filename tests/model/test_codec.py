@@ -1,0 +1,117 @@
+"""Payloads and results come through as they were, or not at all."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from htcgrid.errors import ConfigError, EncodingError
+from htcgrid.model.codec import codec_of
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text(), inner, max_size=5),
+    max_leaves=20,
+)
+
+
+@dataclass
+class Trade:
+    value: float | None
+
+
+class Array:
+    """Stands for numpy's arrays and scalars, which have this method."""
+
+    def __init__(self, held: Any) -> None:
+        self._held = held
+
+    def tolist(self) -> Any:
+        return self._held
+
+
+@given(values)
+def test_json_values_come_back_as_they_were(value: Any) -> None:
+    json = codec_of("json")
+    assert json.decode(json.encode(value)) == value
+
+
+@given(st.binary())
+def test_bytes_come_back_as_they_were(value: bytes) -> None:
+    codec = codec_of("bytes")
+    for form in (value, bytearray(value), memoryview(value)):
+        assert codec.decode(codec.encode(form)) == value
+
+
+@given(st.data())
+def test_what_is_no_number_is_refused_wherever_it_stands(data: st.DataObject) -> None:
+    hidden: Any = data.draw(st.sampled_from([float("nan"), float("inf"), float("-inf")]))
+    for _ in range(data.draw(st.integers(0, 4))):
+        wraps: list[Callable[[Any], Any]] = [
+            lambda it: [None, it],
+            lambda it: {"a": None, "b": it},
+            lambda it: (it,),
+            Trade,
+            lambda it: Array([it]),
+        ]
+        hidden = data.draw(st.sampled_from(wraps))(hidden)
+    with pytest.raises(EncodingError, match="cannot be encoded as JSON"):
+        codec_of("json").encode(hidden)
+
+
+def test_dataclasses_and_arrays_are_taken_for_what_json_has() -> None:
+    json = codec_of("json")
+    assert json.decode(json.encode([Trade(1.5), Trade(None), Array([1, [2.5]]), (1, 2)])) == [
+        {"value": 1.5},
+        {"value": None},
+        [1, [2.5]],
+        [1, 2],
+    ]
+
+
+def endless() -> list[Any]:
+    ring: list[Any] = []
+    ring.append(ring)
+    return ring
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (Lock(), "a value of type lock"),
+        (b"raw", "a value of type bytes cannot be encoded as JSON: use codec 'bytes'"),
+        ({"a": complex(1, 2)}, "an object of type complex has no JSON form"),
+        ({(1, 2): 3}, "a value of type dict"),
+        ("\ud800", "a value of type str"),
+        (endless(), "a value of type list"),
+    ],
+)
+def test_what_json_cannot_carry_is_named_by_its_type(value: Any, named: str) -> None:
+    with pytest.raises(EncodingError, match=named):
+        codec_of("json").encode(value)
+
+
+def test_a_refused_value_is_not_shown() -> None:
+    with pytest.raises(EncodingError) as refused:
+        codec_of("json").encode({"password": "hunter2", "handle": Lock()})
+    assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"nul", b"\xff", b"[" * 100_000])
+def test_bytes_that_are_no_json_are_refused(data: bytes) -> None:
+    with pytest.raises(EncodingError, match="cannot be decoded as JSON"):
+        codec_of("json").decode(data)
+
+
+def test_only_bytes_are_sent_as_bytes() -> None:
+    with pytest.raises(EncodingError, match="a value of type str cannot be sent with codec 'bytes': pass bytes"):
+        codec_of("bytes").encode("text")
+
+
+def test_an_unknown_codec_is_named() -> None:
+    with pytest.raises(ConfigError, match="there is no codec 'pickle'; use 'json' or 'bytes'"):
+        codec_of("pickle")
