@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from random import Random
 from secrets import token_hex
@@ -70,12 +70,9 @@ def run_agent(
     log = open_log(log_style, agent=name, verbose=verbose)
     stopping = threading.Event()
     with ExitStack() as stack:
-        state = config.open_state()
-        stack.callback(state.close)
-        queue = config.open_queue()
-        stack.callback(queue.close)
-        payloads = config.open_payloads()
-        stack.callback(payloads.close)
+        state = stack.enter_context(closing(config.open_state()))
+        queue = stack.enter_context(closing(config.open_queue()))
+        payloads = stack.enter_context(closing(config.open_payloads()))
         flush = state.limits.flush.total_seconds() if settings.flush is None else settings.flush
         policy = AgentPolicy(
             agent=name,
@@ -113,7 +110,8 @@ def run_agent(
         if lifeline is not None:
             shell.watch_lifeline(lifeline)
         if settings.reaper:
-            reaper = Reaper(state, queue, payloads, seed=Random().getrandbits(32), log=log.warning)
+            seed = Random().getrandbits(32)
+            reaper = Reaper(state, queue, payloads, seed=seed, log=log.warning, crash=shell.crash)
             reaper.start()
             stack.callback(reaper.close)
         return shell.run()

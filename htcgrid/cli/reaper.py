@@ -1,7 +1,7 @@
 """``htcgrid reaper``: run the reaper alone."""
 
 import signal
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from random import Random
 
@@ -21,9 +21,9 @@ def command(config: Path | None) -> int:
 
     grid = required_config(config)
     with ExitStack() as stack:
-        state, queue, payloads = grid.open_state(), grid.open_queue(), grid.open_payloads()
-        for store in (state, queue, payloads):
-            stack.callback(store.close)
+        state = stack.enter_context(closing(grid.open_state()))
+        queue = stack.enter_context(closing(grid.open_queue()))
+        payloads = stack.enter_context(closing(grid.open_payloads()))
         reaper = Reaper(state, queue, payloads, seed=Random().getrandbits(32), log=_warn)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: reaper.stop())

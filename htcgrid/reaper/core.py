@@ -20,6 +20,8 @@ class ReaperPolicy(msgspec.Struct, frozen=True, kw_only=True):
     #: Sessions collected at a time, and records deleted in one call.
     sessions: int = 10
     records: int = 1000
+    #: Sessions whose collection may fail before the rest waits for the next look: the store itself may be down.
+    failures: int = 100
 
 
 class LookForDue(msgspec.Struct, frozen=True):
@@ -67,7 +69,9 @@ class Collected(msgspec.Struct, frozen=True):
 
 
 class CallFailed(msgspec.Struct, frozen=True):
-    """A store could not be used."""
+    """A store could not be used, or not for one session that was to be collected."""
+
+    session: SessionId | None = None
 
 
 class Time(msgspec.Struct, frozen=True):
@@ -87,6 +91,8 @@ class ReaperCore:
         self._look_at = 0.0
         self._retention_at = 0.0
         self._sessions: deque[SessionId] = deque()
+        #: Those that could not be collected since the last look that followed its interval.
+        self._failed: set[SessionId] = set()
         self._under_way = False
 
     def wake_at(self) -> float:
@@ -96,27 +102,38 @@ class ReaperCore:
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take in an event; return what is to be done, in order."""
         commands: list[Command] = []
+        if not isinstance(event, Time):
+            self._under_way = False
         match event:
             case DueFound(hints):
-                self._under_way = False
-                if hints:
-                    commands.append(SendHints(hints))
+                commands += [SendHints(hints)] if hints else []
                 if len(hints) >= self._policy.bundles:
                     self._look_at = now
             case ExpiredFound(sessions):
-                self._under_way = False
-                self._sessions.extend(session for session in sessions if session not in self._sessions)
-                if len(sessions) >= self._policy.sessions:
-                    self._retention_at = now
-            case Collected(session, done):
-                self._under_way = False
-                if not done:
-                    self._sessions.append(session)
-            case CallFailed():
-                self._under_way = False
-            case Time():
+                self._queue_for_collection(sessions, now)
+            case Collected(session, done=False):
+                self._sessions.append(session)
+            case CallFailed(session) if session is not None:
+                self._postpone(session, now)
+            case _:
                 pass
         return commands + self._next(now)
+
+    def _queue_for_collection(self, sessions: list[SessionId], now: float) -> None:
+        fresh = [session for session in sessions if session not in self._failed]
+        self._sessions.extend(fresh)
+        # One that cannot be collected holds up none behind it: those are asked for beside it.
+        if len(fresh) >= self._policy.sessions:
+            self._retention_at = now
+        else:
+            self._failed.clear()
+
+    def _postpone(self, session: SessionId, now: float) -> None:
+        self._failed.add(session)
+        if len(self._failed) >= self._policy.failures:
+            self._sessions.clear()
+            self._failed.clear()
+            self._retention_at = now + self._spread(self._policy.retention)
 
     def _next(self, now: float) -> list[Command]:
         if self._under_way:
@@ -130,7 +147,7 @@ class ReaperCore:
             return [DeletePayloads(self._sessions.popleft(), self._policy.records)]
         if now >= self._retention_at:
             self._retention_at = now + self._spread(self._policy.retention)
-            return [LookForExpired(self._policy.sessions)]
+            return [LookForExpired(self._policy.sessions + len(self._failed))]
         self._under_way = False
         return []
 

@@ -28,7 +28,11 @@ from htcgrid.reaper.core import (
 
 
 class Reaper:
-    """Carries the decisions out, in a thread of its own or in the caller's."""
+    """Carries the decisions out, in a thread of its own or in the caller's.
+
+    A store that cannot be used is logged and asked again; any other exception ends the reaper, and is handed to
+    ``crash`` when it runs in a thread of its own.
+    """
 
     def __init__(
         self,
@@ -39,12 +43,14 @@ class Reaper:
         seed: int,
         policy: ReaperPolicy | None = None,
         log: Callable[..., object] | None = None,
+        crash: Callable[[BaseException], None] | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
         self._core = ReaperCore(policy or ReaperPolicy(), Random(seed).random)
         self._log = log
+        self._crash = crash
         self._stopped = False
         #: Wakes the reaper that waits for its next look; put is safe in a signal handler, other locks are not.
         self._wakeups: SimpleQueue[None] = SimpleQueue()
@@ -52,8 +58,17 @@ class Reaper:
 
     def start(self) -> None:
         """Run in a thread until :meth:`close`."""
-        self._thread = threading.Thread(target=self.run, name="reaper", daemon=True)
+        self._thread = threading.Thread(target=self._run_until_crash, name="reaper", daemon=True)
         self._thread.start()
+
+    def _run_until_crash(self) -> None:
+        try:
+            self.run()
+        except BaseException as error:
+            if self._crash is None:
+                raise
+            # Ending silently, it would leave a grid without its reaper.
+            self._crash(error)
 
     def run(self) -> None:
         """Run until :meth:`close` is called."""
@@ -84,7 +99,9 @@ class Reaper:
             if self._log is not None:
                 known = isinstance(error, ProviderUnavailableError)
                 self._log("reaper call failed", call=type(command).__name__, error=str(error), passing=known)
-            return None if isinstance(command, SendHints) else CallFailed()
+            if isinstance(command, SendHints):
+                return None
+            return CallFailed(command.session if isinstance(command, DeletePayloads) else None)
 
     def _call(self, command: Command) -> Event | None:
         match command:

@@ -64,7 +64,7 @@ class Agent:
         self._status: int | None = None
         self._crashed: BaseException | None = None
         self._lanes = {
-            kind: Lane(kind.__name__.lower(), work, self.post, self._crash)
+            kind: Lane(kind.__name__.lower(), work, self.post, self.crash)
             for kind, work in (
                 (commands.Acquire, calls.acquire),
                 (commands.AcquireUrgent, calls.acquire_urgent),
@@ -86,6 +86,11 @@ class Agent:
     def post(self, event: events.Event) -> None:
         """Hand an event to the loop, from any thread."""
         self._events.append(event)
+        self._wake()
+
+    def crash(self, error: BaseException) -> None:
+        """Let :meth:`run` end by raising what broke a part of the agent, from any thread."""
+        self._crashed = error
         self._wake()
 
     def stop(self) -> None:
@@ -177,10 +182,6 @@ class Agent:
             self._wake_end.recv(4096)
         except BlockingIOError:
             return
-
-    def _crash(self, error: BaseException) -> None:
-        self._crashed = error
-        self._wake()
 
     # Commands.
 
