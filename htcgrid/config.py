@@ -15,7 +15,7 @@ import msgspec
 
 from htcgrid.errors import ConfigError, ProviderNotFoundError
 from htcgrid.interfaces import ComputeBackend, PayloadStore, Provided, Source, StateStore, TaskQueue
-from htcgrid.model import defaults
+from htcgrid.model import check_name, defaults
 from htcgrid.plugins import load_provider
 
 #: The variable that names the grid.toml of a process.
@@ -48,6 +48,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     reaper: bool = True
 
     def __post_init__(self) -> None:
+        check_name("`pool`", self.pool)
         if self.workers is not None and not 1 <= self.workers <= 1024:
             raise ValueError(f"`workers` must be from 1 to 1024, not {self.workers}")
         for name in ("lease", "heartbeat", "target"):
@@ -55,8 +56,11 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
                 raise ValueError(f"`{name}` must be more than 0 and at most 86400 seconds")
         if self.heartbeat * 2 > self.lease:
             raise ValueError(f"`heartbeat` ({self.heartbeat} s) must be at most half of `lease` ({self.lease} s)")
-        if self.grace < 0 or (self.flush is not None and self.flush < 0) or not 0 <= self.nice <= 19:
-            raise ValueError("`grace` and `flush` must be 0 or more, and `nice` from 0 to 19")
+        for name in ("grace", "flush"):
+            if not 0 <= (getattr(self, name) or 0) <= 86_400:
+                raise ValueError(f"`{name}` must be from 0 to 86400 seconds")
+        if not 0 <= self.nice <= 19:
+            raise ValueError(f"`nice` must be from 0 to 19, not {self.nice}")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,10 +167,16 @@ def _resolved(values: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _from_environment(value: Any, where: str) -> Any:
-    if not (isinstance(value, dict) and set(value) == {"env"}):
+    if isinstance(value, list):
+        return [_from_environment(item, where) for item in value]
+    if not isinstance(value, dict):
         return value
+    if set(value) != {"env"}:
+        return _resolved(value, where)
     name = value["env"]
-    if not isinstance(name, str) or name not in os.environ:
+    if not isinstance(name, str):
+        raise ConfigError(f"{where}: env must be the name of an environment variable, not {name!r}")
+    if name not in os.environ:
         raise ConfigError(f"{where}: the environment variable {name!r} is not set")
     return os.environ[name]
 
@@ -180,6 +190,6 @@ def _convert(values: dict[str, Any], settings: type[_Settings], where: str) -> _
         raise ConfigError(f"{where}: unknown key {unknown[0]!r}; it may have {', '.join(sorted(known)) or 'no keys'}")
     try:
         return msgspec.convert(values, settings, strict=True)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, ConfigError) as error:
         message = str(error).replace("Object missing required field", "missing key").replace(" - at `$.", " - key `")
         raise ConfigError(f"{where}: {message}") from error

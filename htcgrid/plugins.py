@@ -103,24 +103,20 @@ def _advice(name: str) -> str:
 
 
 def _call(installed: InstalledProvider) -> Provider:
-    name = installed.name
+    where = f"provider {installed.name!r} of {installed.distribution}"
     manager = pluggy.PluginManager(GROUP)
     manager.add_hookspecs(ProviderHook)
     try:
-        plugin = installed.entry_point.load()
+        manager.register(installed.entry_point.load(), installed.name)
+        provider = manager.hook.htcgrid_provider()
     except ImportError as error:
-        raise ProviderNotFoundError(
-            f"provider {name!r} of {installed.distribution} cannot be imported: {error}.{_advice(name)}"
-        ) from error
+        raise ProviderNotFoundError(f"{where} cannot be imported: {error}.{_advice(installed.name)}") from error
     except Exception as error:
+        raise ProviderNotFoundError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not isinstance(provider, Provider) or provider.name != installed.name:
+        found = f"Provider(name={provider.name!r}, …)" if isinstance(provider, Provider) else type(provider).__name__
         raise ProviderNotFoundError(
-            f"provider {name!r} of {installed.distribution} fails at import: {type(error).__name__}: {error}"
-        ) from error
-    manager.register(plugin, name)
-    provider = manager.hook.htcgrid_provider()
-    if not isinstance(provider, Provider) or provider.name != name:
-        raise ProviderNotFoundError(
-            f"entry point {name!r} of {installed.distribution} must have a hook htcgrid_provider that returns "
-            f"Provider(name={name!r}, …), not {type(provider).__name__}"
+            f"{where}: the entry point {installed.entry_point.value!r} must have a hook htcgrid_provider that returns "
+            f"Provider(name={installed.name!r}, …), not {found}"
         )
     return provider

@@ -12,7 +12,7 @@ from secrets import token_hex
 
 from htcgrid.config import Config, read_config, seconds
 from htcgrid.errors import HtcGridError
-from htcgrid.model import AgentId
+from htcgrid.model import AgentId, check_name
 from htcgrid.reaper import Reaper
 from htcgrid_agent.core import AgentCore, AgentPolicy
 from htcgrid_agent.shell.agent import Agent
@@ -64,9 +64,16 @@ def run_agent(
     verbose: bool = False,
     lifeline: int | None = None,
 ) -> int:
-    """Run an agent in this process, whose main thread this must be, until it is told to stop."""
+    """Run an agent in this process, whose main thread this must be, until it is told to stop.
+
+    Raises:
+        ConfigError: the file, the id or the pool cannot be used.
+    """
     settings = config.agent
-    name = AgentId(agent) if agent else new_agent_id()
+    name = new_agent_id() if agent is None else AgentId(agent)
+    pool = settings.pool if pool is None else pool
+    check_name("agent id", name)
+    check_name("pool", pool)
     log = open_log(log_style, agent=name, verbose=verbose)
     stopping = threading.Event()
     with ExitStack() as stack:
@@ -90,7 +97,7 @@ def run_agent(
             queue=queue,
             payloads=payloads,
             agent=name,
-            pool=pool or settings.pool,
+            pool=pool,
             lease=seconds(settings.lease),
             inputs=inputs,
             stopping=stopping,

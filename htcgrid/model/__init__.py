@@ -16,6 +16,7 @@ from htcgrid.model.bundle import (
     child_birth,
 )
 from htcgrid.model.limits import PayloadLimits, QueueLimits, StateLimits
+from htcgrid.model.name import check_name
 from htcgrid.model.outcome import (
     Block,
     Commit,
@@ -67,6 +68,7 @@ __all__ = [
     "Span",
     "StateLimits",
     "TaskState",
+    "check_name",
     "child_birth",
     "defaults",
     "pack_blocks",

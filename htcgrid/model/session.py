@@ -1,7 +1,6 @@
 """A session: a client's group of tasks, submitted, watched and cancelled together."""
 
 import hashlib
-import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -10,6 +9,7 @@ import msgspec
 
 from htcgrid.errors import ConfigError
 from htcgrid.model import defaults
+from htcgrid.model.name import check_name
 
 SessionId = NewType("SessionId", str)
 
@@ -18,8 +18,6 @@ _LABELS = 32
 _WORD = 200
 #: Most letters of a handler's name: a path and a function.
 _HANDLER = 1000
-#: Ids stand in keys, paths and URLs of every provider, so they are kept plain.
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 
 
 class SessionState(StrEnum):
@@ -34,8 +32,8 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a task whose try went wrong is tried again.
 
     The wait before try ``n + 1`` is ``backoff * 2 ** (n - 1)``, at most ``limit``, times a random factor between
-    0.5 and 1 (full and no jitter both synchronise retries under load; see the AWS Architecture Blog, "Exponential
-    Backoff And Jitter", 2015).
+    0.5 and 1, so that retries neither come in waves nor at once ("equal jitter" in the AWS Architecture Blog,
+    "Exponential Backoff And Jitter", 2015).
     """
 
     #: Runs of the handler in all; 1 means no retry.
@@ -78,11 +76,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     schema: int = defaults.SCHEMA
 
     def __post_init__(self) -> None:
-        if not isinstance(self.id, str) or not _ID.fullmatch(self.id):
-            raise ConfigError(
-                f"session id {self.id!r} is not usable: 1 to 80 letters, digits, '.', '_' or '-', "
-                "the first a letter or a digit"
-            )
+        check_name("session id", self.id)
+        check_name("pool", self.pool)
         priority = self.priority
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= defaults.PRIORITY_LIMIT:
             raise ConfigError(f"priority must be a whole number from 0 to {defaults.PRIORITY_LIMIT}, not {priority!r}")
@@ -93,8 +88,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"retry must be a RetryPolicy, as RetryPolicy(tries=3), not {self.retry!r}")
         if self.timeout is not None and (not isinstance(self.timeout, timedelta) or self.timeout <= timedelta(0)):
             raise ConfigError(f"timeout must be a timedelta of more than zero, not {self.timeout!r}")
-        if not isinstance(self.pool, str) or not _ID.fullmatch(self.pool):
-            raise ConfigError(f"pool {self.pool!r} is not usable: 1 to 80 letters, digits, '.', '_' or '-'")
         words = [word for label in self.labels.items() for word in label] if isinstance(self.labels, dict) else [None]
         if not all(isinstance(word, str) and len(word) <= _WORD for word in words) or len(words) > 2 * _LABELS:
             raise ConfigError(f"labels must be at most {_LABELS} pairs of strings of at most {_WORD} letters each")

@@ -1,0 +1,20 @@
+"""Names that users choose: of sessions, pools and agents."""
+
+import re
+
+from htcgrid.errors import ConfigError
+
+#: They stand in keys, paths and URLs of every provider, so they are kept plain.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+
+
+def check_name(what: str, name: object) -> None:
+    """Refuse a name that would not do in a key.
+
+    Raises:
+        ConfigError: it is no string of 1 to 80 plain letters; the message names ``what`` it is to be the name of.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ConfigError(
+            f"{what} {name!r} is not usable: 1 to 80 letters, digits, '.', '_' or '-', the first a letter or a digit"
+        )
