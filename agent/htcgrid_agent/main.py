@@ -101,6 +101,7 @@ def run_agent(
             lease=seconds(settings.lease),
             inputs=inputs,
             stopping=stopping,
+            log=log,
         )
         shell = Agent(
             AgentCore(policy, Random().random),

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from pathlib import Path
 from secrets import token_hex
@@ -15,7 +15,7 @@ from htcgrid.connector.cut import cut
 from htcgrid.connector.embedded import EmbeddedGrid
 from htcgrid.connector.handler_name import handler_name
 from htcgrid.connector.session import SessionHandle
-from htcgrid.errors import ConfigError, EncodingError, HtcGridError
+from htcgrid.errors import ConfigError, EncodingError, HtcGridError, ProviderUnavailableError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import RetryPolicy, Session, SessionId, defaults, utcnow
 from htcgrid.model.codec import codec_of
@@ -210,7 +210,9 @@ class Grid:
             case submission.Seal(total):
                 self._state.seal(session, total)
             case submission.SendHints(hints):
-                self._queue.send(hints)
+                # The tasks are accepted; hints that are lost cost time only, for the reaper sends them again.
+                with suppress(ProviderUnavailableError):
+                    self._queue.send(hints)
 
     def _abandon(self, session: SessionId) -> None:
         """End a half-submitted session that nobody knows the id of, as far as that can be done now."""

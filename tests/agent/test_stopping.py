@@ -25,6 +25,7 @@ class Guarded(threading.Event):
 
 def test_telling_an_agent_to_stop_takes_no_lock_and_ends_it() -> None:
     stopping, inputs, name = Guarded(), Inputs(), AgentId("a")
+    log = open_log("json", agent=name)
     policy = AgentPolicy(
         agent=name, workers=1, lease=30.0, heartbeat=5.0, grace=5.0, target=2.0, flush=0.2, handlers=("*",), wait=0.01
     )
@@ -37,8 +38,8 @@ def test_telling_an_agent_to_stop_takes_no_lock_and_ends_it() -> None:
         lease=timedelta(seconds=30),
         inputs=inputs,
         stopping=stopping,
+        log=log,
     )
-    log = open_log("json", agent=name)
     agent = Agent(
         AgentCore(policy, Random(1).random), calls, inputs, name=name, path=[], nice=0, log=log, stopping=stopping
     )

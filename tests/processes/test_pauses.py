@@ -6,17 +6,10 @@ import subprocess
 from pathlib import Path
 
 from htcgrid import Grid, RetryPolicy, TaskState
-from tests.processes.conftest import _HTCGRID, Processes, until
+from tests.processes.conftest import Processes, until
 
 SOON = 30.0
 ONCE = RetryPolicy(tries=1)
-
-
-def named(processes: Processes, agent: str) -> subprocess.Popen[bytes]:
-    """Start an agent under an id of its own; return when it has said so."""
-    process, log = processes._start(_HTCGRID, "agent", "--config", processes.config, "--id", agent, "--log", "json")
-    until(lambda: "agent started" in log.read_text())
-    return process
 
 
 def events(processes: Processes, process: subprocess.Popen[bytes]) -> list[str]:
@@ -73,13 +66,13 @@ def test_an_agent_whose_grace_is_over_gives_back_what_still_runs(processes: Proc
 
 
 def test_an_agent_that_comes_back_under_its_old_name_does_what_it_held_again(processes: Processes) -> None:
-    agent = named(processes, "desk-7")
+    agent = processes.agent("--id", "desk-7")
     with Grid.open(processes.config) as grid:
         session = grid.submit("work:nap", [0.5] * 4, retry=ONCE)
         until(lambda: bool(processes.begun))
         agent.kill()
         agent.wait(SOON)
-        again = named(processes, "desk-7")
+        again = processes.agent("--id", "desk-7")
         assert session.results(timeout=SOON) == [0.5] * 4
         assert {outcome.tries for outcome in session.outcomes()} == {1}
     again.terminate()

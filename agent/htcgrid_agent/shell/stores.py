@@ -13,6 +13,8 @@ from htcgrid.model import AgentId, Claim, Delivery, Failure, Pack, outcome, pack
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.commands import CommitPart
 from htcgrid_agent.shell.inputs import Inputs
+from htcgrid_agent.shell.logs import Log
+from htcgrid_agent.shell.notes import about
 
 
 class StoreCalls:
@@ -32,6 +34,7 @@ class StoreCalls:
         lease: timedelta,
         inputs: Inputs,
         stopping: threading.Event,
+        log: Log,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
@@ -42,6 +45,7 @@ class StoreCalls:
         self._lease = lease
         self._inputs = inputs
         self._stopping = stopping
+        self._log = log
         self._clock = clock
 
     def acquire(self, command: commands.Acquire) -> events.Acquired:
@@ -59,8 +63,12 @@ class StoreCalls:
             return events.Acquired(sent=sent, claims=[])
         keys = list(dict.fromkeys(delivery.hint.key for delivery in deliveries))
         claims = self._state.claim(keys, agent=self._agent, lease=self._lease)
+        try:
+            self._queue.ack(deliveries)
+        except ProviderError as error:
+            # What was won is won: a hint that comes again is refused, and acknowledged then.
+            self._log.warning("hints not acknowledged", error=str(error), hints=len(deliveries))
         unreadable, unavailable = self._load(claims)
-        self._queue.ack(deliveries)
         return events.Acquired(sent=sent, claims=claims, unreadable=unreadable, unavailable=unavailable)
 
     def commit(self, command: commands.Commit) -> events.CommitAnswered:
@@ -91,7 +99,11 @@ class StoreCalls:
         """Give back, and hint what was given back."""
         given = self._state.give_back(command.lease, command.remainders)
         if given is not None and given.hints:
-            self._queue.send(given.hints)
+            try:
+                self._queue.send(given.hints)
+            except ProviderError as error:
+                # It is given back all the same, and the reaper hints it again.
+                self._log.warning("hints not sent", **about(command.lease), error=str(error), hints=len(given.hints))
         return events.GiveBackAnswered(key=command.lease.key, nonce=command.lease.nonce, given=given)
 
     def _load(self, claims: list[Claim]) -> tuple[dict[str, Failure], frozenset[str]]:

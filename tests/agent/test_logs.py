@@ -1,0 +1,84 @@
+"""The agent's log: one event a line, with session, bundle and attempt where it is about a bundle."""
+
+import json
+from datetime import timedelta
+from random import Random
+
+import pytest
+
+from htcgrid.interfaces import Renewal
+from htcgrid.model import AgentId, Committed, LossCause, Lost, Ranges
+from htcgrid.testing.memory import MemoryStateStore
+from htcgrid.testing.samples import bundles_of, keys_of, session_of
+from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
+from htcgrid_agent.shell.logs import open_log
+from htcgrid_agent.shell.notes import Notes
+
+NAME = AgentId("desk-7")
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def test_a_line_of_json_has_event_agent_level_and_time(capsys: pytest.CaptureFixture[str]) -> None:
+    open_log("json", agent=NAME).warning("lease lost", session="s")
+    (line,) = lines(capsys)
+    assert str(line.pop("timestamp")).endswith("Z")
+    assert line == {"event": "lease lost", "agent": "desk-7", "level": "warning", "session": "s"}
+
+
+def test_a_line_for_people_is_no_json_and_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    open_log("console", agent=NAME).warning("lease lost", session="s")
+    line = capsys.readouterr().err
+    assert line.count("\n") == 1
+    assert "[warning" in line
+    assert "lease lost agent=desk-7 session=s" in line
+    assert "\x1b" not in line
+
+
+def test_what_was_printed_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    open_log("json", agent=NAME).info("printed", line='"}\n{"event": "agent ended"}')
+    assert [line["event"] for line in lines(capsys)] == ["printed"]
+
+
+@pytest.mark.parametrize("verbose", [False, True])
+def test_claims_are_logged_when_asked_for(capsys: pytest.CaptureFixture[str], verbose: bool) -> None:
+    open_log("json", agent=NAME, verbose=verbose).debug("claimed")
+    assert len(lines(capsys)) == verbose
+
+
+def test_every_line_about_a_bundle_names_session_bundle_and_attempt(capsys: pytest.CaptureFixture[str]) -> None:
+    policy = AgentPolicy(
+        agent=NAME, workers=1, lease=30.0, heartbeat=5.0, grace=5.0, target=2.0, flush=0.2, handlers=("*",)
+    )
+    core = AgentCore(policy, Random(1).random)
+    notes = Notes(open_log("json", agent=NAME, verbose=True), core)
+    state, session = MemoryStateStore(), session_of()
+    state.create(session, bundles_of(session, 1, 3), sealed=True)
+    (claim,) = state.claim(keys_of(bundles_of(session, 1, 3)), agent=NAME, lease=timedelta(seconds=30))
+    lease = claim.lease
+    part = commands.CommitPart(lease=lease, flush=0, succeeded=Ranges.of((0, 2)), failed=Ranges(), blocks=())
+    late = Committed(lease=None, accepted=Ranges(), refused=Ranges.of((0, 2)), cancelled=False)
+    acquired = events.Acquired(sent=0.0, claims=[claim])
+    core.handle(acquired, 0.0)
+    lost = Lost(key=lease.key, nonce=lease.nonce, cause=LossCause.LAPSED)
+    for event in (
+        acquired,
+        events.CommitAnswered(sent=0.0, parts=(part,), answers=[late]),
+        events.CallFailed(command=commands.Commit(parts=(part,)), error="ThrottledError: slow down"),
+        events.CallFailed(command=commands.GiveBack(lease=lease, remainders=()), error="ThrottledError: slow down"),
+        events.Renewed(sent=0.0, renewal=Renewal([], [lost])),
+    ):
+        notes.take(event)
+    written = lines(capsys)
+    assert [line["event"] for line in written] == [
+        "claimed",
+        "outcomes came too late",
+        "call failed",
+        "call failed",
+        "lease lost",
+    ]
+    about = {"session": session.id, "bundle": "0/0", "attempt": 1, "agent": "desk-7"}
+    for line in written:
+        assert about.items() <= line.items()
