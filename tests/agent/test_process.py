@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from htcgrid.model import Failure
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.workers.messages import Report, RunTasks, Setup
 
@@ -17,6 +18,10 @@ import os
 import signal
 import sys
 import time
+
+
+def double_none(event):
+    return None * 2
 
 
 def double(event, context):
@@ -61,6 +66,25 @@ def nonsense(event, context):
 RUN = 7
 
 
+ODD = """
+class Mute(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def raise_mute(event, context):
+    raise Mute
+
+
+def raise_much(event):
+    raise ValueError("z" * 1_000_000)
+
+
+def return_lock(event):
+    return open
+"""
+
+
 class Heard(WorkerProcess):
     """A worker with the reports that came and were not asked for yet."""
 
@@ -72,7 +96,7 @@ class Heard(WorkerProcess):
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Heard]:
     """A worker that has said that it is ready."""
-    (tmp_path / "jobs.py").write_text(HANDLERS)
+    (tmp_path / "jobs.py").write_text(HANDLERS + ODD)
     process = Heard(0)
     process.send(Setup("a/0", [str(tmp_path)], 1000, 0))
     try:
@@ -94,15 +118,15 @@ def next_report(worker: Heard) -> Report | None:
     return worker.reports.popleft()
 
 
-def ended(worker: Heard) -> tuple[list[bytes | None], list[int]]:
-    """Return the values and the failed tasks of all reports of a run."""
-    values, failures = list[bytes | None](), list[int]()
+def ended(worker: Heard) -> tuple[list[bytes | None], dict[int, Failure]]:
+    """Return the values and the failures of all reports of a run."""
+    values, failures = list[bytes | None](), dict[int, Failure]()
     while True:
         report = next_report(worker)
         assert report is not None
         if report.block is not None:
             values += report.block.values
-            failures += report.block.failures
+            failures |= report.block.failures
         if report.done:
             return values, failures
 
@@ -128,7 +152,37 @@ def test_a_large_message_goes_through_a_channel_that_takes_a_part_at_a_time(work
     values, failures = ended(worker)
     assert values[0] == b'"%s"' % (b"x" * 800)
     # The others' results are longer than this worker may return.
-    assert failures == list(range(11, 19))
+    assert list(failures) == list(range(11, 19))
+
+
+def failure_of(worker: Heard, function: str) -> Failure:
+    """Return how the one task of a run failed."""
+    run(worker, function, b"0")
+    return ended(worker)[1][10]
+
+
+def test_a_traceback_begins_at_the_handler(worker: Heard) -> None:
+    shown = failure_of(worker, "double_none").traceback.splitlines()
+    assert shown[0] == "Traceback (most recent call last):"
+    assert shown[1].endswith('jobs.py", line 9, in double_none')
+
+
+def test_an_error_of_megabytes_is_cut(worker: Heard) -> None:
+    failure = failure_of(worker, "raise_much")
+    assert (failure.type, len(failure.message), len(failure.traceback)) == ("ValueError", 2_000, 8_000)
+
+
+def test_an_error_that_cannot_be_shown_costs_no_worker(worker: Heard) -> None:
+    failure = failure_of(worker, "raise_mute")
+    assert failure.type == "Mute"
+    assert failure.message == "(its message cannot be had: __str__ raises RuntimeError)"
+    run(worker, "double", b"4")
+    assert ended(worker) == ([b"8"], {})
+
+
+def test_a_result_that_cannot_be_encoded_is_final_and_shows_no_line_that_is_not_the_users(worker: Heard) -> None:
+    failure = failure_of(worker, "return_lock")
+    assert (failure.type, failure.final, failure.traceback) == ("EncodingError", True, "")
 
 
 def test_a_worker_that_exits_tells_its_status_and_its_task(worker: Heard) -> None:
@@ -156,7 +210,7 @@ def test_a_worker_that_a_signal_ends_is_told_by_its_name(worker: Heard, number: 
 
 def test_a_worker_that_closes_its_output_works_on(worker: Heard) -> None:
     run(worker, "mute", b"0")
-    assert ended(worker) == ([b'"still here"'], [])
+    assert ended(worker) == ([b'"still here"'], {})
 
 
 def test_a_worker_that_ignores_sigterm_is_killed(worker: Heard) -> None:

@@ -139,7 +139,8 @@ class AgentCore:
             bundle.todo |= left
             blame = slot.blame if killed_by_grid else Failure(type="WorkerDied", message=f"the worker {event.reason}")
             if blame is not None and event.task is not None and event.task in left:
-                block = lone_failure(event.task, blame, f"{self._policy.agent}/{event.worker}")
+                name = f"{self._policy.agent}/{event.worker}"
+                block = lone_failure(event.task, blame, name, began=event.began, ran=event.ran)
                 self._take_tries(bundle, event.worker, block, now)
         if slot.state is SlotState.STARTING:
             slot.false_starts += 1

@@ -1,6 +1,7 @@
 """Cutting workers' reports to the tasks that are wanted from them."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import TypeVar
 
 from htcgrid.model import Block, Failure, Ranges
@@ -24,9 +25,12 @@ def pieces(block: Block, wanted: Ranges, tries: Mapping[int, int]) -> Iterator[B
         )
 
 
-def lone_failure(index: int, failure: Failure, worker: str) -> Block:
+def lone_failure(
+    index: int, failure: Failure, worker: str, *, began: float = 0.0, ran: timedelta = timedelta(0)
+) -> Block:
     """Return the block of one task that did not get to report its own end."""
-    return Block(start=index, values=[None], began=0.0, durations=[0], worker=worker, failures={index: failure})
+    durations = [ran // timedelta(microseconds=1)]
+    return Block(start=index, values=[None], began=began, durations=durations, worker=worker, failures={index: failure})
 
 
 _Value = TypeVar("_Value")

@@ -1,5 +1,7 @@
 """What happens to an agent. Times are seconds of a monotonic clock."""
 
+from datetime import timedelta
+
 import msgspec
 
 from htcgrid.interfaces import Renewal
@@ -54,6 +56,9 @@ class WorkerDied(Event, frozen=True, kw_only=True):
     task: int | None
     #: How the process ended, in words.
     reason: str
+    #: When that task began, in seconds since the epoch, and how long it had run; for people to read.
+    began: float = 0.0
+    ran: timedelta = timedelta(0)
 
 
 class CommitAnswered(Event, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 from types import FrameType
 from typing import Any
 
@@ -261,12 +262,15 @@ class Agent:
         del self._workers[worker.number]
         self._selector.unregister(worker.channel)
         self._unwatch_output(worker)
-        look = worker.cell.look()
+        now = time.monotonic()
+        task, since = worker.cell.look() or (None, now)
+        ran = timedelta(seconds=max(0.0, now - since))
         if kill:
             worker.kill()
         reason = worker.end()
         self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)
-        self._events.append(events.WorkerDied(worker=worker.number, task=look[0] if look else None, reason=reason))
+        began = time.time() - ran.total_seconds()
+        self._events.append(events.WorkerDied(worker=worker.number, task=task, reason=reason, began=began, ran=ran))
 
     def _printed(self, worker: WorkerProcess) -> None:
         if self._workers.get(worker.number) is not worker:

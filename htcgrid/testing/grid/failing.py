@@ -55,6 +55,8 @@ class Failing(GridClauses):
         assert [outcome.succeeded for outcome in outcomes] == [True, False, True]
         assert outcomes[1].error is not None
         assert outcomes[1].error.type == "TimedOut"
+        assert outcomes[1].duration >= timedelta(seconds=0.3)
+        assert abs(outcomes[1].started - outcomes[0].started) < self.patience
 
     def test_a_task_whose_time_was_up_is_tried_again(self, grid: Grid) -> None:
         session = self.submit(grid, "sleep_at_first", [FOR_EVER], timeout=0.3, retry=SOON)

@@ -6,13 +6,16 @@ import sys
 import threading
 import time
 import traceback
+from types import TracebackType
 from typing import Any
 
 import msgspec
 
 from htcgrid.errors import ConfigError, EncodingError
+from htcgrid.model import codec
 from htcgrid.model.codec import Codec, codec_of
 from htcgrid.model.outcome import Block, Failure
+from htcgrid_agent.runtimes.python import loader
 from htcgrid_agent.runtimes.python.context import Context
 from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers
 from htcgrid_agent.workers.cell import Cell
@@ -23,6 +26,8 @@ from htcgrid_agent.workers.messages import Frames, Report, RunTasks, Setup, fram
 _REPORT_NS = 10_000_000
 _TRACEBACK = 8_000
 _MESSAGE = 2_000
+#: The files that call handlers and codecs.
+_OWN = frozenset((__file__, loader.__file__, codec.__file__))
 
 
 class Worker:
@@ -133,15 +138,26 @@ def _refuse_length(length: int, limit: int) -> None:
 
 
 def _failure(error: BaseException) -> Failure:
-    shown = "".join(traceback.format_exception(error.with_traceback(_own_frames(error))))
-    final = isinstance(error, EncodingError)
-    return Failure(type=type(error).__name__, message=str(error)[:_MESSAGE], traceback=shown[-_TRACEBACK:], final=final)
+    frames = _users_frames(error)
+    # What the codec refuses says so itself: there is no line of the user's to show, and another try is no better.
+    final = frames is None and isinstance(error, EncodingError)
+    shown = "" if final else "".join(traceback.format_exception(error.with_traceback(frames)))
+    return Failure(type=type(error).__name__, message=_message(error), traceback=shown[-_TRACEBACK:], final=final)
 
 
-def _own_frames(error: BaseException) -> Any:
-    """Return the traceback without this file's frame, which tells a user nothing."""
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:_MESSAGE]
+    except Exception as second:  # noqa: BLE001 - the user's code
+        return f"(its message cannot be had: __str__ raises {type(second).__name__})"
+
+
+def _users_frames(error: BaseException) -> TracebackType | None:
+    """Return the traceback without the frames above the handler, which tell a user nothing."""
     frames = error.__traceback__
-    return frames.tb_next if frames is not None and frames.tb_next is not None else frames
+    while frames is not None and frames.tb_frame.f_code.co_filename in _OWN:
+        frames = frames.tb_next
+    return frames
 
 
 def _die_with_agent(lifeline: int) -> None:
