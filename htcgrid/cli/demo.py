@@ -49,7 +49,8 @@ def _show(run: Run, rows: Sequence[Any], workers: int) -> None:
 
 
 def _stages(run: Run, workers: int) -> Table:
-    ended = [timed for timed in run.outcomes if timed.outcome.committed is not None]
+    # A task that was not run has no times to show.
+    ended = [timed for timed in run.outcomes if timed.outcome.began]
     table = Table("", title="The grid", title_justify="left")
     for name in ("median", "longest"):
         table.add_column(name, justify="right")
@@ -57,6 +58,8 @@ def _stages(run: Run, workers: int) -> Table:
     table.add_row("tasks", f"{len(run.outcomes):,}", "")
     table.add_row("wall time", f"{wall:.2f} s", "")
     table.add_row("tasks a second", f"{len(run.outcomes) / wall:,.0f}", "")
+    if not ended:
+        return table
     table.add_row("worker utilisation", f"{_utilisation(ended, workers):.1%}", "")
     table.add_section()
     for stage, seconds in _seconds(ended, run.submitted).items():

@@ -1,6 +1,7 @@
 """An example: a folder with a handler module and a small client that splits the input and merges the results."""
 
 import importlib.util
+import sys
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -127,6 +128,9 @@ def _load(folder: Path) -> ModuleType:
     if spec is None or spec.loader is None:
         raise ConfigError(f"{file} is no Python module")
     module = importlib.util.module_from_spec(spec)
+    # As for a script: a client may import its neighbours, also when it is called.
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:

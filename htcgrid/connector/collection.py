@@ -1,11 +1,28 @@
 """The decisions of a reader: what is to be fetched, what it means, and when everything has been read."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from htcgrid.connector.outcome import Outcome
 from htcgrid.interfaces import BEGINNING, Entries
 from htcgrid.model import Block, Entry, Part, Ranges, SessionId, SessionState, SessionStatus, TaskState, unpack_blocks
+
+#: Bytes of packs that are fetched at once, unless one pack is larger: what a reader holds does not grow with its page.
+_FETCH = 32 << 20
+
+
+def batches(parts: Iterable[tuple[Entry, Part]], limit: int = _FETCH) -> Iterator[list[tuple[Entry, Part]]]:
+    """Yield the parts in order, in lists whose packs are to be fetched together."""
+    batch: list[tuple[Entry, Part]] = []
+    size = 0
+    for entry, part in parts:
+        if batch and size + part.pack.size > limit:
+            yield batch
+            batch, size = [], 0
+        batch.append((entry, part))
+        size += part.pack.size
+    if batch:
+        yield batch
 
 
 class Collection:

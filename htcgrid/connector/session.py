@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from htcgrid.connector.collection import Collection
+from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.progress import progress_bar
 from htcgrid.errors import ConfigError, EncodingError, ResultTimeoutError
@@ -74,9 +74,10 @@ class SessionHandle:
         """
         collection = self._collection()
         for parts in self._looks(collection, timeout):
-            data = self._packs([part for _, part in parts])
-            for entry, part in parts:
-                yield from collection.outcomes(entry, part, data[part.pack.digest])
+            for batch in batches(parts):
+                data = self._packs([part for _, part in batch])
+                for entry, part in batch:
+                    yield from collection.outcomes(entry, part, data[part.pack.digest])
             if collection.closed:
                 yield from collection.cancelled_outcomes()
 

@@ -142,6 +142,15 @@ def test_a_folder_that_is_no_example_is_told(htcgrid: Command, example: Path, cl
     assert not ran(example)
 
 
+def test_a_client_may_import_its_neighbours(htcgrid: Command, example: Path) -> None:
+    (example / "rates.py").write_text("RATES = [4, 6]\n")
+    (example / "fees.py").write_text("FEE = 1\n")
+    later = "from fees import FEE; return [rate + FEE for rate in RATES]"
+    client = "from rates import RATES\n" + CLIENT.replace('return document["prices"]', later)
+    (example / "client.py").write_text(client)
+    assert json.loads(run(htcgrid).out)["results"] == [10, 14]
+
+
 def test_a_folder_that_is_missing_is_told(example: Path) -> None:
     with started("run", "elsewhere", "--input", "in.json") as process:
         error = ended(process).usage_error

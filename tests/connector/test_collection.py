@@ -2,7 +2,7 @@
 
 import pytest
 
-from htcgrid.connector.collection import Collection
+from htcgrid.connector.collection import Collection, batches
 from htcgrid.errors import EncodingError, TaskCancelledError, TaskFailedError
 from htcgrid.interfaces import Entries
 from htcgrid.model import (
@@ -36,6 +36,16 @@ def collected(collection: Collection, entry: Entry, *, closed: bool = False) -> 
             (outcome.index, outcome.state, outcome.value) for outcome in collection.outcomes(held, part, part.pack.data)
         ]
     return found
+
+
+def test_large_packs_are_fetched_a_few_at_a_time_and_in_order() -> None:
+    entries = [
+        entry_of(Ranges.single(0), Ranges(), Block(0, [b"x" * size], 1.0, [1], "a/0")) for size in (9, 9, 500, 9)
+    ]
+    parts = [(entry, part) for entry in entries for part in entry.parts]
+    assert [len(batch) for batch in batches(parts, limit=200)] == [2, 1, 1]
+    assert [pair for batch in batches(parts, limit=200) for pair in batch] == parts
+    assert list(batches([])) == []
 
 
 def test_only_what_the_entry_accepted_is_an_outcome() -> None:
