@@ -21,9 +21,6 @@ GROUP = "htcgrid"
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
 
-#: The extras of our own distribution, so that the answer to a missing SDK can name the command.
-_EXTRAS = ("aws", "azure", "gcp", "kubernetes", "redis")
-
 _Interface = TypeVar("_Interface", bound=Provided)
 
 
@@ -95,11 +92,14 @@ def load_provider(name: str) -> Provider:
 
 def _unknown(name: str) -> str:
     known = ", ".join(repr(installed.name) for installed in installed_providers()) or "none"
-    return f"there is no provider {name!r}; installed: {known}.{_advice(name)}"
+    return f"there is no provider {name!r}; installed: {known}; 'pip install' the distribution that has it"
 
 
-def _advice(name: str) -> str:
-    return f" pip install 'htcgrid[{name}]' installs it" if name in _EXTRAS else ""
+def _advice(installed: InstalledProvider) -> str:
+    """Return the command that installs a provider's SDK, when its distribution has an extra of the same name."""
+    distribution = installed.entry_point.dist
+    extras = distribution.metadata.get_all("Provides-Extra", []) if distribution else []
+    return f"; pip install '{installed.distribution}[{installed.name}]' installs it" if installed.name in extras else ""
 
 
 def _call(installed: InstalledProvider) -> Provider:
@@ -110,7 +110,7 @@ def _call(installed: InstalledProvider) -> Provider:
         manager.register(installed.entry_point.load(), installed.name)
         provider = manager.hook.htcgrid_provider()
     except ImportError as error:
-        raise ProviderNotFoundError(f"{where} cannot be imported: {error}.{_advice(installed.name)}") from error
+        raise ProviderNotFoundError(f"{where} cannot be imported: {error}{_advice(installed)}") from error
     except Exception as error:
         raise ProviderNotFoundError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
     if not isinstance(provider, Provider) or provider.name != installed.name:
