@@ -4,7 +4,6 @@ import errno
 import os
 import re
 import secrets
-import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,7 +74,7 @@ class FilePayloadStore(PayloadStore):
                 with suppress(OSError):
                     parent.rmdir()
             if folder is not None:
-                shutil.rmtree(folder, ignore_errors=True)
+                _remove(folder)
 
     def _file(self, key: str) -> Path:
         return self._root / (_checked(key) + _OBJECT)
@@ -142,6 +141,31 @@ def _name(partial: Path, file: Path) -> None:
         partial.rename(file)
         return
     partial.unlink(missing_ok=True)
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder with all that is in it; others may put into it or remove it at the same time."""
+    for _ in range(_ATTEMPTS):
+        for place, _folders, files in os.walk(folder, topdown=False, onerror=_raise_unless_gone):
+            for name in files:
+                Path(place, name).unlink(missing_ok=True)
+            _remove_empty(Path(place))
+        if not folder.exists():
+            return
+    raise ProviderUnavailableError(f"payloads under {folder}: others put into it while it is deleted; try again")
+
+
+def _remove_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError as error:
+        if error.errno not in {errno.ENOENT, errno.ENOTEMPTY, errno.EEXIST}:
+            raise
+
+
+def _raise_unless_gone(error: OSError) -> None:
+    if error.errno != errno.ENOENT:
+        raise error
 
 
 def _sync(folder: Path) -> None:

@@ -77,6 +77,24 @@ def test_objects_may_be_put_while_their_folder_is_deleted(store: FilePayloadStor
     assert store.get(["s/z"]) == {"s/z": b"z"}
 
 
+def test_what_cannot_be_deleted_is_told(store: FilePayloadStore, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.put({"s/1": b"x"})
+
+    def refuse(path: Path, missing_ok: bool) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(ProviderError, match=f"payloads under {folder / 'payloads'}: Permission denied; look at that"):
+        store.delete(prefix="s")
+    assert store.get(["s/1"]) == {"s/1": b"x"}
+
+
+def test_a_prefix_that_others_delete_too_is_deleted(store: FilePayloadStore) -> None:
+    store.put({f"s/{number}/in/{number}": b"x" for number in range(300)})
+    at_once([lambda: store.delete(prefix="s")] * 4)
+    assert store.get([f"s/{number}/in/{number}" for number in range(300)]) == {}
+
+
 def test_deleting_the_last_object_of_a_folder_removes_the_folder(store: FilePayloadStore, folder: Path) -> None:
     store.put({"s/a": b"1", "s/b": b"2"})
     store.delete(["s/a", "s/c"])
