@@ -86,6 +86,21 @@ def test_an_agent_names_the_option_that_is_not_right(htcgrid: Command, words: li
     assert htcgrid("agent", *words).usage_error == error
 
 
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--pool", "night shift"], "pool 'night shift' is not usable: 1 to 80 letters, digits, '.', '_' or '-', the"),
+        (["--pool", ""], "pool '' is not usable: 1 to 80 letters"),
+        (["--id", "../desk"], "agent id '../desk' is not usable: 1 to 80 letters"),
+        (["--id", ""], "agent id '' is not usable: 1 to 80 letters"),
+    ],
+)
+def test_an_agent_takes_no_name_that_would_not_do_in_a_key(
+    htcgrid: Command, grid: Path, words: list[str], error: str
+) -> None:
+    assert htcgrid("agent", *words).error.startswith(error)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_reaper_runs_until_it_is_told_to_end(grid: Path, number: signal.Signals) -> None:
     with started("reaper") as reaper:
