@@ -5,10 +5,15 @@ from itertools import pairwise
 
 import pytest
 
-from htcgrid.model import Failure, RetryPolicy, TaskState
-from htcgrid_agent.core import commands
+from htcgrid.model import AgentId, Failure, Ranges, RetryPolicy, TaskState
+from htcgrid.testing.memory import MemoryStateStore
+from htcgrid.testing.samples import bundle_of, session_of
+from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
 from tests.agent.world import Work, World
 
+POLICY = AgentPolicy(
+    agent=AgentId("a"), workers=1, lease=30, heartbeat=5, grace=5, target=2, flush=0.2, handlers=("*",)
+)
 OOPS = Failure(type="ValueError", message="oops")
 
 
@@ -93,6 +98,34 @@ def test_a_task_that_takes_too_long_is_ended_and_its_neighbours_go_on() -> None:
     assert ended[2].failure is not None
     assert (ended[2].failure.type, ended[2].tries) == ("TimedOut", 3)
     assert states(world, session) == {TaskState.SUCCEEDED: 5, TaskState.FAILED: 1}
+
+
+def test_the_task_behind_one_that_ended_just_in_time_is_not_blamed_for_it() -> None:
+    core = AgentCore(POLICY, lambda: 0.5)
+    state, session = MemoryStateStore(), session_of(timeout=timedelta(seconds=1))
+    bundle = bundle_of(session, 0, 2)
+    state.create(session, [bundle], sealed=True)
+    claims = state.claim([bundle.key], agent=AgentId("a"), lease=timedelta(seconds=30))
+    core.handle(events.Acquired(sent=0.0, claims=claims), 0.0)
+    core.handle(events.WorkerReady(worker=0), 0.0)
+    assert commands.KillWorker(worker=0) in core.handle(events.Tick(running={0: (0, 0.0)}), 1.01)
+    # It had just gone on to the next task when the signal came.
+    core.handle(events.WorkerDied(worker=0, task=1, reason="was killed by SIGKILL"), 1.02)
+    (bundle_held,) = core.held
+    assert bundle_held.tries == {}
+    assert bundle_held.todo == Ranges.of((0, 2))
+
+
+def test_workers_that_cannot_be_started_are_tried_again_for_as_long_as_it_takes() -> None:
+    core, now, starts = AgentCore(POLICY, lambda: 0.5), 0.0, 0
+    for _ in range(5000):
+        started = commands.StartWorker(worker=0) in core.handle(events.Tick(), now)
+        starts += started
+        if started:
+            core.handle(events.WorkerDied(worker=0, task=None, reason="could not be started"), now)
+        now += 5.0
+    # The waits grow, but not beyond ten seconds.
+    assert 2400 < starts < 2600
 
 
 def test_work_that_would_wait_too_long_goes_to_other_agents() -> None:

@@ -138,13 +138,15 @@ class AgentCore:
             left = bundle.release(event.worker)
             bundle.todo |= left
             blame = slot.blame if killed_by_grid else Failure(type="WorkerDied", message=f"the worker {event.reason}")
-            if blame is not None and event.task is not None and event.task in left:
+            # The task that was to be ended may have ended by itself; the next one is not to blame for it.
+            guilty = not killed_by_grid or event.task == slot.task
+            if blame is not None and guilty and event.task is not None and event.task in left:
                 name = f"{self._policy.agent}/{event.worker}"
                 block = lone_failure(event.task, blame, name, began=event.began, ran=event.ran)
                 self._take_tries(bundle, event.worker, block, now)
         if slot.state is SlotState.STARTING:
             slot.false_starts += 1
-            slot.start_at = now + min(10.0, 0.1 * 2.0**slot.false_starts)
+            slot.start_at = now + min(10.0, 0.1 * 2.0 ** min(slot.false_starts, 10))
         slot.rest()
         slot.state, slot.blame = SlotState.ABSENT, None
 

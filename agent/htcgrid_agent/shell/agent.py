@@ -188,7 +188,13 @@ class Agent:
 
     def _start_worker(self, command: commands.StartWorker) -> None:
         number = command.worker
-        worker = WorkerProcess(number)
+        try:
+            worker = WorkerProcess(number)
+        except OSError as error:
+            # No memory, no process or no descriptor is left, now; the decisions wait before they try again.
+            self._log.warning("worker cannot be started", worker=number, error=error.strerror or str(error))
+            self._events.append(events.WorkerDied(worker=number, task=None, reason="could not be started"))
+            return
         self._workers[number] = worker
         self._outputs[number] = Output()
         self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._from_worker(worker))

@@ -20,29 +20,40 @@ _decode = msgspec.msgpack.Decoder(Report).decode
 
 
 class WorkerProcess:
-    """One process with its channel, its cell and its output; nothing here blocks."""
+    """One process with its channel, its cell and its output; nothing here blocks.
+
+    Raises:
+        OSError: it cannot be started now, for want of memory, processes or descriptors.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self.cell = Cell.create()
-        self.channel, theirs = socket.socketpair()
-        self.channel.setblocking(False)
-        read_end, self._lifeline = os.pipe()
         self._unsent: deque[memoryview] = deque()
         self._frames = Frames()
-        command = [sys.executable, "-P", "-m", "htcgrid_agent.runtimes.python"]
-        with theirs:
-            self._process = subprocess.Popen(
-                [*command, str(theirs.fileno()), str(self.cell.fd), str(read_end)],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                pass_fds=(theirs.fileno(), self.cell.fd, read_end),
-                # Ctrl-C in a terminal is for the agent, which ends its workers in good order.
-                start_new_session=True,
-            )
-        os.close(read_end)
+        with contextlib.ExitStack() as kept, contextlib.ExitStack() as lent:
+            self.cell = Cell.create()
+            kept.callback(self.cell.close)
+            self.channel, theirs = socket.socketpair()
+            kept.enter_context(self.channel)
+            lent.enter_context(theirs)
+            read_end, self._lifeline = os.pipe()
+            kept.callback(os.close, self._lifeline)
+            lent.callback(os.close, read_end)
+            self._process = self._start(theirs.fileno(), self.cell.fd, read_end)
+            kept.pop_all()
+        self.channel.setblocking(False)
         os.set_blocking(self.output.fileno(), False)
+
+    def _start(self, *descriptors: int) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-P", "-m", "htcgrid_agent.runtimes.python", *map(str, descriptors)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            pass_fds=descriptors,
+            # Ctrl-C in a terminal is for the agent, which ends its workers in good order.
+            start_new_session=True,
+        )
 
     @property
     def pid(self) -> int:
