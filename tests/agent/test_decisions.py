@@ -103,17 +103,19 @@ def test_a_task_that_takes_too_long_is_ended_and_its_neighbours_go_on() -> None:
 def test_the_task_behind_one_that_ended_just_in_time_is_not_blamed_for_it() -> None:
     core = AgentCore(POLICY, lambda: 0.5)
     state, session = MemoryStateStore(), session_of(timeout=timedelta(seconds=1))
-    bundle = bundle_of(session, 0, 2)
+    bundle = bundle_of(session, 0, 8)
     state.create(session, [bundle], sealed=True)
     claims = state.claim([bundle.key], agent=AgentId("a"), lease=timedelta(seconds=30))
+    core._pace.learn(session.handler, 100, 0.1)
     core.handle(events.Acquired(sent=0.0, claims=claims), 0.0)
-    core.handle(events.WorkerReady(worker=0), 0.0)
+    (run,) = (out for out in core.handle(events.WorkerReady(worker=0), 0.0) if isinstance(out, commands.Run))
+    assert (run.start, run.stop) == (0, 4)
     assert commands.KillWorker(worker=0) in core.handle(events.Tick(running={0: (0, 0.0)}), 1.01)
     # It had just gone on to the next task when the signal came.
     core.handle(events.WorkerDied(worker=0, task=1, reason="was killed by SIGKILL"), 1.02)
     (bundle_held,) = core.held
     assert bundle_held.tries == {}
-    assert bundle_held.todo == Ranges.of((0, 2))
+    assert bundle_held.todo == Ranges.of((0, 8))
 
 
 def test_workers_that_cannot_be_started_are_tried_again_for_as_long_as_it_takes() -> None:
