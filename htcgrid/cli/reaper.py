@@ -1,7 +1,7 @@
 """``htcgrid reaper``: run the reaper alone."""
 
 import signal
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from random import Random
 
@@ -33,4 +33,6 @@ def command(config: Path | None) -> int:
 
 
 def _warn(event: str, **fields: object) -> None:
-    click.echo(" ".join([event, *(f"{name}={value}" for name, value in fields.items())]), err=True)
+    # A reaper outlives whoever read what it says.
+    with suppress(OSError):
+        click.echo(" ".join([event, *(f"{name}={value}" for name, value in fields.items())]), err=True)

@@ -1,6 +1,10 @@
 """The agent's log: one event a line, with session, bundle and attempt where it is about a bundle."""
 
+import errno
+import io
 import json
+import os
+import sys
 from datetime import timedelta
 from random import Random
 
@@ -35,6 +39,33 @@ def test_a_line_for_people_is_no_json_and_says_the_same(capsys: pytest.CaptureFi
     assert "[warning" in line
     assert "lease lost agent=desk-7 session=s" in line
     assert "\x1b" not in line
+
+
+class Full(io.StringIO):
+    """A file on a disk that is full for a while."""
+
+    full = True
+
+    def write(self, text: str) -> int:
+        if self.full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(text)
+
+
+def test_a_log_on_a_full_disk_goes_on_when_there_is_space(monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Full()
+    monkeypatch.setattr(sys, "stderr", disk)
+    log = open_log("json", agent=NAME)
+    log.info("lost")
+    disk.full = False
+    log.info("kept")
+    assert [json.loads(line)["event"] for line in disk.getvalue().splitlines()] == ["kept"]
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_process_without_standard_error_logs_nothing(monkeypatch: pytest.MonkeyPatch, style: str) -> None:
+    monkeypatch.setattr(sys, "stderr", None)
+    open_log(style, agent=NAME).info("nobody hears this")
 
 
 def test_what_was_printed_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:

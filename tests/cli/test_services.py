@@ -51,6 +51,18 @@ def test_an_agent_runs_only_its_pool(htcgrid: Command, grid: Path, folder: Path)
         ended(agent)
 
 
+def test_an_agent_works_on_when_nobody_reads_its_log_any_more(htcgrid: Command, grid: Path, folder: Path) -> None:
+    (folder / "tasks.json").write_text(str(list(range(50))))
+    with started("agent", "--verbose") as agent:
+        line(agent)
+        assert agent.stderr is not None
+        agent.stderr.close()
+        session = htcgrid("submit", "work:echo", "--input", "tasks.json").out.strip()
+        assert len(htcgrid("results", session, "--values", "--timeout", PATIENCE).out.split()) == 50
+        agent.terminate()
+        assert agent.wait(PATIENCE) == 0
+
+
 def test_a_verbose_agent_logs_each_claim(htcgrid: Command, grid: Path, folder: Path) -> None:
     (folder / "tasks.json").write_text("[1]")
     with started("agent", "--verbose") as agent:
