@@ -89,6 +89,27 @@ def test_a_dead_worker_is_blamed_on_the_task_that_it_ran_alone() -> None:
     assert states(world, session) == {TaskState.SUCCEEDED: 19, TaskState.FAILED: 1}
 
 
+def test_a_task_that_no_worker_can_even_take_in_ends_and_its_neighbours_go_on() -> None:
+    world = World(lambda index: Work(kills_on_arrival=index == 5))
+    world.start_agent("a", workers=1)
+    session = world.submit([20])
+    world.finish(session)
+    ended = world.ended(session)
+    assert ended[5].failure is not None
+    assert (ended[5].failure.type, ended[5].tries) == ("WorkerDied", 3)
+    assert "out of memory?" in ended[5].failure.message
+    assert states(world, session) == {TaskState.SUCCEEDED: 19, TaskState.FAILED: 1}
+
+
+def test_a_worker_that_dies_before_it_begins_costs_no_try() -> None:
+    twice = iter([True, True])
+    world = World(lambda index: Work(kills_on_arrival=index == 0 and next(twice, False)))
+    world.start_agent("a", workers=1)
+    session = world.submit([1, 1], retry=RetryPolicy(tries=1))
+    world.finish(session)
+    assert states(world, session) == {TaskState.SUCCEEDED: 2}
+
+
 def test_a_task_that_takes_too_long_is_ended_and_its_neighbours_go_on() -> None:
     world = World(lambda index: Work(hangs=index == 2))
     world.start_agent("a")

@@ -39,6 +39,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     error: Failure | None = None
     #: The worker, or the whole agent, dies instead.
     kills_worker: bool = False
+    #: The worker dies when it is handed the task, before it begins it.
+    kills_on_arrival: bool = False
     kills_agent: bool = False
     #: The worker never comes back.
     hangs: bool = False
@@ -282,6 +284,9 @@ class SimulatedAgent:
             self.handle(events.WorkerReported(worker=worker, run=command.run, block=None, done=True))
             return
         work = self.world.work(index)
+        if work.kills_on_arrival and index == command.start:
+            self._worker_dies(worker, "was killed by SIGKILL (out of memory?)")
+            return
         self.looks[worker] = (index, self.world.now)
         self.world.begun[index] += 1
         self.world.log.append((self.world.now, self.name, index))

@@ -16,7 +16,10 @@ from htcgrid_agent.core.pace import Pace
 from htcgrid_agent.core.policy import AgentPolicy
 from htcgrid_agent.core.renewer import Renewer
 from htcgrid_agent.core.returner import Returner, give_back
-from htcgrid_agent.core.slot import SlotState
+from htcgrid_agent.core.slot import SlotState, WorkerSlot
+
+#: Workers that may die over a bundle before they begin one of its tasks, until the first task is blamed.
+_UNBEGUN = 2
 
 
 class AgentCore:
@@ -138,17 +141,28 @@ class AgentCore:
             left = bundle.release(event.worker)
             bundle.todo |= left
             blame = slot.blame if killed_by_grid else Failure(type="WorkerDied", message=f"the worker {event.reason}")
-            # The task that was to be ended may have ended by itself; the next one is not to blame for it.
-            guilty = not killed_by_grid or event.task == slot.task
-            if blame is not None and guilty and event.task is not None and event.task in left:
+            task = self._guilty(bundle, left, slot, event)
+            if blame is not None and task is not None:
                 name = f"{self._policy.agent}/{event.worker}"
-                block = lone_failure(event.task, blame, name, began=event.began, ran=event.ran)
+                block = lone_failure(task, blame, name, began=event.began, ran=event.ran)
                 self._take_tries(bundle, event.worker, block, now)
         if slot.state is SlotState.STARTING:
             slot.false_starts += 1
             slot.start_at = now + min(10.0, 0.1 * 2.0 ** min(slot.false_starts, 10))
         slot.rest()
         slot.state, slot.blame = SlotState.ABSENT, None
+
+    def _guilty(self, bundle: HeldBundle, left: Ranges, slot: WorkerSlot, event: events.WorkerDied) -> int | None:
+        """Return the task that a worker's death is blamed on, if any; ``left`` is what it had not reported."""
+        if slot.state is SlotState.DYING and event.task != slot.task:
+            # The task that was to be ended has ended by itself, and the next one is not to blame for it.
+            return None
+        if event.task is None and slot.state is SlotState.BUSY and left:
+            # It died before it began a task. Whatever does that again and again, as a payload that the machine has no
+            # memory for, must come to an end.
+            bundle.unbegun += 1
+            return left.first if bundle.unbegun > _UNBEGUN else None
+        return event.task if event.task is not None and event.task in left else None
 
     def _commit_answered(self, event: events.CommitAnswered, now: float) -> None:
         self._committer.answered()

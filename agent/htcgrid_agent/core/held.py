@@ -26,6 +26,8 @@ class HeldBundle:
         self.done = Ranges()
         self.tries: dict[int, int] = dict(claim.tries)
         self.suspect = claim.suspect
+        #: Workers in a row that died with tasks of this bundle and had begun none.
+        self.unbegun = 0
         self.flush = 0
         #: Outcomes that no commit carries yet.
         self.blocks: list[Block] = []
@@ -66,6 +68,7 @@ class HeldBundle:
 
     def report(self, worker: int, reported: Ranges) -> None:
         """Take tasks that ``worker`` has reported out of what runs or waits, whoever was to run them."""
+        self.unbegun = 0
         if worker in self.running:
             self.running[worker] -= reported
         self.todo -= reported
