@@ -90,17 +90,23 @@ class EmbeddedGrid:
 def _made(folder: Path | None) -> Path:
     """Make the folder, or a temporary one; return it."""
     if folder is None:
-        return Path(tempfile.mkdtemp(prefix="htcgrid-"))
+        try:
+            return Path(tempfile.mkdtemp(prefix="htcgrid-"))
+        except OSError as error:
+            raise ConfigError(
+                f"an embedded grid finds no place for a temporary folder: {error}; set $TMPDIR, or give it a folder"
+            ) from error
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise _unusable(folder, error) from error
     return folder.absolute()
 
 
-def _unusable(folder: Path, error: OSError) -> ConfigError:
+def _unusable(folder: Path, error: OSError | ValueError) -> ConfigError:
+    reason = getattr(error, "strerror", None) or error
     return ConfigError(
-        f"an embedded grid cannot use the folder {folder}: {error.strerror}; name one that this user can write to"
+        f"an embedded grid cannot use the folder {folder}: {reason}; name one that this user can write to"
     )
 
 

@@ -48,8 +48,9 @@ def make_folder(folder: Path) -> Path:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
         raise ConfigError(
-            f"the grid's folder {folder} cannot be made: {error.strerror or error}; name another folder as 'path'"
+            f"the grid's folder {folder} cannot be made: {reason}; name another folder as 'path'"
         ) from error
     return folder

@@ -53,3 +53,16 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     for folder in (tmp_path / "file", tmp_path / "file" / "below"):
         with pytest.raises(ConfigError, match=f"cannot use the folder {folder}: .*; name one that this user can"):
             Grid.open(folder=folder)
+
+
+def test_a_folder_s_name_that_no_file_system_takes_is_told() -> None:
+    with pytest.raises(ConfigError, match=r"cannot use the folder .*: embedded null byte"):
+        Grid.open(folder="gr\0id")
+    with pytest.raises(ConfigError, match=r"the grid's folder .* cannot be made: embedded null byte"):
+        Grid.open({"state": {"provider": "local", "path": "gr\0id"}})
+
+
+def test_a_machine_without_a_place_for_temporary_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    with pytest.raises(ConfigError, match=r"no place for a temporary folder: .*nowhere.*; set \$TMPDIR, or give it a"):
+        Grid.open()
