@@ -1,24 +1,34 @@
 """``htcgrid cancel``: cancel sessions."""
 
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from htcgrid.cli.options import config_option, required_config
+from htcgrid.errors import SessionNotFoundError
 from htcgrid.model import SessionId
 
 
 @click.command()
 @click.argument("sessions", nargs=-1, required=True)
 @config_option
-def command(sessions: tuple[str, ...], config: Path | None) -> None:
-    """Cancel SESSIONS: tasks without an outcome are not run any more; those that ended keep their outcome."""
-    state = required_config(config).open_state()
-    try:
-        for counts in state.cancel([SessionId(session) for session in sessions]):
+def command(sessions: tuple[str, ...], config: Path | None) -> int:
+    """Cancel SESSIONS: tasks without an outcome are not run any more; those that ended keep their outcome.
+
+    Exits with 2 when one of them does not exist; the others are cancelled.
+    """
+    status = 0
+    with closing(required_config(config).open_state()) as state:
+        for session in sessions:
+            try:
+                (counts,) = state.cancel([SessionId(session)])
+            except SessionNotFoundError as error:
+                click.echo(f"htcgrid: {error}", err=True)
+                status = 2
+                continue
             click.echo(
                 f"{counts.session}: {counts.cancelled:,} tasks cancelled, "
                 f"{counts.succeeded:,} had succeeded, {counts.failed:,} had failed"
             )
-    finally:
-        state.close()
+    return status

@@ -310,6 +310,18 @@ def test_cancel_says_what_became_of_the_tasks(submit: Command, htcgrid: Command,
     assert htcgrid("cancel", long).out.startswith(f"{long}: 40 tasks cancelled")
 
 
+def test_cancel_tells_which_sessions_do_not_exist_and_ends_the_others(
+    submit: Command, htcgrid: Command, grid: Path
+) -> None:
+    one, other = submit("work:echo", [1]).out.strip(), submit("work:echo", [1, 2]).out.strip()
+    assert htcgrid("cancel", one, "nope", other) == Ended(
+        2,
+        f"{one}: 1 tasks cancelled, 0 had succeeded, 0 had failed\n"
+        f"{other}: 2 tasks cancelled, 0 had succeeded, 0 had failed\n",
+        "htcgrid: there is no session 'nope' on this grid\n",
+    )
+
+
 def test_cancel_needs_a_session(htcgrid: Command, grid: Path) -> None:
     assert htcgrid("cancel").usage_error == "Missing argument 'SESSIONS...'."
 
