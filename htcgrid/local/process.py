@@ -1,8 +1,10 @@
 """A process of this machine, told from a later one that got the same number."""
 
 import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,6 +21,44 @@ def send_signal(pid: int, mark: str, number: int) -> bool:
     with suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
         return True
+    return False
+
+
+def continue_holder(descriptor: int) -> bool:
+    """Let the process that holds the lock of an open file go on if it was stopped; return whether that was so.
+
+    A process that is stopped in the middle of a write would stop everybody else, for as long as it sleeps. One that a
+    debugger holds stays. Only Linux tells who holds a lock (proc_locks(5)).
+    """
+    continued = False
+    with suppress(OSError):
+        file = os.fstat(descriptor)
+        for pid in _holders(file.st_ino):
+            if _state(pid) == "T" and _has_open(pid, file):
+                os.kill(pid, signal.SIGCONT)
+                continued = True
+    return continued
+
+
+def _holders(inode: int) -> Iterator[int]:
+    """Yield the processes that hold a lock made by flock on a file of this number, of whatever file system."""
+    for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
+        match line.split():
+            case [_, "FLOCK", _, _, pid, place, *_] if place.endswith(f":{inode}") and int(pid) > 0:
+                yield int(pid)
+            case _:
+                pass
+
+
+def _state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text(encoding="ascii", errors="replace").rpartition(")")[2].split()[0]
+
+
+def _has_open(pid: int, file: os.stat_result) -> bool:
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):
+            if os.path.samestat(descriptor.stat(), file):
+                return True
     return False
 
 
