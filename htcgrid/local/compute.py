@@ -8,8 +8,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Self, cast
@@ -83,7 +83,9 @@ class ProcessComputeBackend(ComputeBackend):
                     child.returncode = 0
                 self._started.clear()
                 return
-            self.drain(list(self._started))
+            # Those that cannot be told end by their lifeline.
+            with suppress(ProviderUnavailableError):
+                self.drain(list(self._started))
             self._await_end(self._grace)
             # Now they end at once: a second signal might be taken for one with the first.
             for descriptor in self._lifeline:
@@ -102,7 +104,7 @@ class ProcessComputeBackend(ComputeBackend):
 
     def scale(self, pool: str, count: int) -> None:
         """Start agents, or drain the youngest."""
-        with self._lock, self._roster.locked():
+        with self._lock, self._usable(), self._roster.locked():
             self._reap()
             running = [record for record in self._roster.running(pool) if not record.draining]
             for record in running[max(0, count) :]:
@@ -112,17 +114,27 @@ class ProcessComputeBackend(ComputeBackend):
 
     def agents(self, pool: str) -> list[AgentInfo]:
         """Return the agents whose processes run, whoever started them."""
-        with self._lock:
+        with self._lock, self._usable():
             self._reap()
             return [record.info for record in self._roster.running(pool)]
 
     def drain(self, agents: Sequence[AgentId]) -> None:
         """Send SIGTERM, also to an agent that was told before: it takes a second one as haste."""
-        with self._lock, self._roster.locked():
+        with self._lock, self._usable(), self._roster.locked():
             self._reap()
             for agent in agents:
                 if record := self._roster.find(agent):
                     self._drain(record)
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Let no error of the operating system's out but as one of ours."""
+        try:
+            yield
+        except OSError as error:
+            raise ProviderUnavailableError(
+                f"agents under {self._roster.folder} cannot be started or ended now: {error}; see to it and try again"
+            ) from error
 
     def _drain(self, record: AgentRecord) -> None:
         if send_signal(record.pid, record.mark, signal.SIGTERM):
@@ -132,27 +144,29 @@ class ProcessComputeBackend(ComputeBackend):
         agent = AgentId(f"agent-{secrets.token_hex(4)}")
         read_end = () if self._lifeline is None else (self._lifeline[0],)
         with self._roster.log(agent).open("ab") as log:
-            try:
-                child = subprocess.Popen(
-                    self._arguments(agent, pool),
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    pass_fds=read_end,
-                    # Ctrl-C at a terminal is for the client, which then tells its agents.
-                    start_new_session=True,
-                )
-            except OSError as error:
-                raise ProviderUnavailableError(
-                    f"an agent cannot be started: {self._command[0]}: {error.strerror or error}"
-                ) from error
+            child = subprocess.Popen(
+                self._arguments(agent, pool),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                pass_fds=read_end,
+                # Ctrl-C at a terminal is for the client, which then tells its agents.
+                start_new_session=True,
+            )
         self._started[agent] = child
         mark = birthmark(child.pid)
-        if mark is not None:
-            host = socket.gethostname()
+        if mark is None:
+            return
+        host = socket.gethostname()
+        try:
             self._roster.write(
                 AgentRecord(id=agent, pool=pool.name, pid=child.pid, mark=mark, started=utcnow(), host=host)
             )
+        except OSError:
+            # One that is not on record would be started again and again.
+            child.kill()
+            child.wait()
+            raise
 
     def _arguments(self, agent: AgentId, pool: Pool) -> list[str]:
         arguments = [*self._command, "--id", agent]

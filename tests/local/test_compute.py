@@ -1,5 +1,6 @@
 """Agents as processes, tried with a tiny program in their place."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,7 +19,7 @@ from htcgrid.errors import ConfigError, ProviderUnavailableError
 from htcgrid.interfaces import Source
 from htcgrid.local.compute import ProcessComputeBackend
 from htcgrid.local.process import birthmark, send_signal
-from htcgrid.local.roster import AgentRecord
+from htcgrid.local.roster import AgentRecord, Roster
 from htcgrid.local.settings import LocalSettings
 from htcgrid.model import AgentId, AgentInfo, Pool, utcnow
 
@@ -192,9 +194,41 @@ def test_a_record_that_is_broken_is_passed_over(backend: ProcessComputeBackend, 
 def test_a_command_that_is_not_there_is_said_so(folder: Path) -> None:
     with (
         closing(ProcessComputeBackend(folder, ["/no/such/program"])) as backend,
-        pytest.raises(ProviderUnavailableError, match="an agent cannot be started: /no/such/program"),
+        pytest.raises(ProviderUnavailableError, match=r"cannot be started or ended now: .*/no/such/program"),
     ):
         backend.scale("default", 1)
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_an_agent_that_cannot_be_put_on_record_is_not_left_running(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backend = ProcessComputeBackend(folder, COMMAND, lifeline=True)
+    children: list[subprocess.Popen[bytes]] = []
+    start = subprocess.Popen.__init__
+
+    def noted(process: subprocess.Popen[bytes], *words: Any, **options: Any) -> None:
+        start(process, *words, **options)
+        children.append(process)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", noted)
+    monkeypatch.setattr(Roster, "write", full)
+    for _ in range(3):
+        with pytest.raises(ProviderUnavailableError, match="No space left on device; see to it and try again"):
+            backend.scale("default", 1)
+    assert len(children) == 3
+    assert all(child.poll() is not None for child in children)
+    monkeypatch.undo()
+    backend.scale("default", 1)
+    assert len(backend.agents("default")) == 1
+    # Also when nothing can be written at the end, no agent stays.
+    monkeypatch.setattr(Roster, "write", full)
+    (agent,) = backend.agents("default")
+    backend.close()
+    assert birthmark(agent.pid or 0) is None
 
 
 def test_agents_need_a_grid_toml(folder: Path) -> None:
