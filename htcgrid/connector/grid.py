@@ -139,12 +139,13 @@ class Grid:
 
         Args:
             handler: ``module:function``, or a function that agents can import by its name.
-            tasks: the payloads: what JSON can carry, or bytes with ``codec="bytes"``.
+            tasks: the payloads: what the codec can carry.
             id: the session's id; made up when left out.
             priority: 0 to 3, higher first.
             retry: when a task that went wrong is tried again; three tries when left out.
             timeout: the longest that one try of one task may take, in seconds; None for no limit.
-            codec: ``json`` or ``bytes``, for payloads and results.
+            codec: for payloads and results: ``json``, ``bytes``, or ``msgpack``, which is JSON with bytes, times, NaN
+                and infinities.
             pool: which agents run it.
             labels: words to find the session by.
 

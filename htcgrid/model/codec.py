@@ -27,14 +27,16 @@ def codec_of(name: str) -> Codec:
         return Codec("json", _encode_json, _decode_json)
     if name == "bytes":
         return Codec("bytes", _encode_bytes, _decode_bytes)
-    raise ConfigError(f"there is no codec {name!r}; use 'json' or 'bytes'")
+    if name == "msgpack":
+        return Codec("msgpack", _encode_msgpack, _decode_msgpack)
+    raise ConfigError(f"there is no codec {name!r}; use 'json', 'bytes' or 'msgpack'")
 
 
 def _natural(value: Any) -> Any:
-    """Turn numpy scalars and arrays into what JSON has; all else is refused."""
+    """Turn numpy scalars and arrays into plain numbers and lists; all else is refused."""
     convert = getattr(value, "tolist", None)
     if convert is None:
-        raise TypeError(f"an object of type {type(value).__name__} has no JSON form")
+        raise TypeError(f"an object of type {type(value).__name__} has no such form")
     return convert()
 
 
@@ -45,7 +47,7 @@ _json_decoder = msgspec.json.Decoder()
 def _encode_json(value: Any) -> bytes:
     if isinstance(value, bytes | bytearray | memoryview):
         # As text they would come back as something else.
-        raise EncodingError(f"{_shown(value)} cannot be encoded as JSON: use codec 'bytes'")
+        raise EncodingError(f"{_shown(value)} cannot be encoded as JSON: use codec 'bytes' or 'msgpack'")
     try:
         data = _json_encoder.encode(value)
         # msgspec writes NaN and infinities as null, which would change a price silently; only data that holds a
@@ -71,6 +73,27 @@ def _decode_json(data: bytes) -> Any:
         return _json_decoder.decode(data)
     except (msgspec.MsgspecError, RecursionError) as error:
         raise EncodingError(f"{len(data)} bytes cannot be decoded as JSON: {error}") from error
+
+
+_msgpack_encoder = msgspec.msgpack.Encoder(enc_hook=_natural)
+_msgpack_decoder = msgspec.msgpack.Decoder()
+
+
+def _encode_msgpack(value: Any) -> bytes:
+    try:
+        return _msgpack_encoder.encode(value)
+    except (TypeError, ValueError, OverflowError, msgspec.MsgspecError, RecursionError) as error:
+        raise EncodingError(
+            f"{_shown(value)} cannot be encoded as MessagePack: {error}; use plain numbers of at most 64 bits, "
+            "strings, bytes, lists and dicts"
+        ) from error
+
+
+def _decode_msgpack(data: bytes) -> Any:
+    try:
+        return _msgpack_decoder.decode(data)
+    except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
+        raise EncodingError(f"{len(data)} bytes cannot be decoded as MessagePack: {error}") from error
 
 
 def _encode_bytes(value: Any) -> bytes:

@@ -1,7 +1,10 @@
 """Payloads and results come through as they were, or not at all."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC
+from math import isnan
 from threading import Lock
 from typing import Any
 
@@ -38,6 +41,44 @@ class Array:
 def test_json_values_come_back_as_they_were(value: Any) -> None:
     json = codec_of("json")
     assert json.decode(json.encode(value)) == value
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(1 << 63), (1 << 64) - 1)
+        | st.floats(allow_nan=False)
+        | st.text()
+        | st.binary()
+        | st.datetimes(timezones=st.just(UTC)),
+        lambda inner: st.lists(inner, max_size=5) | st.dictionaries(st.text() | st.integers(0, 9), inner, max_size=5),
+        max_leaves=20,
+    )
+)
+def test_msgpack_values_come_back_as_they_were(value: Any) -> None:
+    codec = codec_of("msgpack")
+    assert codec.decode(codec.encode(value)) == value
+
+
+def test_msgpack_carries_what_is_no_number_and_numpys_arrays() -> None:
+    codec = codec_of("msgpack")
+    assert isnan(codec.decode(codec.encode(float("nan"))))
+    assert codec.decode(codec.encode({"a": Array([1, 2])})) == {"a": [1, 2]}
+
+
+@pytest.mark.parametrize("value", [Lock(), 1 << 64, {"a": object()}, print], ids=repr)
+def test_what_msgpack_cannot_carry_is_refused(value: Any) -> None:
+    with pytest.raises(EncodingError, match=r"cannot be encoded as MessagePack: .*; use plain numbers of at most 64"):
+        codec_of("msgpack").encode(value)
+
+
+@given(st.binary())
+def test_what_is_no_msgpack_is_an_error_of_ours(data: bytes) -> None:
+    with suppress(EncodingError):
+        codec_of("msgpack").decode(data)
+    with pytest.raises(EncodingError, match="bytes cannot be decoded as MessagePack"):
+        codec_of("msgpack").decode(data + b"\xc1" if data == b"" else b"\xc1" + data)
 
 
 @given(st.binary())
@@ -84,7 +125,7 @@ def endless() -> list[Any]:
     [
         (Lock(), "a value of type lock"),
         (b"raw", "a value of type bytes cannot be encoded as JSON: use codec 'bytes'"),
-        ({"a": complex(1, 2)}, "an object of type complex has no JSON form"),
+        ({"a": complex(1, 2)}, "an object of type complex has no such form"),
         ({(1, 2): 3}, "a value of type dict"),
         ("\ud800", "a value of type str"),
         (endless(), "a value of type list"),
@@ -113,5 +154,5 @@ def test_only_bytes_are_sent_as_bytes() -> None:
 
 
 def test_an_unknown_codec_is_named() -> None:
-    with pytest.raises(ConfigError, match="there is no codec 'pickle'; use 'json' or 'bytes'"):
+    with pytest.raises(ConfigError, match="there is no codec 'pickle'; use 'json', 'bytes' or 'msgpack'"):
         codec_of("pickle")

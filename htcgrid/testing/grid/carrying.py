@@ -1,5 +1,6 @@
 """Clauses of payloads and results."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from htcgrid import Grid
@@ -44,3 +45,7 @@ class Carrying(GridClauses):
         tasks = [b"", b"\0", bytes(range(256)), b"\xff" * self.large]
         session = self.submit(grid, "reverse", tasks, codec="bytes")
         assert self.results(session) == [task[::-1] for task in tasks]
+
+    def test_msgpack_carries_what_json_cannot(self, grid: Grid) -> None:
+        tasks = [float("inf"), b"\xff", {1: [b"\0", None]}, datetime(2026, 1, 2, tzinfo=UTC)]
+        assert self.results(self.submit(grid, "echo", tasks, codec="msgpack")) == tasks
