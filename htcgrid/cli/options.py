@@ -1,6 +1,8 @@
 """Options that several commands share."""
 
+import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
@@ -8,6 +10,38 @@ import click
 
 from htcgrid.config import VARIABLE, Config, find_config, read_config
 from htcgrid.errors import ConfigError
+
+#: Seconds in each unit in which a duration may be written.
+_UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
+
+
+#: More would not fit into a calendar: 100 years.
+_LONGEST = 3_153_600_000
+
+
+def to_duration(_ctx: click.Context, _param: click.Parameter, value: str | None) -> timedelta | None:
+    """Return the duration that a word stands for, as 90, 30s, 15m, 2h or 7d; for an option's ``callback``."""
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d{1,10}(?:\.\d{1,6})?)([smhd]?)", value)
+    seconds = float(match[1]) * _UNITS[match[2]] if match else _LONGEST + 1.0
+    if seconds > _LONGEST:
+        raise click.BadParameter(f"{value!r} is not a duration, as 90, 30s, 15m, 2h or 7d")
+    return timedelta(seconds=seconds)
+
+
+def to_labels(_ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, str]:
+    """Return labels, each written as NAME=VALUE; for an option's ``callback``."""
+    labels: dict[str, str] = {}
+    for value in values:
+        name, is_there, word = value.partition("=")
+        if not name or not is_there:
+            raise click.BadParameter(f"{value!r} is not a label, as desk=rates")
+        if name in labels:
+            raise click.BadParameter(f"the label {name!r} is given twice, as {labels[name]!r} and as {word!r}")
+        labels[name] = word
+    return labels
+
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

@@ -8,7 +8,7 @@ from typing import IO, Any
 import click
 import msgspec
 
-from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.options import config_option, required_config, to_duration, to_labels
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model import RetryPolicy, defaults
 
@@ -26,6 +26,13 @@ from htcgrid.model import RetryPolicy, defaults
 )
 @click.option("--timeout", type=float, help="Seconds that one try of one task may take.")
 @click.option("--tries", type=click.IntRange(1, 1000), default=defaults.TRIES, show_default=True)
+# Eager: they are refused before the input is opened, which click would not close again.
+@click.option(
+    "--label", "labels", multiple=True, is_eager=True, callback=to_labels, help="NAME=VALUE; may be repeated."
+)
+@click.option(
+    "--keep-for", is_eager=True, callback=to_duration, help="How long it is kept after its last task, as 12h or 7d."
+)
 @click.option("--backoff", type=float, default=defaults.BACKOFF.total_seconds(), show_default=True, help="Seconds.")
 def command(
     handler: str,
@@ -36,6 +43,8 @@ def command(
     timeout: float | None,
     tries: int,
     backoff: float,
+    labels: dict[str, str],
+    keep_for: timedelta | None,
     *,
     lines: bool,
 ) -> None:
@@ -46,7 +55,14 @@ def command(
     retry = RetryPolicy(tries=tries, backoff=_backoff(backoff))
     with Grid.open(file) as grid:
         session = grid.submit(
-            handler, _tasks(source, lines=lines), id=session_id, priority=priority, timeout=timeout, retry=retry
+            handler,
+            _tasks(source, lines=lines),
+            id=session_id,
+            priority=priority,
+            timeout=timeout,
+            retry=retry,
+            labels=labels,
+            keep_for=keep_for,
         )
         click.echo(session.id)
 

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
@@ -12,12 +12,15 @@ from typing import Any, Self
 from htcgrid.config import Config, find_config, parse_config, read_config
 from htcgrid.connector import submission
 from htcgrid.connector.cut import cut
+from htcgrid.connector.duration import duration
 from htcgrid.connector.embedded import EmbeddedGrid
+from htcgrid.connector.encoding import encoded
 from htcgrid.connector.handler_name import handler_name
+from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.session import SessionHandle
-from htcgrid.errors import ConfigError, EncodingError, HtcGridError, ProviderUnavailableError
+from htcgrid.errors import ConfigError, HtcGridError, ProviderUnavailableError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
-from htcgrid.model import RetryPolicy, Session, SessionId, defaults, utcnow
+from htcgrid.model import RetryPolicy, Session, SessionId, SessionStatus, defaults, utcnow
 from htcgrid.model.codec import codec_of
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
@@ -131,6 +134,7 @@ class Grid:
         codec: str = "json",
         pool: str = defaults.POOL,
         labels: Mapping[str, str] | None = None,
+        keep_for: float | timedelta | None = None,
     ) -> SessionHandle:
         """Submit one task per item of ``tasks``; every task is accepted when this returns.
 
@@ -148,6 +152,7 @@ class Grid:
                 and infinities.
             pool: which agents run it.
             labels: words to find the session by.
+            keep_for: how long the session is kept after its last task has ended, in seconds; 7 days when left out.
 
         Raises:
             ConfigError: an argument is not right.
@@ -164,9 +169,10 @@ class Grid:
             pool=pool,
             priority=priority,
             retry=retry or RetryPolicy(),
-            timeout=timeout if isinstance(timeout, timedelta | None) else _seconds(timeout),
+            timeout=duration("timeout", timeout),
             codec=codec_of(codec).name,
             labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
+            keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         )
         written = submission.Submission(session, inline=self._state.limits.inline)
         try:
@@ -187,10 +193,38 @@ class Grid:
         status = self._state.status([SessionId(session_id)])[0]
         return SessionHandle(status.session, self._state, self._payloads, check=self._check)
 
+    def sessions(
+        self,
+        *,
+        labels: Mapping[str, str] | None = None,
+        handler: str | None = None,
+        finished: bool | None = None,
+        since: datetime | timedelta | None = None,
+    ) -> Iterator[SessionStatus]:
+        """Yield the grid's sessions, newest first, whoever submitted them.
+
+        Costs 1 request per 100 sessions that are looked through, and what their status costs. Looking stops at the
+        first session that is older than ``since``.
+
+        Args:
+            labels: only sessions with all these labels.
+            handler: only sessions of handlers that match this pattern, as ``pricing:*``.
+            finished: only sessions of which every task has ended, or only the others.
+            since: only sessions made since this time, or in this time up to now.
+
+        Raises:
+            ConfigError: an argument is not right.
+        """
+        self._check()
+        wanted = SessionFilter(
+            labels={} if labels is None else labels, handler=handler, finished=finished, since=since_of(since)
+        )
+        return listed(self._state, wanted)
+
     def _submit_all(self, session: Session, written: submission.Submission, tasks: Iterable[Any]) -> int:
         bundles = cut(
             session.id,
-            _encoded(session.codec, tasks, min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)),
+            encoded(session.codec, tasks, min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)),
             tasks=self._state.limits.bundle_tasks,
         )
         for bundle in bundles:
@@ -226,23 +260,3 @@ class Grid:
     def _check(self) -> None:
         if self._closed:
             raise ConfigError("this grid is closed: use it inside its 'with' block")
-
-
-def _encoded(codec: str, tasks: Iterable[Any], limit: int) -> Iterator[bytes]:
-    encode = codec_of(codec).encode
-    for index, task in enumerate(tasks):
-        try:
-            payload = encode(task)
-        except EncodingError as error:
-            raise EncodingError(f"task {index}: {error}") from error
-        if len(payload) > limit:
-            raise EncodingError(
-                f"task {index}: the payload is {len(payload)} bytes long, more than the {limit} allowed"
-            )
-        yield payload
-
-
-def _seconds(value: object) -> timedelta:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
-        raise ConfigError(f"timeout must be a number of seconds greater than 0, or a timedelta, not {value!r}")
-    return timedelta(seconds=value)

@@ -63,6 +63,14 @@ class SessionHandle:
         self._check()
         return self._state.cancel([self.id])[0]
 
+    def delete(self) -> None:
+        """Delete the session: nothing finds or runs it again, and its id cannot be used again. Safe to repeat.
+
+        Its records and payloads are collected later.
+        """
+        self._check()
+        self._state.delete(self.id)
+
     def outcomes(self, *, timeout: float | None = None) -> Iterator[Outcome]:
         """Yield every task's outcome as it becomes known, once each, failed and cancelled tasks included.
 

@@ -16,6 +16,8 @@ SessionId = NewType("SessionId", str)
 #: Most labels of a session, and most letters of each word in them: they stand in a record that is read often.
 _LABELS = 32
 _WORD = 200
+#: The longest that a session may be kept: more would not fit into every store's times.
+_KEEP_LIMIT = timedelta(days=36_500)
 #: Most letters of a handler's name: a path and a function.
 _HANDLER = 1000
 
@@ -88,6 +90,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(f"retry must be a RetryPolicy, as RetryPolicy(tries=3), not {self.retry!r}")
         if self.timeout is not None and (not isinstance(self.timeout, timedelta) or self.timeout <= timedelta(0)):
             raise ConfigError(f"timeout must be a timedelta of more than zero, not {self.timeout!r}")
+        if not isinstance(self.keep_for, timedelta) or not timedelta(0) <= self.keep_for <= _KEEP_LIMIT:
+            raise ConfigError(
+                f"keep_for must be a timedelta from zero to {_KEEP_LIMIT.days} days, not {self.keep_for!r}"
+            )
         words = [word for label in self.labels.items() for word in label] if isinstance(self.labels, dict) else [None]
         if not all(isinstance(word, str) and len(word) <= _WORD for word in words) or len(words) > 2 * _LABELS:
             raise ConfigError(f"labels must be at most {_LABELS} pairs of strings of at most {_WORD} letters each")

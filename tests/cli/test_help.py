@@ -8,7 +8,19 @@ import pytest
 
 from tests.cli.conftest import Command
 
-COMMANDS = ("demo", "run", "agent", "reaper", "submit", "status", "results", "cancel", "providers")
+COMMANDS = (
+    "demo",
+    "run",
+    "agent",
+    "reaper",
+    "submit",
+    "status",
+    "sessions",
+    "results",
+    "cancel",
+    "delete",
+    "providers",
+)
 #: What takes long to import, and nobody needs to read help.
 HEAVY = ("rich", "sqlite3", "QuantLib", "structlog", "htcgrid.connector", "htcgrid.local", "htcgrid_agent")
 LOOK = f"""

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -179,11 +180,13 @@ def test_status_shows_the_sessions_that_are_named(submit: Command, htcgrid: Comm
 def test_status_as_json_has_every_count(submit: Command, htcgrid: Command, served: Path) -> None:
     session = submit("work:refuse", ["good", "bad"], "--tries", "1").out.strip()
     htcgrid("results", session)
-    shown = htcgrid("status", session, "--json")
-    assert objects(shown) == [
+    (shown,) = objects(htcgrid("status", session, "--json"))
+    assert datetime.fromisoformat(shown.pop("created")) < datetime.now(UTC)
+    assert [shown] == [
         {
             "session": session,
             "handler": "work:refuse",
+            "labels": {},
             "state": "SEALED",
             "finished": True,
             "total": 2,
@@ -292,6 +295,102 @@ def test_a_reader_that_has_had_enough_is_no_error(submit: Command, htcgrid: Comm
         assert process.stdout.readline().startswith('{"index":0,')
         process.stdout.close()
         assert (process.wait(PATIENCE), process.stderr.read()) == (141, "")
+
+
+# --- sessions ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def several(submit: Command, grid: Path) -> None:
+    """Sessions of three desks, none of which has finished but the empty one."""
+    submit("work:echo", [1], "--id", "a", "--label", "desk=rates", "--label", "run=eod")
+    submit("work:echo", [1], "--id", "b", "--label", "desk=rates", "--label", "run=intraday")
+    submit("work:refuse", [1], "--id", "c", "--label", "desk=fx=spot")
+    submit("work:echo", [], "--id", "d")
+
+
+def named(shown: Ended) -> list[str]:
+    assert shown.status == 0, shown
+    return [found["session"] for found in objects(shown)]
+
+
+@pytest.mark.usefixtures("several")
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ([], "dcba"),
+        (["--label", "desk=rates"], "ba"),
+        (["--label", "desk=rates", "--label", "run=eod"], "a"),
+        (["--label", "desk=fx=spot"], "c"),
+        (["--label", "desk=none"], ""),
+        (["--handler", "work:e*"], "dba"),
+        (["--finished"], "d"),
+        (["--unfinished"], "cba"),
+        (["--since", "1h"], "dcba"),
+        (["--since", "0s"], ""),
+        (["--limit", "2"], "dc"),
+    ],
+    ids=" ".join,
+)
+def test_sessions_lists_those_that_are_looked_for_newest_first(htcgrid: Command, words: list[str], found: str) -> None:
+    assert named(htcgrid("sessions", "--json", *words)) == list(found)
+
+
+@pytest.mark.usefixtures("several")
+def test_sessions_for_people_are_a_table(htcgrid: Command) -> None:
+    lines = htcgrid("sessions", "--label", "run=eod").out.splitlines()
+    assert lines[1].split() == ["a", "work:echo", "SEALED", "1", "1", "0", "0", "0", "0"]
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["--label", "desk"], "'desk' is not a label, as desk=rates"),
+        (["--label", "=x"], "'=x' is not a label, as desk=rates"),
+        (["--label", "a=1", "--label", "a=2"], "the label 'a' is given twice, as '1' and as '2'"),
+        (["--since", "soon"], "'soon' is not a duration, as 90, 30s, 15m, 2h or 7d"),
+        (["--since", "-1h"], "'-1h' is not a duration, as 90, 30s, 15m, 2h or 7d"),
+        (["--since", "9999999999d"], "'9999999999d' is not a duration, as 90, 30s, 15m, 2h or 7d"),
+    ],
+    ids=" ".join,
+)
+def test_sessions_names_the_option_that_is_not_right(
+    htcgrid: Command, grid: Path, words: list[str], error: str
+) -> None:
+    assert error in htcgrid("sessions", *words).usage_error
+
+
+def test_submit_refuses_labels_and_times_that_are_not_right(submit: Command, grid: Path) -> None:
+    assert "is given twice" in submit("work:echo", [1], "--label", "a=1", "--label", "a=1").usage_error
+    assert "is not a duration" in submit("work:echo", [1], "--keep-for", "for ever").usage_error
+
+
+# --- delete -----------------------------------------------------------------------------------------------------------
+
+
+def test_delete_removes_what_has_finished(submit: Command, htcgrid: Command, grid: Path) -> None:
+    submit("work:echo", [], "--id", "old")
+    submit("work:echo", [], "--id", "kept")
+    assert htcgrid("delete", "old") == Ended(0, "old: deleted\n", "")
+    assert named(htcgrid("sessions", "--json")) == ["kept"]
+    assert htcgrid("status", "old").error == "there is no session 'old' on this grid"
+    assert "was deleted, and its id cannot be used again" in submit("work:echo", [], "--id", "old").error
+
+
+def test_delete_takes_what_has_not_finished_only_when_it_is_forced(
+    submit: Command, htcgrid: Command, grid: Path
+) -> None:
+    submit("work:echo", [1, 2], "--id", "busy")
+    submit("work:echo", [], "--id", "old")
+    assert htcgrid("delete", "busy", "nope", "old") == Ended(
+        2,
+        "old: deleted\n",
+        "htcgrid: session busy has not finished: 2 tasks have not ended; cancel it first, or use --force\n"
+        "htcgrid: there is no session 'nope' on this grid\n",
+    )
+    assert htcgrid("delete", "--force", "busy").status == 0
+    assert named(htcgrid("sessions", "--json")) == []
 
 
 # --- cancel -----------------------------------------------------------------------------------------------------------

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
 
 from htcgrid import Grid, Outcome, RetryPolicy, SessionHandle
+from htcgrid.errors import SessionNotFoundError
 from htcgrid.model import SessionId
 from htcgrid.testing.contract import Contract
 
@@ -55,7 +56,8 @@ class GridClauses(Contract):
         self._submitted: list[SessionId] = []
         yield
         for session_id in self._submitted:
-            grid.session(session_id).cancel()
+            with suppress(SessionNotFoundError):
+                grid.session(session_id).cancel()
 
     def submit(self, grid: Grid, handler: str, tasks: Iterable[Any], **options: Any) -> SessionHandle:
         """Submit tasks of one of the kit's handlers."""

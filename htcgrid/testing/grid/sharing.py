@@ -8,7 +8,7 @@ import pytest
 from htcgrid import Grid
 from htcgrid.errors import ConfigError, ConflictError, SessionNotFoundError
 from htcgrid.model import SessionState
-from htcgrid.testing.grid.clauses import GridClauses
+from htcgrid.testing.grid.clauses import FOR_EVER, GridClauses
 from htcgrid.testing.race import at_once
 from htcgrid.testing.samples import new_id
 
@@ -29,6 +29,25 @@ class Sharing(GridClauses):
         found = client.session(session.id)
         assert self.results(found) == [1, 2]
         assert found.status().session.labels == {"desk": "rates"}
+
+    def test_a_session_is_found_by_its_labels(self, grid: Grid) -> None:
+        name = new_id()
+        session = self.submit(grid, "echo", [1], labels={"desk": name, "run": "eod"})
+        self.submit(grid, "echo", [1], labels={"run": "eod"})
+        assert [found.session.id for found in grid.sessions(labels={"desk": name})] == [session.id]
+
+    def test_a_session_that_was_deleted_is_found_by_nobody(self, grid: Grid) -> None:
+        session = self.submit(grid, "echo", [1])
+        self.results(session)
+        session.delete()
+        with pytest.raises(SessionNotFoundError):
+            grid.session(session.id)
+
+    def test_workers_whose_session_was_deleted_run_others(self, grid: Grid) -> None:
+        session = self.submit(grid, "sleep", [FOR_EVER] * self.many)
+        self.until(lambda: session.status().running > 0)
+        session.delete()
+        assert self.results(self.submit(grid, "echo", range(10))) == list(range(10))
 
     def test_an_id_that_no_session_has_is_said_to_be_unknown(self, grid: Grid) -> None:
         unknown = new_id()

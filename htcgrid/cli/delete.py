@@ -1,0 +1,46 @@
+"""``htcgrid delete``: delete sessions."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from htcgrid.cli.options import config_option, required_config
+from htcgrid.errors import ConfigError, SessionNotFoundError
+
+if TYPE_CHECKING:
+    from htcgrid.connector import SessionHandle
+
+
+@click.command()
+@click.argument("sessions", nargs=-1, required=True)
+@config_option
+@click.option("--force", is_flag=True, help="Also sessions with tasks that have not ended, which are not run any more.")
+def command(sessions: tuple[str, ...], config: Path | None, *, force: bool) -> int:
+    """Delete SESSIONS with their payloads and outcomes; their ids cannot be used again.
+
+    Exits with 2 when one of them does not exist or has not finished; the others are deleted.
+    """
+    from htcgrid.connector import Grid
+
+    status = 0
+    with Grid.open(required_config(config).file) as grid:
+        for session in sessions:
+            try:
+                _delete(grid.session(session), force=force)
+            except (SessionNotFoundError, ConfigError) as error:
+                click.echo(f"htcgrid: {error}", err=True)
+                status = 2
+                continue
+            click.echo(f"{session}: deleted")
+    return status
+
+
+def _delete(session: "SessionHandle", *, force: bool) -> None:
+    found = session.status()
+    if not found.finished and not force:
+        left = found.total - found.ended
+        raise ConfigError(
+            f"session {session.id} has not finished: {left:,} tasks have not ended; cancel it first, or use --force"
+        )
+    session.delete()

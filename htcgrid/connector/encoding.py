@@ -1,0 +1,26 @@
+"""Payloads as they are sent."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from htcgrid.errors import EncodingError
+from htcgrid.model.codec import codec_of
+
+
+def encoded(codec: str, tasks: Iterable[Any], limit: int) -> Iterator[bytes]:
+    """Yield each task's payload as bytes.
+
+    Raises:
+        EncodingError: one cannot be carried, or is longer than ``limit`` bytes; the message names its task.
+    """
+    encode = codec_of(codec).encode
+    for index, task in enumerate(tasks):
+        try:
+            payload = encode(task)
+        except EncodingError as error:
+            raise EncodingError(f"task {index}: {error}") from error
+        if len(payload) > limit:
+            raise EncodingError(
+                f"task {index}: the payload is {len(payload)} bytes long, more than the {limit} allowed"
+            )
+        yield payload

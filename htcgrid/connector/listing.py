@@ -1,0 +1,75 @@
+"""Looking through a grid's sessions."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from htcgrid.errors import ConfigError
+from htcgrid.interfaces import BEGINNING, StateStore
+from htcgrid.model import SessionStatus, utcnow
+
+_PAGE = 100
+
+
+class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which sessions somebody looks for; what is None, or empty, all sessions have."""
+
+    #: Labels that a session must have, and their values.
+    labels: Mapping[str, str] = {}
+    #: A pattern of handlers, as ``pricing:*``.
+    handler: str | None = None
+    finished: bool | None = None
+    #: Sessions made at this time or later.
+    since: datetime | None = None
+
+    def __post_init__(self) -> None:
+        labels = self.labels
+        if not isinstance(labels, Mapping) or not all(
+            isinstance(word, str) for pair in labels.items() for word in pair
+        ):
+            raise ConfigError(f"labels must be a mapping of strings to strings, not {labels!r}")
+        if not isinstance(self.handler, str | None):
+            raise ConfigError(f"handler must be a pattern, as 'pricing:*', not {self.handler!r}")
+        if not isinstance(self.finished, bool | None):
+            raise ConfigError(f"finished must be True, False or None, not {self.finished!r}")
+        if self.since is not None and (not isinstance(self.since, datetime) or self.since.tzinfo is None):
+            raise ConfigError(f"since must be a timedelta, or a datetime with a time zone, not {self.since!r}")
+
+    def admits(self, status: SessionStatus) -> bool:
+        """Return whether a session is one of those."""
+        session = status.session
+        return (
+            all(session.labels.get(name) == value for name, value in self.labels.items())
+            and (self.handler is None or fnmatchcase(session.handler, self.handler))
+            and (self.finished is None or status.finished == self.finished)
+            and (self.since is None or session.created >= self.since)
+        )
+
+
+def since_of(value: datetime | timedelta | None) -> datetime | None:
+    """Return the time that a user means: a duration reaches back from now."""
+    if not isinstance(value, timedelta):
+        return value
+    try:
+        return utcnow() - value
+    except OverflowError as error:
+        raise ConfigError(f"since reaches back beyond the calendar: {value!r}") from error
+
+
+def listed(state: StateStore, wanted: SessionFilter) -> Iterator[SessionStatus]:
+    """Yield the sessions that are wanted, newest first, a page at a time.
+
+    Costs what :meth:`StateStore.sessions` costs for each page that is looked through: labels and handlers have no
+    index, so a rare one costs as many pages as there are sessions since ``since``.
+    """
+    cursor: str | None = BEGINNING
+    while cursor is not None:
+        page = state.sessions(cursor, limit=_PAGE)
+        for status in page.sessions:
+            if wanted.since is not None and status.session.created < wanted.since:
+                return
+            if wanted.admits(status):
+                yield status
+        cursor = page.cursor
