@@ -1,6 +1,7 @@
 """``htcgrid submit``: submit tasks from a file."""
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
@@ -63,7 +64,10 @@ def command(
             retry=retry,
             labels=labels,
             keep_for=keep_for,
+            # The command ends when all is accepted, whoever runs it, and when.
+            ahead=sys.maxsize,
         )
+        session.submitted()
         click.echo(session.id)
 
 
@@ -73,17 +77,20 @@ def _backoff(seconds: float) -> timedelta:
     return timedelta(seconds=seconds)
 
 
-def _tasks(source: IO[bytes], *, lines: bool) -> Iterator[Any]:
-    """Yield the tasks of a JSON array, or of a file with one JSON value a line, which is not read as a whole."""
+def _tasks(source: IO[bytes], *, lines: bool) -> Iterable[Any]:
+    """Return the tasks of a JSON array, or of a file with one JSON value a line, which is not read as a whole."""
     if lines:
-        for number, line in enumerate(source, start=1):
-            if line.strip():
-                yield _decoded(line, f"line {number} of {source.name}")
-        return
+        return _lines(source)
     tasks = _decoded(source.read(), source.name)
     if not isinstance(tasks, list):
         raise EncodingError(f"{source.name} holds no JSON array of tasks; for one JSON value a line there is --lines")
-    yield from tasks
+    return tasks
+
+
+def _lines(source: IO[bytes]) -> Iterator[Any]:
+    for number, line in enumerate(source, start=1):
+        if line.strip():
+            yield _decoded(line, f"line {number} of {source.name}")
 
 
 def _decoded(data: bytes, what: str) -> Any:

@@ -1,6 +1,7 @@
 """Cutting a session's tasks into bundles, as a pure function of the tasks."""
 
 from collections.abc import Iterable, Iterator
+from typing import overload
 
 from htcgrid.model import Bundle, BundleKey, Pack, SessionId, defaults, pack_payloads
 
@@ -14,23 +15,42 @@ def bundle_size(start: int, limit: int = defaults.BUNDLE_TASKS) -> int:
     return max(1, min(start // _SHARE, limit))
 
 
+@overload
+def cut(
+    session: SessionId, payloads: Iterable[bytes], *, tasks: int = ..., size: int = ..., by_time: bool = ...
+) -> Iterator[Bundle]: ...
+@overload
+def cut(
+    session: SessionId, payloads: Iterable[bytes | None], *, tasks: int = ..., size: int = ..., by_time: bool = ...
+) -> Iterator[Bundle | None]: ...
 def cut(
     session: SessionId,
-    payloads: Iterable[bytes],
+    payloads: Iterable[bytes | None],
     *,
     tasks: int = defaults.BUNDLE_TASKS,
     size: int = defaults.BUNDLE_BYTES,
-) -> Iterator[Bundle]:
-    """Yield bundles of at most ``tasks`` tasks, and of at most ``size`` bytes unless of a single task."""
+    by_time: bool = False,
+) -> Iterator[Bundle | None]:
+    """Yield bundles of at most ``tasks`` tasks, and of at most ``size`` bytes unless of a single task.
+
+    None among the payloads stands for a pause: what is there is to be written. It is passed on, after a bundle of what
+    has come so far when cutting ``by_time``, which makes the cut depend on the pauses.
+    """
     start = held = 0
     room = bundle_size(start, tasks)
     batch: list[bytes] = []
     for payload in payloads:
-        if batch and (len(batch) >= room or held + len(payload) > size):
+        if batch and (
+            (payload is None and by_time)
+            or (payload is not None and (len(batch) >= room or held + len(payload) > size))
+        ):
             yield _bundle(session, start, batch)
             start += len(batch)
             room = bundle_size(start, tasks)
             batch, held = [], 0
+        if payload is None:
+            yield None
+            continue
         batch.append(payload)
         held += len(payload)
     if batch:

@@ -4,10 +4,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from htcgrid.config import Config, find_config, parse_config, read_config
 from htcgrid.connector import submission
@@ -18,6 +19,7 @@ from htcgrid.connector.encoding import encoded
 from htcgrid.connector.handler_name import handler_name
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.session import SessionHandle
+from htcgrid.connector.submitter import OnError, Submitter, on_error_of
 from htcgrid.errors import ConfigError, HtcGridError, ProviderUnavailableError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import RetryPolicy, Session, SessionId, SessionStatus, defaults, utcnow
@@ -25,6 +27,10 @@ from htcgrid.model.codec import codec_of
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
+
+
+#: How long a submission that is broken off may take to write its last bundles: seconds.
+_PATIENCE = 10.0
 
 
 class Grid:
@@ -45,6 +51,7 @@ class Grid:
         self.config = config
         self._resources = resources or ExitStack()
         self._closed = False
+        self._submitters: list[Submitter] = []
 
     @classmethod
     def open(
@@ -115,10 +122,35 @@ class Grid:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            self._break_off(error)
         self.close()
 
     def close(self) -> None:
-        """Free what the grid holds, and end an embedded grid's agents. Safe to repeat; sessions are not touched."""
+        """Free what the grid holds, and end an embedded grid's agents. Safe to repeat; sessions are not touched.
+
+        Waits until the generators that were submitted have ended.
+        """
+        try:
+            for submitter in self._submitters:
+                # Whoever asks for the session's results is told what went wrong.
+                with suppress(Exception):
+                    submitter.wait()
+        except BaseException as error:
+            self._break_off(error)
+            raise
+        finally:
+            self._free()
+
+    def _break_off(self, error: BaseException) -> None:
+        """Take no more from generators, and let what they have made already be written or cancelled."""
+        for submitter in self._submitters:
+            submitter.fail(error)
+        for submitter in self._submitters:
+            with suppress(Exception):
+                submitter.wait(_PATIENCE)
+
+    def _free(self) -> None:
         self._closed = True
         self._resources.close()
 
@@ -135,11 +167,19 @@ class Grid:
         pool: str = defaults.POOL,
         labels: Mapping[str, str] | None = None,
         keep_for: float | timedelta | None = None,
+        on_error: Literal["cancel", "run", "leave"] | None = None,
+        ahead: int = defaults.AHEAD,
     ) -> SessionHandle:
-        """Submit one task per item of ``tasks``; every task is accepted when this returns.
+        """Submit one task per item of ``tasks``.
 
-        With an ``id`` of the caller's, submitting again is one submission: what was accepted before is recognised, and
-        the rest is added. Costs 1 request per 128 bundles or 8 MiB of payloads, and 1 to seal.
+        Of a list, or whatever else can be gone through twice, every task is accepted when this returns. A generator is
+        gone through beside the caller, and its first tasks run while it makes the later ones:
+        :attr:`SessionHandle.accepted` counts them, :meth:`SessionHandle.submitted` waits for the last. It is held up
+        while too many of its tasks have not ended. The grid waits for its end when the ``with`` block ends.
+
+        With an ``id`` of the caller's, submitting again is one submission, also after a crash in the middle: what was
+        accepted before is recognised, and the rest is added. Costs 1 request per 128 bundles or 8 MiB of payloads, and
+        1 to seal; of a generator, also 1 whenever 20 ms have passed and tasks have come.
 
         Args:
             handler: ``module:function``, or a function that agents can import by its name.
@@ -153,15 +193,21 @@ class Grid:
             pool: which agents run it.
             labels: words to find the session by.
             keep_for: how long the session is kept after its last task has ended, in seconds; 7 days when left out.
+            on_error: what becomes of a session when its tasks cannot all be submitted: ``cancel`` it, ``run`` those
+                that were accepted, or ``leave`` it open, to be submitted again under its id. When left out, a session
+                with an id of the caller's is left open, and another is cancelled.
+            ahead: most tasks of a generator that are accepted and have not ended.
 
         Raises:
             ConfigError: an argument is not right.
-            EncodingError: a payload cannot be carried; nothing of the session is run.
+            EncodingError: a payload cannot be carried.
             ConflictError: the id is taken by other content.
         """
         self._check()
         if isinstance(tasks, str | bytes | Mapping) or not isinstance(tasks, Iterable):
             raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}")
+        if isinstance(ahead, bool) or not isinstance(ahead, int) or ahead < 1:
+            raise ConfigError(f"ahead must be a whole number of tasks of at least 1, not {ahead!r}")
         session = Session(
             id=SessionId(f"s-{token_hex(8)}" if id is None else id),
             handler=handler_name(handler),
@@ -174,14 +220,11 @@ class Grid:
             labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
             keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         )
-        written = submission.Submission(session, inline=self._state.limits.inline)
-        try:
-            total = self._submit_all(session, written, tasks)
-        except BaseException:
-            if id is None and written.accepted:
-                self._abandon(session.id)
-            raise
-        return SessionHandle(session, self._state, self._payloads, total=total, check=self._check)
+        rule = on_error_of(on_error, named=id is not None)
+        payloads = encoded(session.codec, tasks, min(defaults.PAYLOAD_BYTES, self._payloads.limits.size))
+        if isinstance(tasks, Iterator):
+            return self._submit_beside(session, payloads, rule, by_time=id is None, ahead=ahead)
+        return self._submit_all(session, payloads, rule)
 
     def session(self, session_id: str) -> SessionHandle:
         """Return a handle to a session that exists, submitted by any process.
@@ -221,18 +264,60 @@ class Grid:
         )
         return listed(self._state, wanted)
 
-    def _submit_all(self, session: Session, written: submission.Submission, tasks: Iterable[Any]) -> int:
-        bundles = cut(
-            session.id,
-            encoded(session.codec, tasks, min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)),
-            tasks=self._state.limits.bundle_tasks,
-        )
-        for bundle in bundles:
-            for command in written.take(bundle):
+    def _submit_all(self, session: Session, payloads: Iterable[bytes], on_error: OnError) -> SessionHandle:
+        """Submit in this thread; all tasks are accepted when this returns."""
+        written = submission.Submission(session, inline=self._state.limits.inline)
+        try:
+            for bundle in cut(session.id, payloads, tasks=self._state.limits.bundle_tasks):
+                for command in written.take(bundle):
+                    self._do(session.id, command)
+            for command in written.end():
                 self._do(session.id, command)
-        for command in written.end():
+        except BaseException:
+            self._give_up(session.id, written, on_error)
+            raise
+        return SessionHandle(session, self._state, self._payloads, total=written.accepted, check=self._check)
+
+    def _submit_beside(
+        self, session: Session, payloads: Iterable[bytes], on_error: OnError, *, by_time: bool, ahead: int
+    ) -> SessionHandle:
+        """Submit in threads beside the caller's; the session is recorded when this returns."""
+        written = submission.Submission(session, inline=self._state.limits.inline)
+        for command in written.begin():
             self._do(session.id, command)
-        return written.accepted
+        submitter = Submitter(
+            session,
+            written,
+            do=partial(self._do, session.id),
+            ended=lambda: self._state.status([session.id])[0].ended,
+            drop=lambda: self._drop(session.id, written),
+            bundle_tasks=self._state.limits.bundle_tasks,
+            by_time=by_time,
+            on_error=on_error,
+            ahead=ahead,
+        )
+        self._submitters = [other for other in self._submitters if not other.done] + [submitter]
+        submitter.start()
+        submitter.draw(payloads)
+        return SessionHandle(session, self._state, self._payloads, submitter=submitter, check=self._check)
+
+    def _give_up(self, session: SessionId, written: submission.Submission, on_error: OnError) -> None:
+        """Leave a half-submitted session as its caller asked, as far as that can be done now."""
+        if not written.accepted or on_error is OnError.LEAVE:
+            return
+        # The error that broke the submission off says more than one of these.
+        with suppress(HtcGridError):
+            if on_error is OnError.RUN:
+                self._state.seal(session, written.accepted)
+            else:
+                self._drop(session, written)
+
+    def _drop(self, session: SessionId, written: submission.Submission) -> None:
+        """Cancel a session that is not to be finished; one without tasks is nothing that anybody would look for."""
+        if written.accepted:
+            self._state.cancel([session])
+        else:
+            self._state.delete(session)
 
     def _do(self, session: SessionId, command: submission.Command) -> None:
         match command:
@@ -248,14 +333,6 @@ class Grid:
                 # The tasks are accepted; hints that are lost cost time only, for the reaper sends them again.
                 with suppress(ProviderUnavailableError):
                     self._queue.send(hints)
-
-    def _abandon(self, session: SessionId) -> None:
-        """End a half-submitted session that nobody knows the id of, as far as that can be done now."""
-        try:
-            self._state.cancel([session])
-        except HtcGridError:
-            # The error that broke the submission off says more than this one.
-            return
 
     def _check(self) -> None:
         if self._closed:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.progress import progress_bar
+from htcgrid.connector.submitter import Submitter
 from htcgrid.errors import ConfigError, EncodingError, ResultTimeoutError
 from htcgrid.interfaces import Entries, PayloadStore, StateStore
 from htcgrid.model import CancelCounts, Entry, Part, Session, SessionId, SessionStatus
@@ -31,6 +32,7 @@ class SessionHandle:
         payloads: PayloadStore,
         *,
         total: int | None = None,
+        submitter: Submitter | None = None,
         check: Callable[[], None],
     ) -> None:
         self._session = session
@@ -38,6 +40,8 @@ class SessionHandle:
         self._payloads = payloads
         #: The number of tasks, when it is known to be final.
         self._total = total
+        #: What goes on submitting to it, if this process does.
+        self._submitter = submitter
         self._check = check
 
     def __repr__(self) -> str:
@@ -53,6 +57,26 @@ class SessionHandle:
         """The name of the handler that its tasks are for."""
         return self._session.handler
 
+    @property
+    def accepted(self) -> int:
+        """The tasks that are accepted so far: from then on each of them ends, whatever happens to this process."""
+        if self._submitter is not None:
+            return self._submitter.accepted
+        return self.status().total if self._total is None else self._total
+
+    def submitted(self, *, timeout: float | None = None) -> int:
+        """Return the number of tasks once all are accepted, for a session that this process submits from a generator.
+
+        Args:
+            timeout: the longest to wait, in seconds; None to wait for ever.
+
+        Raises:
+            ResultTimeoutError: the time was up; the submission goes on.
+            Exception: what the generator raised, or what else broke the submission off.
+        """
+        self._check()
+        return self.accepted if self._submitter is None else self._submitter.wait(timeout)
+
     def status(self) -> SessionStatus:
         """Return how many tasks there are, and how many have ended in which way."""
         self._check()
@@ -61,6 +85,8 @@ class SessionHandle:
     def cancel(self) -> CancelCounts:
         """End the session: every task without an outcome is CANCELLED when this returns. Safe to repeat."""
         self._check()
+        if self._submitter is not None:
+            self._submitter.stop()
         return self._state.cancel([self.id])[0]
 
     def delete(self) -> None:
@@ -69,6 +95,8 @@ class SessionHandle:
         Its records and payloads are collected later.
         """
         self._check()
+        if self._submitter is not None:
+            self._submitter.stop()
         self._state.delete(self.id)
 
     def outcomes(self, *, timeout: float | None = None) -> Iterator[Outcome]:
@@ -79,6 +107,7 @@ class SessionHandle:
 
         Raises:
             ResultTimeoutError: the time was up; what was yielded before stays valid.
+            Exception: what broke the submission off, when this process submits the tasks from a generator.
         """
         collection = self._collection()
         for parts in self._looks(collection, timeout):
@@ -148,8 +177,10 @@ class SessionHandle:
         deadline = None if timeout is None else time.monotonic() + timeout
         while not collection.finished:
             self._check()
-            entries = self._look(collection, deadline)
-            parts = collection.take(entries)
+            parts = collection.take(self._look(collection, deadline))
+            if self._submitter is not None:
+                # Before the tasks that a broken submission cancelled are told: what broke it off says more.
+                self._submitter.check()
             if collection.closed or (not parts and collection.total is None):
                 collection.know(self.status())
             yield parts
@@ -159,6 +190,8 @@ class SessionHandle:
                     f"{collection.ended} of {known} tasks of session {self.id} had ended after {timeout:g} s; "
                     "the others go on"
                 )
+        if self._submitter is not None:
+            self._submitter.wait()
 
     def _look(self, collection: Collection, deadline: float | None) -> Entries:
         wait = _WAIT

@@ -71,6 +71,16 @@ class Submission:
         if len(self._bundles) >= self._BUNDLES or self._bytes >= self._BYTES:
             yield from self._write(sealed=False)
 
+    def begin(self) -> Iterator[Command]:
+        """Yield what records the session before it has tasks."""
+        if not self._created:
+            yield from self._write(sealed=False)
+
+    def flush(self) -> Iterator[Command]:
+        """Yield what records the bundles that were taken in."""
+        if self._bundles:
+            yield from self._write(sealed=False)
+
     def end(self) -> Iterator[Command]:
         """Yield what is to be done when no more bundles come."""
         if not self._created:

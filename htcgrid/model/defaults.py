@@ -26,6 +26,8 @@ LAPSES_SUSPECT = 2
 BUNDLE_TASKS = 4096
 #: Most bytes of payloads in one bundle of several tasks.
 BUNDLE_BYTES = 1 << 20
+#: Most tasks of a generator that are accepted and have not ended.
+AHEAD = 1_000_000
 #: Most bytes of one payload or one result.
 PAYLOAD_BYTES = 64 << 20
 #: Priorities run from 0 to this; higher first.

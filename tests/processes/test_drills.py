@@ -26,6 +26,7 @@ def tasks():
 
 with Grid.open("grid.toml") as grid:
     session = grid.submit("work:square", tasks(), id="drill")
+    session.submitted()
     print("submitted", flush=True)
     print(sum(session.results()), flush=True)
 """

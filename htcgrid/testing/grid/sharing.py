@@ -87,7 +87,7 @@ class Sharing(GridClauses):
         tasks = [str(index % 10) * 200_000 for index in range(60)]
         session_id = new_id()
         with pytest.raises(_BreakOffError):
-            self.submit(grid, "length", _broken_off(tasks[:55]), id=session_id)
+            self.submit(grid, "length", _broken_off(tasks[:55]), id=session_id).submitted()
         status = grid.session(session_id).status()
         assert status.state is SessionState.OPEN
         assert 0 < status.total <= 55

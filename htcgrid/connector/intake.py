@@ -1,0 +1,68 @@
+"""Payloads on their way from whoever makes them to the thread that writes them."""
+
+import time
+from collections.abc import Iterator
+from threading import Condition
+
+from htcgrid.errors import ConflictError
+
+
+class Intake:
+    """Hands payloads over from any number of threads to one, in order, and holds the threads up when it is full."""
+
+    #: Tasks, and bytes of payloads, that wait at most.
+    _TASKS = 65_536
+    _BYTES = 32 << 20
+    #: Seconds between two hand-overs: one after a rest is made at once, and later ones find company.
+    _PAUSE = 0.02
+
+    def __init__(self, *, tasks: int) -> None:
+        self._tasks = min(tasks, self._TASKS)
+        self._changed = Condition()
+        self._pending: list[bytes] = []
+        self._bytes = 0
+        self._ended = False
+        #: Payloads taken in so far.
+        self.count = 0
+
+    def put(self, payload: bytes) -> int:
+        """Take in a payload, when there is room for it; return how many came before it.
+
+        Raises:
+            ConflictError: the intake was ended.
+        """
+        with self._changed:
+            while self._full(len(payload)) and not self._ended:
+                self._changed.wait()
+            if self._ended:
+                raise ConflictError("the session takes no more tasks: it was sealed, cancelled or closed")
+            if not self._pending:
+                self._changed.notify_all()
+            self._pending.append(payload)
+            self._bytes += len(payload)
+            self.count += 1
+            return self.count - 1
+
+    def end(self) -> None:
+        """Take in no more; what was taken in is still handed over. Safe to repeat."""
+        with self._changed:
+            self._ended = True
+            self._changed.notify_all()
+
+    def batches(self) -> Iterator[list[bytes]]:
+        """Yield what has come, as soon as something has, until the intake was ended and is empty."""
+        earliest = 0.0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._pending or self._ended)
+                self._changed.wait_for(lambda: self._full(0) or self._ended, timeout=earliest - time.monotonic())
+                batch, self._pending, self._bytes = self._pending, [], 0
+                self._changed.notify_all()
+            if not batch:
+                return
+            yield batch
+            earliest = time.monotonic() + self._PAUSE
+
+    def _full(self, more: int) -> bool:
+        waiting = len(self._pending)
+        return waiting >= self._tasks or (waiting > 0 and self._bytes + more > self._BYTES)

@@ -1,0 +1,193 @@
+"""A submission that goes on beside its caller: of a generator, or of a session that is open."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from enum import StrEnum
+
+from htcgrid.connector.cut import cut
+from htcgrid.connector.intake import Intake
+from htcgrid.connector.submission import Command, Seal, Submission
+from htcgrid.errors import ConfigError, ConflictError, HtcGridError, ResultTimeoutError
+from htcgrid.model import Session
+
+
+class OnError(StrEnum):
+    """What becomes of a session whose tasks cannot all be submitted."""
+
+    #: It is cancelled.
+    CANCEL = "cancel"
+    #: What was accepted runs, and the session ends with it.
+    RUN = "run"
+    #: What was accepted runs, and the session stays open, to be submitted again under its id.
+    LEAVE = "leave"
+
+
+def on_error_of(rule: object, *, named: bool) -> OnError:
+    """Return the rule that a caller asked for; without one, only a session that the caller ``named`` stays open.
+
+    Raises:
+        ConfigError: there is no such rule.
+    """
+    if rule is None:
+        return OnError.LEAVE if named else OnError.CANCEL
+    try:
+        return OnError(rule)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ConfigError(f"on_error must be 'cancel', 'run' or 'leave', not {rule!r}") from error
+
+
+class Submitter:
+    """Writes what comes to its intake, in a thread of its own, and knows how that went.
+
+    ``do`` carries a command out, ``ended`` tells how many tasks of the session have ended, and ``drop`` ends it.
+    With ``by_time`` a bundle need not be full to be written; without, the cut is a pure function of the tasks, so that
+    submitting again under the same id is recognised.
+    """
+
+    #: Seconds between looks whether tasks have ended, while too many have not.
+    _LOOK = 0.1
+
+    def __init__(
+        self,
+        session: Session,
+        written: Submission,
+        *,
+        do: Callable[[Command], None],
+        ended: Callable[[], int],
+        drop: Callable[[], object],
+        bundle_tasks: int,
+        by_time: bool,
+        on_error: OnError,
+        ahead: int,
+    ) -> None:
+        self._session = session
+        self._written = written
+        self._do = do
+        self._ended = ended
+        self._drop = drop
+        self._bundle_tasks = bundle_tasks
+        self._by_time = by_time
+        self._on_error = on_error
+        self._ahead = ahead
+        #: Somebody wants no more tasks, and no error about it.
+        self._stopped = False
+        #: Nothing waits for tasks to end any more.
+        self._hurried = threading.Event()
+        #: The session ends with what was accepted, although not all was.
+        self._runs_on = False
+        self._done = threading.Event()
+        self._error: BaseException | None = None
+        #: The tasks that had ended when it was last asked.
+        self._known_ended = 0
+        self.intake = Intake(tasks=ahead)
+        self._thread = threading.Thread(target=self._run, name=f"submit {session.id}", daemon=True)
+
+    @property
+    def accepted(self) -> int:
+        """The tasks that are accepted so far."""
+        return self._written.accepted
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing more will be submitted."""
+        return self._done.is_set()
+
+    def start(self) -> None:
+        """Write what comes from now on."""
+        self._thread.start()
+
+    def draw(self, payloads: Iterable[bytes]) -> None:
+        """Take payloads from a generator, in a thread of its own, until it ends."""
+
+        def draw() -> None:
+            try:
+                for payload in payloads:
+                    self.intake.put(payload)
+            except ConflictError as error:
+                # Whoever sealed, cancelled or closed meanwhile knows; a conflict of the generator's own is told.
+                if not self._stopped:
+                    self.fail(error)
+            except BaseException as error:  # noqa: BLE001 - the user's generator; the caller gets it
+                self.fail(error)
+            else:
+                self.intake.end()
+
+        threading.Thread(target=draw, name=f"draw {self._session.id}", daemon=True).start()
+
+    def fail(self, error: BaseException) -> None:
+        """End the submission with an error, unless it has ended."""
+        self._error = self._error or error
+        self._hurried.set()
+        self.intake.end()
+
+    def stop(self) -> None:
+        """Take no more; what was taken in is still written. Safe to repeat."""
+        self._stopped = True
+        self._hurried.set()
+        self.intake.end()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the number of tasks once all are accepted.
+
+        Raises:
+            ResultTimeoutError: the time was up; the submission goes on.
+            Exception: what broke the submission off.
+        """
+        if not self._done.wait(timeout):
+            raise ResultTimeoutError(
+                f"{self.accepted} tasks of session {self._session.id} were accepted after {timeout:g} s; it goes on"
+            )
+        self.check(ended=True)
+        return self.accepted
+
+    def check(self, *, ended: bool = False) -> None:
+        """Raise what broke the submission off; while accepted tasks run all the same, only once those have ``ended``.
+
+        Raises:
+            Exception: what broke it off.
+        """
+        if self._error is None or (self._on_error is OnError.RUN and not ended and (self._runs_on or not self.done)):
+            return
+        raise self._error
+
+    def _run(self) -> None:
+        try:
+            for bundle in cut(self._session.id, self._payloads(), tasks=self._bundle_tasks, by_time=self._by_time):
+                for command in self._written.flush() if bundle is None else self._written.take(bundle):
+                    self._do(command)
+            for command in self._written.end():
+                self._do(command)
+        except BaseException as error:  # noqa: BLE001 - the top of a thread; the caller gets it
+            # One that was stopped, as by a cancel, is told by the store that the session takes no more.
+            if self._error is None and not self._stopped:
+                self._error = error
+            self._give_up()
+        finally:
+            self.stop()
+            self._done.set()
+
+    def _payloads(self) -> Iterator[bytes | None]:
+        for batch in self.intake.batches():
+            self._hold_back(len(batch))
+            yield from batch
+            yield None
+        if self._error is not None:
+            raise self._error
+
+    def _hold_back(self, more: int) -> None:
+        """Wait until ``more`` tasks may be accepted: no more than allowed are to be accepted and not ended."""
+        while self.accepted + more - self._known_ended > self._ahead:
+            self._known_ended = self._ended()
+            if self.accepted + more - self._known_ended <= self._ahead or self._hurried.wait(self._LOOK):
+                return
+
+    def _give_up(self) -> None:
+        """Leave the session as its caller asked, as far as that can be done now."""
+        # What broke the submission off says more than an error of this.
+        with suppress(HtcGridError):
+            if self._on_error is OnError.CANCEL:
+                self._drop()
+            elif self._on_error is OnError.RUN:
+                self._do(Seal(self.accepted))
+                self._runs_on = True
