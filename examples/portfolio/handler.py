@@ -20,6 +20,8 @@ Quant = Any
 #: Above these a trade would take a whole machine, or end its process; they are far above what anyone prices with.
 MOST_STEPS = 100_000
 MOST_SAMPLES = 10_000_000
+#: Steps times samples: about a minute of one core.
+MOST_DRAWS = 1_000_000_000
 
 TREES = ("JR", "CRR", "EQP", "Trigeorgis", "Tian", "LR", "Joshi4")
 
@@ -253,8 +255,9 @@ def monte_carlo(market: Market, parameters: Fields) -> Quant:
     """Return the engine for ``random_source``, which decides the other parameters."""
     source = parameters.choice("random_source", ("pseudorandom", "lowdiscrepancy"))
     steps = parameters.whole("timeSteps", least=1, most=MOST_STEPS)
+    most_samples = min(MOST_SAMPLES, MOST_DRAWS // steps)
     if source == "lowdiscrepancy":
-        samples = parameters.whole("requiredSamples", least=1, most=MOST_SAMPLES)
+        samples = parameters.whole("requiredSamples", least=1, most=most_samples)
         return ql.MCEuropeanEngine(market.black_scholes(), source, timeSteps=steps, requiredSamples=samples)
     # Without a bound on the samples, a tolerance that is never reached would run and grow for ever.
     return ql.MCEuropeanEngine(
@@ -263,7 +266,7 @@ def monte_carlo(market: Market, parameters: Fields) -> Quant:
         timeSteps=steps,
         requiredTolerance=parameters.number("requiredTolerance", above=0),
         seed=parameters.whole("seed", least=-(2**63), most=2**63 - 1),
-        maxSamples=MOST_SAMPLES,
+        maxSamples=most_samples,
     )
 
 

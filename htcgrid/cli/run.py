@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import IO
 
 import click
-import msgspec
 
+from htcgrid.cli.document import decoded
 from htcgrid.cli.options import config_option
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import codec_of
@@ -33,17 +33,15 @@ def command(folder: Path, source: IO[bytes], output: Path | None, config: Path |
     from htcgrid.connector import Grid
 
     example = Example(folder)
-    try:
-        document = msgspec.json.decode(source.read())
-    except msgspec.DecodeError as error:
-        raise EncodingError(f"{source.name} is not JSON: {error}") from error
+    document = decoded(source.read(), source.name)
     with Grid.open(config, workers=workers) as grid:
         run = example.run(grid, document, Console(stderr=True))
-    _write(_encoded(run.output, example.folder), output)
+    # First: what a task failed with may be why the result cannot be written.
     for failed in run.failed[:5]:
         click.echo(f"htcgrid: {failed.exception()}", err=True)
     if run.failed:
         click.echo(f"htcgrid: {len(run.failed)} of {len(run.outcomes)} tasks failed", err=True)
+    _write(_encoded(run.output, example.folder), output)
     return int(bool(run.failed))
 
 
@@ -90,5 +88,10 @@ def _write(data: bytes, output: Path | None) -> None:
                 f"the output {output} cannot be written: {error.strerror or error}; the result went to stdout instead"
             ) from error
         return
-    sys.stdout.buffer.write(data + b"\n")
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.buffer.write(data + b"\n")
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise ConfigError(f"the result cannot be written to stdout: {error.strerror or error}") from error

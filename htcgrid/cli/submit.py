@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import IO, Any
 
 import click
-import msgspec
 
+from htcgrid.cli.document import decoded
 from htcgrid.cli.options import config_option, required_config, to_duration, to_labels
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model import RetryPolicy, defaults
@@ -81,7 +81,7 @@ def _tasks(source: IO[bytes], *, lines: bool) -> Iterable[Any]:
     """Return the tasks of a JSON array, or of a file with one JSON value a line, which is not read as a whole."""
     if lines:
         return _lines(source)
-    tasks = _decoded(source.read(), source.name)
+    tasks = decoded(source.read(), source.name)
     if not isinstance(tasks, list):
         raise EncodingError(f"{source.name} holds no JSON array of tasks; for one JSON value a line there is --lines")
     return tasks
@@ -90,11 +90,4 @@ def _tasks(source: IO[bytes], *, lines: bool) -> Iterable[Any]:
 def _lines(source: IO[bytes]) -> Iterator[Any]:
     for number, line in enumerate(source, start=1):
         if line.strip():
-            yield _decoded(line, f"line {number} of {source.name}")
-
-
-def _decoded(data: bytes, what: str) -> Any:
-    try:
-        return msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise EncodingError(f"{what} is not JSON: {error}") from error
+            yield decoded(line, f"line {number} of {source.name}")

@@ -82,7 +82,7 @@ class Grid:
             )
         if not isinstance(config, str | os.PathLike | Mapping | None):
             raise ConfigError(f"config must be a grid.toml's path or a mapping, not {config!r}")
-        if not isinstance(folder, str | os.PathLike | None):
+        if not isinstance(folder, str | os.PathLike | None) or folder == "":
             raise ConfigError(f"folder must be a path, not {folder!r}")
         if config is not None and (folder is not None or workers is not None):
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from htcgrid.errors import ConfigError
@@ -23,8 +24,13 @@ def handler_name(handler: str | Callable[..., Any]) -> str:
         return f"{Path(home).absolute()}:{attribute}" if home.endswith(".py") else handler
     name = getattr(handler, "__qualname__", None)
     module = getattr(handler, "__module__", None)
-    if not callable(handler) or not name or not module or (hasattr(handler, "__self__") and module != "builtins"):
-        raise ConfigError(f"a handler must be a function or its name, not {type(handler).__name__}")
+    # What is written in C belongs to its module, as a method does to its object.
+    owner = getattr(handler, "__self__", None)
+    if not callable(handler) or not name or not module or not isinstance(owner, ModuleType | None):
+        raise ConfigError(
+            f"a handler must be a function or its name, not {type(handler).__name__}: "
+            "define one with def at the top of a module, and pass that"
+        )
     if "<" in name:
         raise ConfigError(
             f"handler {name!r} has no name by which an agent could find it: define it with def at the top of a module"

@@ -7,10 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from htcgrid.connector.collection import Collection, batches
+from htcgrid.connector.duration import seconds_of
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.progress import progress_bar
 from htcgrid.connector.submitter import Submitter
-from htcgrid.errors import ConfigError, EncodingError, ResultTimeoutError
+from htcgrid.errors import EncodingError, ResultTimeoutError
 from htcgrid.interfaces import Entries, PayloadStore, StateStore
 from htcgrid.model import CancelCounts, Entry, Part, Session, SessionId, SessionStatus
 from htcgrid.model.codec import codec_of
@@ -18,8 +19,8 @@ from htcgrid.model.codec import codec_of
 if TYPE_CHECKING:
     from rich.console import Console
 
-#: How long one look at the log waits for news; a session whose total grew meanwhile is seen after it.
-_WAIT = timedelta(seconds=1)
+#: How long one look at the log waits for news; a session whose total grew meanwhile is seen after it: seconds.
+_WAIT = 1.0
 
 
 class SessionHandle:
@@ -64,18 +65,18 @@ class SessionHandle:
             return self._submitter.accepted
         return self.status().total if self._total is None else self._total
 
-    def submitted(self, *, timeout: float | None = None) -> int:
+    def submitted(self, *, timeout: float | timedelta | None = None) -> int:
         """Return the number of tasks once all are accepted, for a session that this process submits from a generator.
 
         Args:
-            timeout: the longest to wait, in seconds; None to wait for ever.
+            timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
 
         Raises:
             ResultTimeoutError: the time was up; the submission goes on.
             Exception: what the generator raised, or what else broke the submission off.
         """
         self._check()
-        return self.accepted if self._submitter is None else self._submitter.wait(timeout)
+        return self.accepted if self._submitter is None else self._submitter.wait(seconds_of(timeout))
 
     def status(self) -> SessionStatus:
         """Return how many tasks there are, and how many have ended in which way."""
@@ -99,11 +100,11 @@ class SessionHandle:
             self._submitter.stop()
         self._state.delete(self.id)
 
-    def outcomes(self, *, timeout: float | None = None) -> Iterator[Outcome]:
+    def outcomes(self, *, timeout: float | timedelta | None = None) -> Iterator[Outcome]:
         """Yield every task's outcome as it becomes known, once each, failed and cancelled tasks included.
 
         Args:
-            timeout: the longest to wait in all, in seconds; None to wait for ever.
+            timeout: the longest to wait in all, in seconds or as a timedelta; None to wait for ever.
 
         Raises:
             ResultTimeoutError: the time was up; what was yielded before stays valid.
@@ -118,11 +119,11 @@ class SessionHandle:
             if collection.closed:
                 yield from collection.cancelled_outcomes()
 
-    def results(self, *, timeout: float | None = None, return_exceptions: bool = False) -> list[Any]:
+    def results(self, *, timeout: float | timedelta | None = None, return_exceptions: bool = False) -> list[Any]:
         """Return the values of all tasks, in the order in which they were submitted.
 
         Args:
-            timeout: the longest to wait, in seconds; None to wait for ever.
+            timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
             return_exceptions: put a :class:`TaskError` in the place of a task that did not succeed, and do not raise.
 
         Raises:
@@ -139,12 +140,12 @@ class SessionHandle:
         return [values[index] for index in range(len(values))]
 
     def wait(
-        self, *, timeout: float | None = None, progress: bool = False, console: "Console | None" = None
+        self, *, timeout: float | timedelta | None = None, progress: bool = False, console: "Console | None" = None
     ) -> SessionStatus:
         """Return the status once every task has ended; nothing is raised for failed tasks.
 
         Args:
-            timeout: the longest to wait, in seconds; None to wait for ever.
+            timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
             progress: show a bar on stderr, or on ``console``, meanwhile.
             console: where the bar is shown.
 
@@ -170,11 +171,10 @@ class SessionHandle:
             collection.know(self.status())
         return collection
 
-    def _looks(self, collection: Collection, timeout: float | None) -> Iterator[list[tuple[Entry, Part]]]:
+    def _looks(self, collection: Collection, timeout: float | timedelta | None) -> Iterator[list[tuple[Entry, Part]]]:
         """Yield what each look at the log brings, until everything has been read."""
-        if timeout is not None and not timeout >= 0:
-            raise ConfigError(f"timeout must be a number of seconds of at least 0, or None, not {timeout!r}")
-        deadline = None if timeout is None else time.monotonic() + timeout
+        seconds = seconds_of(timeout)
+        deadline = None if seconds is None else time.monotonic() + seconds
         while not collection.finished:
             self._check()
             parts = collection.take(self._look(collection, deadline))
@@ -187,7 +187,7 @@ class SessionHandle:
             if deadline is not None and time.monotonic() >= deadline and not collection.finished:
                 known = collection.total if collection.total is not None else self.status().total
                 raise ResultTimeoutError(
-                    f"{collection.ended} of {known} tasks of session {self.id} had ended after {timeout:g} s; "
+                    f"{collection.ended} of {known} tasks of session {self.id} had ended after {seconds:g} s; "
                     "the others go on"
                 )
         if self._submitter is not None:
@@ -196,8 +196,8 @@ class SessionHandle:
     def _look(self, collection: Collection, deadline: float | None) -> Entries:
         wait = _WAIT
         if deadline is not None:
-            wait = min(wait, timedelta(seconds=max(0.0, deadline - time.monotonic())))
-        return self._state.outcomes(self.id, collection.cursor, wait=wait)
+            wait = min(wait, max(0.0, deadline - time.monotonic()))
+        return self._state.outcomes(self.id, collection.cursor, wait=timedelta(seconds=wait))
 
     def _packs(self, parts: list[Part]) -> dict[str, bytes]:
         """Return the bytes of each part's pack, by digest."""

@@ -76,6 +76,10 @@ def raise_mute(event, context):
     raise Mute
 
 
+def raise_surrogate(event):
+    raise OSError("no such file: \\udcff.csv")
+
+
 def raise_much(event):
     raise ValueError("z" * 1_000_000)
 
@@ -176,6 +180,12 @@ def test_an_error_that_cannot_be_shown_costs_no_worker(worker: Heard) -> None:
     failure = failure_of(worker, "raise_mute")
     assert failure.type == "Mute"
     assert failure.message == "(its message cannot be had: __str__ raises RuntimeError)"
+    run(worker, "double", b"4")
+    assert ended(worker) == ([b"8"], {})
+
+
+def test_a_message_that_no_encoding_has_costs_no_worker(worker: Heard) -> None:
+    assert failure_of(worker, "raise_surrogate").message == "no such file: \\udcff.csv"
     run(worker, "double", b"4")
     assert ended(worker) == ([b"8"], {})
 

@@ -22,6 +22,8 @@ def split(document):
 def merge(document, results):
     return {"results": [str(r).splitlines()[0] if isinstance(r, Exception) else r for r in results]}
 """
+NO_JSON = "in.json is not JSON: JSON is malformed"
+NO_NUMBER = "is no number in JSON: write null or a string instead"
 #: Leaves a trace, so that a test sees whether tasks were run.
 HANDLER = """
 from pathlib import Path
@@ -167,7 +169,18 @@ def test_an_input_that_is_missing_is_told(htcgrid: Command, example: Path) -> No
     ("text", "error"),
     [
         ("", "in.json is not JSON: Input data was truncated"),
-        ("{'prices': 1}", "in.json is not JSON: JSON is malformed: object keys must be strings (byte 1)"),
+        (
+            "{'prices': 1}",
+            "in.json is not JSON: JSON is malformed: object keys must be strings (byte 1), which is line 1, column 2",
+        ),
+        (
+            '{"prices": [\n1,\n -Infinity]}',
+            f"{NO_JSON}: invalid character (byte 18), which is line 3, column 3; -Infinity {NO_NUMBER}",
+        ),
+        (
+            '{"prices": [NaN]}',
+            f"{NO_JSON}: invalid character (byte 12), which is line 1, column 13; NaN {NO_NUMBER}",
+        ),
         ('{"prices": 1}', 'the input of example is not right: a document must be {{"prices": [numbers]}}'),
         ("[]", "{file}, line 7: split fails: AttributeError: 'list' object has no attribute 'get'"),
     ],
@@ -243,6 +256,26 @@ def test_a_merge_that_goes_wrong_is_told_by_file_and_line(
     assert shown.err.splitlines()[-1].startswith(f"htcgrid: {error.format(file=file)}")
     assert "Traceback" not in shown.err
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_a_result_that_hides_a_failed_task_shows_why_it_failed(htcgrid: Command, example: Path, folder: Path) -> None:
+    (folder / "in.json").write_text('{"prices": [1, "bad"]}')
+    client = example / "client.py"
+    client.write_text(client.read_text().replace("str(r).splitlines()[0] if isinstance(r, Exception) else r", "r"))
+    shown = run(htcgrid)
+    assert shown.status == 2
+    assert "task 1 of session" in shown.err
+    assert "EncodingError" in shown.err
+    assert "1 of 2 tasks failed" in shown.err
+    assert "what merge of" in shown.err.splitlines()[-1]
+
+
+def test_a_result_that_stdout_does_not_take_is_told(example: Path) -> None:
+    command = [sys.executable, "-m", "htcgrid.cli", "run", "example", "--input", "in.json", "--workers", "1"]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "htcgrid: the result cannot be written to stdout: No space left on device"
 
 
 def test_payloads_that_cannot_be_carried_are_told(htcgrid: Command, example: Path) -> None:

@@ -36,6 +36,7 @@ def test_an_argument_that_could_not_be_read_back_is_refused(
         ({"workers": 0}, "`workers` must be from 1 to 1024, not 0"),
         ({"workers": "two"}, "key `workers`"),
         ({"folder": 5}, "folder must be a path, not 5"),
+        ({"folder": ""}, "folder must be a path, not ''"),
         ({"config": 5}, "config must be a grid.toml's path or a mapping, not 5"),
     ],
 )

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,18 @@ def test_time_is_up_for_the_caller_and_not_for_the_tasks(grid: Grid) -> None:
     with pytest.raises(ResultTimeoutError, match=r"0 of 1 tasks of session .* had ended after 0.05 s"):
         session.results(timeout=0.05)
     assert session.results(timeout=30) == [0.6]
+
+
+def test_a_time_to_wait_is_a_number_of_seconds_or_a_timedelta(grid: Grid) -> None:
+    session = grid.submit(jobs.echo, [1])
+    assert session.results(timeout=timedelta(seconds=30)) == [1]
+    assert session.results(timeout=float("inf")) == [1]
+    assert session.submitted(timeout=timedelta.max) == 1
+    wrong: list[Any] = ["5", float("nan"), -1, True, timedelta(seconds=-1)]
+    for timeout in wrong:
+        for call in (session.results, session.wait, lambda timeout: list(session.outcomes(timeout=timeout))):
+            with pytest.raises(ConfigError, match="timeout must be a number of seconds of at least 0, or None"):
+                call(timeout=timeout)
 
 
 def test_wait_shows_a_bar_and_returns_the_counts(grid: Grid, capsys: pytest.CaptureFixture[str]) -> None:

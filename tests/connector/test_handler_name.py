@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -56,7 +57,7 @@ def test_a_function_without_a_name_is_refused() -> None:
 
 @pytest.mark.parametrize("thing", [functools.partial(print), "".join, 5, None])
 def test_what_is_no_function_is_refused(thing: Any) -> None:
-    with pytest.raises(ConfigError, match="a handler must be a function or its name"):
+    with pytest.raises(ConfigError, match=r"a handler must be a function or its name, not \w+: define one with def at"):
         handler_name(thing)
 
 
@@ -66,3 +67,8 @@ def test_a_function_typed_into_a_prompt_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "__main__", main)
     with pytest.raises(ConfigError, match="has no file: define it in a module"):
         handler_name(main.job)
+
+
+def test_a_function_that_is_written_in_c_is_found_in_its_module() -> None:
+    assert handler_name(math.sqrt) == "math:sqrt"
+    assert handler_name(abs) == "builtins:abs"

@@ -334,6 +334,10 @@ BAD: dict[str, tuple[object, str]] = {
     "no seed": (european(MC, without(PSEUDORANDOM, "seed")), "engineParameters has no seed"),
     "a seed beyond all integers": (european(MC, PSEUDORANDOM | {"seed": 2**64}), "seed must be a whole number"),
     "no samples": (european(MC, without(LOW_DISCREPANCY, "requiredSamples")), "has no requiredSamples"),
+    "absurd draws": (
+        european(MC, LOW_DISCREPANCY | {"timeSteps": 100_000, "requiredSamples": 10_001}),
+        "requiredSamples must be",
+    ),
     "absurd samples": (european(MC, LOW_DISCREPANCY | {"requiredSamples": 10**10}), "requiredSamples must be"),
     "what QuantLib refuses": (european(riskFreeRate=1e5), "QuantLib could not price it: discount"),
     "what QuantLib makes no number of": (european("IntegralEngine", volatility=0), "QuantLib's value is nan"),

@@ -75,11 +75,8 @@ class Worker:
             codec = codec_of(tasks.codec)
         except (HandlerError, ConfigError) as error:
             shown = "".join(traceback.format_exception(error.__cause__)) if error.__cause__ else ""
-            message = str(error)[:_MESSAGE]
-            self._refuse(
-                tasks,
-                Failure(type=type(error).__name__, message=message, traceback=shown[-_TRACEBACK:], final=True),
-            )
+            message, shown = _carried(str(error)[:_MESSAGE]), _carried(shown[-_TRACEBACK:])
+            self._refuse(tasks, Failure(type=type(error).__name__, message=message, traceback=shown, final=True))
             return
         context = self._context
         context.session_id, context.labels, context.deadline = tasks.session, tasks.labels, None
@@ -142,7 +139,17 @@ def _failure(error: BaseException) -> Failure:
     # What the codec refuses says so itself: there is no line of the user's to show, and another try is no better.
     final = frames is None and isinstance(error, EncodingError)
     shown = "" if final else "".join(traceback.format_exception(error.with_traceback(frames)))
-    return Failure(type=type(error).__name__, message=_message(error), traceback=shown[-_TRACEBACK:], final=final)
+    return Failure(
+        type=_carried(type(error).__name__),
+        message=_carried(_message(error)),
+        traceback=_carried(shown[-_TRACEBACK:]),
+        final=final,
+    )
+
+
+def _carried(text: str) -> str:
+    """Return text that can be sent: names of files, and so messages, may hold what no encoding has."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _message(error: BaseException) -> str:
