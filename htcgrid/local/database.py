@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-import msgspec
-
 from htcgrid.errors import ConfigError, ProviderError
-from htcgrid.local.faults import fault, translated
+from htcgrid.local.faults import FAULTS, fault, translated
 from htcgrid.local.gate import Gate
 from htcgrid.local.schema import prepare
 from htcgrid.local.settings import PATIENCE, make_folder
@@ -64,7 +62,7 @@ class Database:
                 self._writer.execute("COMMIT")
             except BaseException as error:
                 self._roll_back()
-                if isinstance(error, sqlite3.Error | msgspec.MsgspecError):
+                if isinstance(error, FAULTS):
                     raise fault(error, self.file) from error
                 raise
 
@@ -74,7 +72,7 @@ class Database:
         reader = self._reader()
         try:
             yield reader
-        except (sqlite3.Error, msgspec.MsgspecError) as error:
+        except FAULTS as error:
             raise fault(error, self.file) from error
         finally:
             self._keep(reader)

@@ -36,8 +36,14 @@ def translated(file: Path) -> Iterator[None]:
         raise fault(error, file) from error
 
 
-def fault(error: sqlite3.Error | msgspec.MsgspecError, file: Path) -> ConfigError | ProviderError:
-    """Return our error for one of SQLite's, or for a record that cannot be read."""
+#: What may come out of a statement, and is translated.
+FAULTS = (sqlite3.Error, msgspec.MsgspecError, UnicodeEncodeError)
+
+
+def fault(error: Exception, file: Path) -> ConfigError | ProviderError:
+    """Return our error for one of SQLite's, for a record that cannot be read, or for text that cannot be written."""
+    if isinstance(error, UnicodeEncodeError):
+        return ConfigError(f"{error.object!r} has letters that UTF-8 does not have; use others")
     if isinstance(error, msgspec.MsgspecError):
         return ProviderError(
             f"{file}: a record in it cannot be read: it is damaged, or a later version of htcgrid wrote it ({error})"

@@ -1,6 +1,7 @@
 """A session: a client's group of tasks, submitted, watched and cancelled together."""
 
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -16,6 +17,8 @@ SessionId = NewType("SessionId", str)
 #: Most labels of a session, and most letters of each word in them: they stand in a record that is read often.
 _LABELS = 32
 _WORD = 200
+#: Halves of surrogate pairs, as Python makes of names of files that are not UTF-8: no encoding has them.
+_HALVES = re.compile("[\ud800-\udfff]")
 #: The longest that a session may be kept: more would not fit into every store's times.
 _KEEP_LIMIT = timedelta(days=36_500)
 #: Most letters of a handler's name: a path and a function.
@@ -84,8 +87,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= defaults.PRIORITY_LIMIT:
             raise ConfigError(f"priority must be a whole number from 0 to {defaults.PRIORITY_LIMIT}, not {priority!r}")
         # A field of another type would be stored, and be read by nobody.
-        if not isinstance(self.handler, str) or not 0 < len(self.handler) <= _HANDLER:
-            raise ConfigError(f"a handler's name must have 1 to {_HANDLER} letters")
+        if not _is_text(self.handler, _HANDLER) or not self.handler:
+            raise ConfigError(
+                f"a handler's name must have 1 to {_HANDLER} letters that UTF-8 has, not {self.handler!r}"
+            )
         if not isinstance(self.retry, RetryPolicy):
             raise ConfigError(f"retry must be a RetryPolicy, as RetryPolicy(tries=3), not {self.retry!r}")
         if self.timeout is not None and (not isinstance(self.timeout, timedelta) or self.timeout <= timedelta(0)):
@@ -95,7 +100,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
                 f"keep_for must be a timedelta from zero to {_KEEP_LIMIT.days} days, not {self.keep_for!r}"
             )
         words = [word for label in self.labels.items() for word in label] if isinstance(self.labels, dict) else [None]
-        if not all(isinstance(word, str) and len(word) <= _WORD for word in words) or len(words) > 2 * _LABELS:
+        if not all(_is_text(word, _WORD) for word in words) or len(words) > 2 * _LABELS:
             raise ConfigError(f"labels must be at most {_LABELS} pairs of strings of at most {_WORD} letters each")
 
     @property
@@ -103,6 +108,14 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """The digest of what makes two submissions under one id the same: all but the time of the call."""
         fields = (self.handler, self.pool, self.priority, self.retry, self.timeout, self.codec, self.labels)
         return hashlib.sha256(msgspec.json.encode((self.id, *fields), order="deterministic")).hexdigest()
+
+
+def _is_text(value: object, limit: int) -> bool:
+    """Return whether this is a string of at most ``limit`` letters, all of which can be stored."""
+    # Half of a surrogate pair, as Python makes of file names that are not UTF-8, cannot.
+    return (
+        isinstance(value, str) and len(value) <= limit and not any("\ud800" <= letter <= "\udfff" for letter in value)
+    )
 
 
 class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -21,6 +21,8 @@ from htcgrid.errors import ConfigError
         ({"id": ""}, "session id '' is not usable"),
         ({"id": 5}, "session id 5 is not usable"),
         ({"handler": "m" * 1000 + ":f"}, "a handler's name must have 1 to 1000 letters"),
+        ({"handler": "/no/\udcff.py:f"}, "a handler's name must have 1 to 1000 letters that UTF-8 has"),
+        ({"labels": {"desk": "\udcff"}}, "labels must be at most 32 pairs"),
     ],
 )
 def test_an_argument_that_could_not_be_read_back_is_refused(
@@ -67,3 +69,8 @@ def test_a_machine_without_a_place_for_temporary_files_is_told(tmp_path: Path, m
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(ConfigError, match=r"no place for a temporary folder: .*nowhere.*; set \$TMPDIR, or give it a"):
         Grid.open()
+
+
+def test_an_id_that_no_encoding_has_is_told(grid: Grid) -> None:
+    with pytest.raises(ConfigError, match="has letters that UTF-8 does not have; use others"):
+        grid.session("\ud800")
