@@ -2,35 +2,29 @@
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime, timedelta
-from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from types import TracebackType
 from typing import Any, Literal, Self
 
 from htcgrid.config import Config, find_config, parse_config, read_config
-from htcgrid.connector import submission
-from htcgrid.connector.cut import cut
 from htcgrid.connector.duration import duration
 from htcgrid.connector.embedded import EmbeddedGrid
 from htcgrid.connector.encoding import encoded
 from htcgrid.connector.handler_name import handler_name
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.session import SessionHandle
-from htcgrid.connector.submitter import OnError, Submitter, on_error_of
-from htcgrid.errors import ConfigError, HtcGridError, ProviderUnavailableError
+from htcgrid.connector.submissions import Submissions
+from htcgrid.connector.submitter import on_error_of
+from htcgrid.errors import ConfigError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import RetryPolicy, Session, SessionId, SessionStatus, defaults, utcnow
 from htcgrid.model.codec import codec_of
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
-
-
-#: How long a submission that is broken off may take to write its last bundles: seconds.
-_PATIENCE = 10.0
 
 
 class Grid:
@@ -51,7 +45,7 @@ class Grid:
         self.config = config
         self._resources = resources or ExitStack()
         self._closed = False
-        self._submitters: list[Submitter] = []
+        self._submissions = Submissions(state, queue, payloads, check=self._check)
 
     @classmethod
     def open(
@@ -123,7 +117,7 @@ class Grid:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._break_off(error)
+            self._submissions.break_off(error)
         self.close()
 
     def close(self) -> None:
@@ -132,27 +126,10 @@ class Grid:
         Waits until the generators that were submitted have ended.
         """
         try:
-            for submitter in self._submitters:
-                # Whoever asks for the session's results is told what went wrong.
-                with suppress(Exception):
-                    submitter.wait()
-        except BaseException as error:
-            self._break_off(error)
-            raise
+            self._submissions.wait()
         finally:
-            self._free()
-
-    def _break_off(self, error: BaseException) -> None:
-        """Take no more from generators, and let what they have made already be written or cancelled."""
-        for submitter in self._submitters:
-            submitter.fail(error)
-        for submitter in self._submitters:
-            with suppress(Exception):
-                submitter.wait(_PATIENCE)
-
-    def _free(self) -> None:
-        self._closed = True
-        self._resources.close()
+            self._closed = True
+            self._resources.close()
 
     def submit(
         self,
@@ -223,8 +200,8 @@ class Grid:
         rule = on_error_of(on_error, named=id is not None)
         payloads = encoded(session.codec, tasks, min(defaults.PAYLOAD_BYTES, self._payloads.limits.size))
         if isinstance(tasks, Iterator):
-            return self._submit_beside(session, payloads, rule, by_time=id is None, ahead=ahead)
-        return self._submit_all(session, payloads, rule)
+            return self._submissions.submit_beside(session, payloads, rule, by_time=id is None, ahead=ahead)
+        return self._submissions.submit_all(session, payloads, rule)
 
     def session(self, session_id: str) -> SessionHandle:
         """Return a handle to a session that exists, submitted by any process.
@@ -263,76 +240,6 @@ class Grid:
             labels={} if labels is None else labels, handler=handler, finished=finished, since=since_of(since)
         )
         return listed(self._state, wanted)
-
-    def _submit_all(self, session: Session, payloads: Iterable[bytes], on_error: OnError) -> SessionHandle:
-        """Submit in this thread; all tasks are accepted when this returns."""
-        written = submission.Submission(session, inline=self._state.limits.inline)
-        try:
-            for bundle in cut(session.id, payloads, tasks=self._state.limits.bundle_tasks):
-                for command in written.take(bundle):
-                    self._do(session.id, command)
-            for command in written.end():
-                self._do(session.id, command)
-        except BaseException:
-            self._give_up(session.id, written, on_error)
-            raise
-        return SessionHandle(session, self._state, self._payloads, total=written.accepted, check=self._check)
-
-    def _submit_beside(
-        self, session: Session, payloads: Iterable[bytes], on_error: OnError, *, by_time: bool, ahead: int
-    ) -> SessionHandle:
-        """Submit in threads beside the caller's; the session is recorded when this returns."""
-        written = submission.Submission(session, inline=self._state.limits.inline)
-        for command in written.begin():
-            self._do(session.id, command)
-        submitter = Submitter(
-            session,
-            written,
-            do=partial(self._do, session.id),
-            ended=lambda: self._state.status([session.id])[0].ended,
-            drop=lambda: self._drop(session.id, written),
-            bundle_tasks=self._state.limits.bundle_tasks,
-            by_time=by_time,
-            on_error=on_error,
-            ahead=ahead,
-        )
-        self._submitters = [other for other in self._submitters if not other.done] + [submitter]
-        submitter.start()
-        submitter.draw(payloads)
-        return SessionHandle(session, self._state, self._payloads, submitter=submitter, check=self._check)
-
-    def _give_up(self, session: SessionId, written: submission.Submission, on_error: OnError) -> None:
-        """Leave a half-submitted session as its caller asked, as far as that can be done now."""
-        if not written.accepted or on_error is OnError.LEAVE:
-            return
-        # The error that broke the submission off says more than one of these.
-        with suppress(HtcGridError):
-            if on_error is OnError.RUN:
-                self._state.seal(session, written.accepted)
-            else:
-                self._drop(session, written)
-
-    def _drop(self, session: SessionId, written: submission.Submission) -> None:
-        """Cancel a session that is not to be finished; one without tasks is nothing that anybody would look for."""
-        if written.accepted:
-            self._state.cancel([session])
-        else:
-            self._state.delete(session)
-
-    def _do(self, session: SessionId, command: submission.Command) -> None:
-        match command:
-            case submission.PutPacks(blobs):
-                self._payloads.put(blobs)
-            case submission.Create(header, bundles, sealed):
-                self._state.create(header, bundles, sealed=sealed)
-            case submission.Add(bundles):
-                self._state.add(session, bundles)
-            case submission.Seal(total):
-                self._state.seal(session, total)
-            case submission.SendHints(hints):
-                # The tasks are accepted; hints that are lost cost time only, for the reaper sends them again.
-                with suppress(ProviderUnavailableError):
-                    self._queue.send(hints)
 
     def _check(self) -> None:
         if self._closed:

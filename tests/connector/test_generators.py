@@ -195,6 +195,14 @@ def test_a_session_that_broke_off_before_its_first_task_leaves_nothing(idle: Gri
         session.status()
 
 
+def test_a_submission_that_is_repeated_and_breaks_off_takes_no_results_along(grid: Grid) -> None:
+    grid.submit(ECHO, [1, 2, 3], id="valuable").results(timeout=20)
+    again = grid.submit(ECHO, broken_off([]), id="valuable", on_error="cancel")
+    with pytest.raises(OutOfTradesError):
+        again.submitted(timeout=20)
+    assert grid.session("valuable").results(timeout=20) == [1, 2, 3]
+
+
 def test_a_store_that_goes_away_ends_the_submission_with_its_error(idle: Grid, state: Stores) -> None:
     state.away_after = 1
     session = idle.submit(ECHO, (number for number in count()))

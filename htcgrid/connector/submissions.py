@@ -1,0 +1,126 @@
+"""The sessions that this process submits: at once, or beside the caller."""
+
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from functools import partial
+
+from htcgrid.connector import submission
+from htcgrid.connector.cut import cut
+from htcgrid.connector.session import SessionHandle
+from htcgrid.connector.submitter import OnError, Submitter
+from htcgrid.errors import HtcGridError, ProviderUnavailableError
+from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
+from htcgrid.model import Session, SessionId
+
+#: How long a submission that is broken off may take to write its last bundles: seconds.
+_PATIENCE = 10.0
+
+
+class Submissions:
+    """Carries out what a :class:`submission.Submission` decides, on the stores of one grid."""
+
+    def __init__(
+        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, check: Callable[[], None]
+    ) -> None:
+        self._state = state
+        self._queue = queue
+        self._payloads = payloads
+        self._check = check
+        self._lock = threading.Lock()
+        #: Those that may not have ended.
+        self._submitters: list[Submitter] = []
+
+    def wait(self) -> None:
+        """Return when the generators that were submitted have ended; when this is interrupted, break them off."""
+        try:
+            for submitter in self._submitters:
+                # Whoever asks for the session's results is told what went wrong.
+                with suppress(Exception):
+                    submitter.wait()
+        except BaseException as error:
+            self.break_off(error)
+            raise
+
+    def break_off(self, error: BaseException) -> None:
+        """Take no more from generators, and leave their sessions as their callers asked."""
+        for submitter in self._submitters:
+            submitter.fail(error)
+        for submitter in self._submitters:
+            with suppress(Exception):
+                submitter.wait(_PATIENCE)
+
+    def submit_all(self, session: Session, payloads: Iterable[bytes], on_error: OnError) -> SessionHandle:
+        """Submit in this thread; all tasks are accepted when this returns."""
+        written = submission.Submission(session, inline=self._state.limits.inline)
+        try:
+            for bundle in cut(session.id, payloads, tasks=self._state.limits.bundle_tasks):
+                for command in written.take(bundle):
+                    self._do(session.id, command)
+            for command in written.end():
+                self._do(session.id, command)
+        except BaseException:
+            self._give_up(session.id, written, on_error)
+            raise
+        return SessionHandle(session, self._state, self._payloads, total=written.accepted, check=self._check)
+
+    def submit_beside(
+        self, session: Session, payloads: Iterable[bytes], on_error: OnError, *, by_time: bool, ahead: int
+    ) -> SessionHandle:
+        """Submit in threads beside the caller's; the session is recorded when this returns."""
+        written = submission.Submission(session, inline=self._state.limits.inline)
+        for command in written.begin():
+            self._do(session.id, command)
+        submitter = Submitter(
+            session,
+            written,
+            do=partial(self._do, session.id),
+            ended=lambda: self._state.status([session.id])[0].ended,
+            drop=partial(self._drop, session.id, written, named=not by_time),
+            bundle_tasks=self._state.limits.bundle_tasks,
+            by_time=by_time,
+            on_error=on_error,
+            ahead=ahead,
+        )
+        with self._lock:
+            self._submitters = [other for other in self._submitters if not other.done] + [submitter]
+        submitter.start()
+        submitter.draw(payloads)
+        return SessionHandle(session, self._state, self._payloads, submitter=submitter, check=self._check)
+
+    def _give_up(self, session: SessionId, written: submission.Submission, on_error: OnError) -> None:
+        """Leave a half-submitted session as its caller asked, as far as that can be done now."""
+        if not written.accepted or on_error is OnError.LEAVE:
+            return
+        # The error that broke the submission off says more than one of these.
+        with suppress(HtcGridError):
+            if on_error is OnError.RUN:
+                self._state.seal(session, written.accepted)
+            else:
+                self._state.cancel([session])
+
+    def _drop(self, session: SessionId, written: submission.Submission, *, named: bool) -> None:
+        """Cancel a session that is not to be finished.
+
+        One without tasks, whose id nobody knows, is deleted. One that its caller named may have tasks of an earlier
+        submission.
+        """
+        if written.accepted or named:
+            self._state.cancel([session])
+        else:
+            self._state.delete(session)
+
+    def _do(self, session: SessionId, command: submission.Command) -> None:
+        match command:
+            case submission.PutPacks(blobs):
+                self._payloads.put(blobs)
+            case submission.Create(header, bundles, sealed):
+                self._state.create(header, bundles, sealed=sealed)
+            case submission.Add(bundles):
+                self._state.add(session, bundles)
+            case submission.Seal(total):
+                self._state.seal(session, total)
+            case submission.SendHints(hints):
+                # The tasks are accepted; hints that are lost cost time only, for the reaper sends them again.
+                with suppress(ProviderUnavailableError):
+                    self._queue.send(hints)
