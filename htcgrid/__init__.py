@@ -4,14 +4,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from htcgrid.connector import Grid, Outcome, SessionHandle
+    from htcgrid.connector import Grid, OpenSession, Outcome, SessionHandle
     from htcgrid.model import RetryPolicy, SessionStatus, TaskState
 
 __version__ = "0.1.0.dev0"
-__all__ = ["Grid", "Outcome", "RetryPolicy", "SessionHandle", "SessionStatus", "TaskState"]
+__all__ = ["Grid", "OpenSession", "Outcome", "RetryPolicy", "SessionHandle", "SessionStatus", "TaskState"]
 
 _HOMES = {
     "Grid": "htcgrid.connector",
+    "OpenSession": "htcgrid.connector",
     "Outcome": "htcgrid.connector",
     "SessionHandle": "htcgrid.connector",
     "RetryPolicy": "htcgrid.model",

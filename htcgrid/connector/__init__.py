@@ -1,7 +1,8 @@
 """The client library: submit tasks, watch them, collect their outcomes."""
 
 from htcgrid.connector.grid import Grid
+from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.session import SessionHandle
 
-__all__ = ["Grid", "Outcome", "SessionHandle"]
+__all__ = ["Grid", "OpenSession", "Outcome", "SessionHandle"]

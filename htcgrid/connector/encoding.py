@@ -1,6 +1,6 @@
 """Payloads as they are sent."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from htcgrid.errors import EncodingError
@@ -15,12 +15,19 @@ def encoded(codec: str, tasks: Iterable[Any], limit: int) -> Iterator[bytes]:
     """
     encode = codec_of(codec).encode
     for index, task in enumerate(tasks):
-        try:
-            payload = encode(task)
-        except EncodingError as error:
-            raise EncodingError(f"task {index}: {error}") from error
-        if len(payload) > limit:
-            raise EncodingError(
-                f"task {index}: the payload is {len(payload)} bytes long, more than the {limit} allowed"
-            )
-        yield payload
+        yield encoded_task(encode, index, task, limit)
+
+
+def encoded_task(encode: Callable[[Any], bytes], index: int, task: Any, limit: int) -> bytes:
+    """Return one task's payload as bytes.
+
+    Raises:
+        EncodingError: it cannot be carried, or is longer than ``limit`` bytes; the message names the task.
+    """
+    try:
+        payload = encode(task)
+    except EncodingError as error:
+        raise EncodingError(f"task {index}: {error}") from error
+    if len(payload) > limit:
+        raise EncodingError(f"task {index}: the payload is {len(payload)} bytes long, more than the {limit} allowed")
+    return payload

@@ -5,23 +5,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
-from secrets import token_hex
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, Unpack
 
 from htcgrid.config import Config, find_config, parse_config, read_config
-from htcgrid.connector.duration import duration
 from htcgrid.connector.embedded import EmbeddedGrid
 from htcgrid.connector.encoding import encoded
-from htcgrid.connector.handler_name import handler_name
 from htcgrid.connector.listing import SessionFilter, listed, since_of
+from htcgrid.connector.open_session import OpenSession
+from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submissions import Submissions
-from htcgrid.connector.submitter import on_error_of
+from htcgrid.connector.submitter import rule_of
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
-from htcgrid.model import RetryPolicy, Session, SessionId, SessionStatus, defaults, utcnow
-from htcgrid.model.codec import codec_of
+from htcgrid.model import RetryPolicy, SessionId, SessionStatus, defaults
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -183,25 +181,43 @@ class Grid:
         self._check()
         if isinstance(tasks, str | bytes | Mapping) or not isinstance(tasks, Iterable):
             raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}")
-        if isinstance(ahead, bool) or not isinstance(ahead, int) or ahead < 1:
-            raise ConfigError(f"ahead must be a whole number of tasks of at least 1, not {ahead!r}")
-        session = Session(
-            id=SessionId(f"s-{token_hex(8)}" if id is None else id),
-            handler=handler_name(handler),
-            created=utcnow(),
-            pool=pool,
+        options = SessionOptions(
             priority=priority,
-            retry=retry or RetryPolicy(),
-            timeout=duration("timeout", timeout),
-            codec=codec_of(codec).name,
-            labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
-            keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
+            retry=retry,
+            timeout=timeout,
+            codec=codec,
+            pool=pool,
+            labels=labels,
+            keep_for=keep_for,
         )
-        rule = on_error_of(on_error, named=id is not None)
-        payloads = encoded(session.codec, tasks, min(defaults.PAYLOAD_BYTES, self._payloads.limits.size))
+        session = session_of(handler, id, options)
+        rule = rule_of(on_error, ahead, named=id is not None)
+        payloads = encoded(session.codec, tasks, self._limit)
         if isinstance(tasks, Iterator):
-            return self._submissions.submit_beside(session, payloads, rule, by_time=id is None, ahead=ahead)
+            return self._submissions.submit_beside(session, payloads, rule)
         return self._submissions.submit_all(session, payloads, rule)
+
+    def open_session(
+        self,
+        handler: str | Callable[..., Any],
+        *,
+        id: str | None = None,  # noqa: A002 - the word that a user looks for
+        on_error: Literal["cancel", "run", "leave"] | None = None,
+        ahead: int = defaults.AHEAD,
+        **options: Unpack[SessionOptions],
+    ) -> OpenSession:
+        """Open a session that takes tasks one by one until it is sealed, which the end of its ``with`` block does.
+
+        All options are those of :meth:`submit`; ``on_error`` also says what becomes of the session when its block ends
+        with an error. Tasks are written beside the caller, as those of a generator are.
+
+        Raises:
+            ConfigError: an argument is not right.
+            ConflictError: the id is taken by other content.
+        """
+        self._check()
+        rule = rule_of(on_error, ahead, named=id is not None)
+        return self._submissions.open(session_of(handler, id, options), rule, self._limit)
 
     def session(self, session_id: str) -> SessionHandle:
         """Return a handle to a session that exists, submitted by any process.
@@ -240,6 +256,11 @@ class Grid:
             labels={} if labels is None else labels, handler=handler, finished=finished, since=since_of(since)
         )
         return listed(self._state, wanted)
+
+    @property
+    def _limit(self) -> int:
+        """Most bytes of one payload."""
+        return min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)
 
     def _check(self) -> None:
         if self._closed:

@@ -7,8 +7,9 @@ from functools import partial
 
 from htcgrid.connector import submission
 from htcgrid.connector.cut import cut
+from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.session import SessionHandle
-from htcgrid.connector.submitter import OnError, Submitter
+from htcgrid.connector.submitter import OnError, Rule, Submitter
 from htcgrid.errors import HtcGridError, ProviderUnavailableError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import Session, SessionId
@@ -32,9 +33,14 @@ class Submissions:
         self._submitters: list[Submitter] = []
 
     def wait(self) -> None:
-        """Return when the generators that were submitted have ended; when this is interrupted, break them off."""
+        """Return when the generators that were submitted have ended; when this is interrupted, break them off.
+
+        Sessions that their callers left open are sealed.
+        """
         try:
             for submitter in self._submitters:
+                if not submitter.drawn:
+                    submitter.intake.end()
                 # Whoever asks for the session's results is told what went wrong.
                 with suppress(Exception):
                     submitter.wait()
@@ -50,7 +56,7 @@ class Submissions:
             with suppress(Exception):
                 submitter.wait(_PATIENCE)
 
-    def submit_all(self, session: Session, payloads: Iterable[bytes], on_error: OnError) -> SessionHandle:
+    def submit_all(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
         """Submit in this thread; all tasks are accepted when this returns."""
         written = submission.Submission(session, inline=self._state.limits.inline)
         try:
@@ -60,14 +66,22 @@ class Submissions:
             for command in written.end():
                 self._do(session.id, command)
         except BaseException:
-            self._give_up(session.id, written, on_error)
+            self._give_up(session.id, written, rule.on_error)
             raise
         return SessionHandle(session, self._state, self._payloads, total=written.accepted, check=self._check)
 
-    def submit_beside(
-        self, session: Session, payloads: Iterable[bytes], on_error: OnError, *, by_time: bool, ahead: int
-    ) -> SessionHandle:
+    def submit_beside(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
         """Submit in threads beside the caller's; the session is recorded when this returns."""
+        submitter = self._started(session, rule)
+        submitter.draw(payloads)
+        return SessionHandle(session, self._state, self._payloads, submitter=submitter, check=self._check)
+
+    def open(self, session: Session, rule: Rule, limit: int) -> OpenSession:
+        """Record a session that takes tasks of at most ``limit`` bytes from its caller."""
+        submitter = self._started(session, rule)
+        return OpenSession(session, self._state, self._payloads, submitter=submitter, limit=limit, check=self._check)
+
+    def _started(self, session: Session, rule: Rule) -> Submitter:
         written = submission.Submission(session, inline=self._state.limits.inline)
         for command in written.begin():
             self._do(session.id, command)
@@ -76,17 +90,14 @@ class Submissions:
             written,
             do=partial(self._do, session.id),
             ended=lambda: self._state.status([session.id])[0].ended,
-            drop=partial(self._drop, session.id, written, named=not by_time),
+            drop=partial(self._drop, session.id, written, named=rule.named),
             bundle_tasks=self._state.limits.bundle_tasks,
-            by_time=by_time,
-            on_error=on_error,
-            ahead=ahead,
+            rule=rule,
         )
         with self._lock:
             self._submitters = [other for other in self._submitters if not other.done] + [submitter]
         submitter.start()
-        submitter.draw(payloads)
-        return SessionHandle(session, self._state, self._payloads, submitter=submitter, check=self._check)
+        return submitter
 
     def _give_up(self, session: SessionId, written: submission.Submission, on_error: OnError) -> None:
         """Leave a half-submitted session as its caller asked, as far as that can be done now."""

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from enum import StrEnum
 
+import msgspec
+
 from htcgrid.connector.cut import cut
 from htcgrid.connector.intake import Intake
 from htcgrid.connector.submission import Command, Seal, Submission
@@ -23,26 +25,37 @@ class OnError(StrEnum):
     LEAVE = "leave"
 
 
-def on_error_of(rule: object, *, named: bool) -> OnError:
-    """Return the rule that a caller asked for; without one, only a session that the caller ``named`` stays open.
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """How a submission goes on, and how it ends when it cannot."""
+
+    on_error: OnError
+    #: Most tasks that are accepted and have not ended.
+    ahead: int
+    #: Whether the caller chose the session's id. Then the cut is a pure function of the tasks, so that submitting again
+    #: is recognised; else a bundle need not be full to be written.
+    named: bool
+
+
+def rule_of(on_error: object, ahead: object, *, named: bool) -> Rule:
+    """Return the rule that a caller asked for; when nothing is said, only a session that is ``named`` stays open.
 
     Raises:
         ConfigError: there is no such rule.
     """
-    if rule is None:
-        return OnError.LEAVE if named else OnError.CANCEL
+    if isinstance(ahead, bool) or not isinstance(ahead, int) or ahead < 1:
+        raise ConfigError(f"ahead must be a whole number of tasks of at least 1, not {ahead!r}")
+    if on_error is None:
+        return Rule(on_error=OnError.LEAVE if named else OnError.CANCEL, ahead=ahead, named=named)
     try:
-        return OnError(rule)  # type: ignore[arg-type]
+        return Rule(on_error=OnError(on_error), ahead=ahead, named=named)  # type: ignore[arg-type]
     except ValueError as error:
-        raise ConfigError(f"on_error must be 'cancel', 'run' or 'leave', not {rule!r}") from error
+        raise ConfigError(f"on_error must be 'cancel', 'run' or 'leave', not {on_error!r}") from error
 
 
 class Submitter:
     """Writes what comes to its intake, in a thread of its own, and knows how that went.
 
     ``do`` carries a command out, ``ended`` tells how many tasks of the session have ended, and ``drop`` ends it.
-    With ``by_time`` a bundle need not be full to be written; without, the cut is a pure function of the tasks, so that
-    submitting again under the same id is recognised.
     """
 
     #: Seconds between looks whether tasks have ended, while too many have not.
@@ -57,9 +70,7 @@ class Submitter:
         ended: Callable[[], int],
         drop: Callable[[], object],
         bundle_tasks: int,
-        by_time: bool,
-        on_error: OnError,
-        ahead: int,
+        rule: Rule,
     ) -> None:
         self._session = session
         self._written = written
@@ -67,9 +78,7 @@ class Submitter:
         self._ended = ended
         self._drop = drop
         self._bundle_tasks = bundle_tasks
-        self._by_time = by_time
-        self._on_error = on_error
-        self._ahead = ahead
+        self._rule = rule
         #: Somebody wants no more tasks, and no error about it.
         self._stopped = False
         #: Nothing waits for tasks to end any more.
@@ -80,7 +89,9 @@ class Submitter:
         self._error: BaseException | None = None
         #: The tasks that had ended when it was last asked.
         self._known_ended = 0
-        self.intake = Intake(tasks=ahead)
+        #: Whether a generator ends the submission; else its caller does.
+        self.drawn = False
+        self.intake = Intake(tasks=rule.ahead)
         self._thread = threading.Thread(target=self._run, name=f"submit {session.id}", daemon=True)
 
     @property
@@ -99,6 +110,7 @@ class Submitter:
 
     def draw(self, payloads: Iterable[bytes]) -> None:
         """Take payloads from a generator, in a thread of its own, until it ends."""
+        self.drawn = True
 
         def draw() -> None:
             try:
@@ -147,13 +159,17 @@ class Submitter:
         Raises:
             Exception: what broke it off.
         """
-        if self._error is None or (self._on_error is OnError.RUN and not ended and (self._runs_on or not self.done)):
+        if self._error is None or (
+            self._rule.on_error is OnError.RUN and not ended and (self._runs_on or not self.done)
+        ):
             return
         raise self._error
 
     def _run(self) -> None:
         try:
-            for bundle in cut(self._session.id, self._payloads(), tasks=self._bundle_tasks, by_time=self._by_time):
+            for bundle in cut(
+                self._session.id, self._payloads(), tasks=self._bundle_tasks, by_time=not self._rule.named
+            ):
                 for command in self._written.flush() if bundle is None else self._written.take(bundle):
                     self._do(command)
             for command in self._written.end():
@@ -177,17 +193,17 @@ class Submitter:
 
     def _hold_back(self, more: int) -> None:
         """Wait until ``more`` tasks may be accepted: no more than allowed are to be accepted and not ended."""
-        while self.accepted + more - self._known_ended > self._ahead:
+        while self.accepted + more - self._known_ended > self._rule.ahead:
             self._known_ended = self._ended()
-            if self.accepted + more - self._known_ended <= self._ahead or self._hurried.wait(self._LOOK):
+            if self.accepted + more - self._known_ended <= self._rule.ahead or self._hurried.wait(self._LOOK):
                 return
 
     def _give_up(self) -> None:
         """Leave the session as its caller asked, as far as that can be done now."""
         # What broke the submission off says more than an error of this.
         with suppress(HtcGridError):
-            if self._on_error is OnError.CANCEL:
+            if self._rule.on_error is OnError.CANCEL:
                 self._drop()
-            elif self._on_error is OnError.RUN:
+            elif self._rule.on_error is OnError.RUN:
                 self._do(Seal(self.accepted))
                 self._runs_on = True

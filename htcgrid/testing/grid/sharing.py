@@ -30,6 +30,16 @@ class Sharing(GridClauses):
         assert self.results(found) == [1, 2]
         assert found.status().session.labels == {"desk": "rates"}
 
+    def test_an_open_session_takes_tasks_while_others_run_until_it_is_sealed(self, grid: Grid) -> None:
+        with grid.open_session("htcgrid.testing.handlers:echo") as session:
+            self._submitted.append(session.id)
+            session.add("first")
+            assert self.first(session).value == "first"
+            assert session.extend(["second", "third"]) == [1, 2]
+        assert self.results(session) == ["first", "second", "third"]
+        with pytest.raises(ConflictError):
+            session.add("fourth")
+
     def test_a_session_is_found_by_its_labels(self, grid: Grid) -> None:
         name = new_id()
         session = self.submit(grid, "echo", [1], labels={"desk": name, "run": "eod"})

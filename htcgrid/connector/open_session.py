@@ -1,0 +1,77 @@
+"""A session that takes tasks until it is sealed."""
+
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from types import TracebackType
+from typing import Any, Self
+
+from htcgrid.connector.encoding import encoded_task
+from htcgrid.connector.session import SessionHandle
+from htcgrid.connector.submitter import Submitter
+from htcgrid.interfaces import PayloadStore, StateStore
+from htcgrid.model import Session
+from htcgrid.model.codec import codec_of
+
+#: How long a session that is broken off may take to write or cancel what was added: seconds.
+_PATIENCE = 10.0
+
+
+class OpenSession(SessionHandle):
+    """Takes tasks from any number of threads, and is sealed by the end of its ``with`` block or by :meth:`seal`."""
+
+    def __init__(
+        self,
+        session: Session,
+        state: StateStore,
+        payloads: PayloadStore,
+        *,
+        submitter: Submitter,
+        limit: int,
+        check: Callable[[], None],
+    ) -> None:
+        super().__init__(session, state, payloads, submitter=submitter, check=check)
+        self._intake = submitter.intake
+        self._open = submitter
+        self._limit = limit
+        self._encode = codec_of(session.codec).encode
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self.seal()
+            return
+        self._open.fail(error)
+        # The caller's own error says more than what may come of this.
+        with suppress(Exception):
+            self._open.wait(_PATIENCE)
+
+    def add(self, task: Any) -> int:
+        """Add a task, and return its index; it is accepted a moment later, which :attr:`accepted` counts.
+
+        Waits while too many tasks have not ended.
+
+        Raises:
+            EncodingError: the payload cannot be carried; it is not added.
+            ConflictError: the session takes no more tasks.
+            Exception: what broke the submission off.
+        """
+        self._check()
+        self._open.check()
+        return self._intake.put(encoded_task(self._encode, self._intake.count, task, self._limit))
+
+    def extend(self, tasks: Iterable[Any]) -> list[int]:
+        """Add tasks, and return their indexes; see :meth:`add`."""
+        return [self.add(task) for task in tasks]
+
+    def seal(self) -> int:
+        """Take no more tasks; return their number once all are accepted. Safe to repeat.
+
+        Raises:
+            Exception: what broke the submission off.
+        """
+        self._intake.end()
+        return self.submitted()

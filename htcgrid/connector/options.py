@@ -1,0 +1,49 @@
+"""What a session is to be like, as its client says it."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from secrets import token_hex
+from typing import Any, TypedDict
+
+from htcgrid.connector.duration import duration
+from htcgrid.connector.handler_name import handler_name
+from htcgrid.model import RetryPolicy, Session, SessionId, defaults, utcnow
+from htcgrid.model.codec import codec_of
+
+
+class SessionOptions(TypedDict, total=False):
+    """The options of :meth:`Grid.submit` that describe its session; each may be left out, as there."""
+
+    priority: int
+    retry: RetryPolicy | None
+    timeout: float | timedelta | None
+    codec: str
+    pool: str
+    labels: Mapping[str, str] | None
+    keep_for: float | timedelta | None
+
+
+def session_of(handler: str | Callable[..., Any], session_id: str | None, options: SessionOptions) -> Session:
+    """Return the session that a client describes.
+
+    Raises:
+        ConfigError: an option is not right.
+        TypeError: there is no such option.
+    """
+    if unknown := set(options) - SessionOptions.__optional_keys__:
+        raise TypeError(
+            f"unknown option {min(unknown)!r}; there are {', '.join(sorted(SessionOptions.__optional_keys__))}"
+        )
+    labels, keep_for = options.get("labels"), options.get("keep_for")
+    return Session(
+        id=SessionId(f"s-{token_hex(8)}" if session_id is None else session_id),
+        handler=handler_name(handler),
+        created=utcnow(),
+        pool=options.get("pool", defaults.POOL),
+        priority=options.get("priority", defaults.PRIORITY),
+        retry=options.get("retry") or RetryPolicy(),
+        timeout=duration("timeout", options.get("timeout")),
+        codec=codec_of(options.get("codec", "json")).name,
+        labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
+        keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
+    )
