@@ -2,12 +2,13 @@
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
 import click
 
-from htcgrid.errors import HtcGridError, TaskCancelledError, TaskFailedError
+from htcgrid.errors import ConfigError, HtcGridError, TaskCancelledError, TaskFailedError
 
 #: Each command, where it is, and what it does. A command is imported when it is called, so that help is instant.
 _COMMANDS = {
@@ -43,15 +44,27 @@ class Commands(click.Group):
         """Run the command; when whoever read its output, as head does, has had enough, it ends with 141."""
         try:
             return super().invoke(ctx)
+        except HtcGridError:
+            # One of them is a TimeoutError, too, and so an OSError.
+            raise
         except BrokenPipeError as error:
-            # What is still to be written goes nowhere; else Python would complain at its end.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _write_no_more()
             raise click.exceptions.Exit(141) from error
+        except OSError as error:
+            # A full disk behind stdout, most likely.
+            _write_no_more()
+            raise ConfigError(f"the output cannot be written, or the input read: {error.strerror or error}") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+def _write_no_more() -> None:
+    """Let what is still to be written go nowhere; else Python would complain at its end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,5 +1,6 @@
 """What agent and worker say to each other: frames, messages and the cell."""
 
+import time
 from itertools import pairwise
 
 import msgspec
@@ -31,13 +32,19 @@ def test_a_cell_shows_the_task_that_runs_and_since_when() -> None:
     cell = Cell.create()
     assert cell.look() is None
     cell.begin(5, 8)
+    loading = cell.look()
+    before = time.monotonic()
+    assert cell.enter(5)
     first = cell.look()
     assert cell.enter(6)
     second = cell.look()
+    assert loading is not None
     assert first is not None
     assert second is not None
-    assert (first[0], second[0]) == (5, 6)
-    assert first[1] <= second[1]
+    assert (loading[0], first[0], second[0]) == (5, 5, 6)
+    assert before <= first[1] <= second[1] <= time.monotonic()
+    # Importing the handler is no part of the first try, for up to a minute.
+    assert before + 59 < loading[1] <= before + 60
     cell.rest()
     assert cell.look() is None
     cell.close()

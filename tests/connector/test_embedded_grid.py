@@ -106,6 +106,12 @@ def test_a_time_to_wait_is_a_number_of_seconds_or_a_timedelta(grid: Grid) -> Non
                 call(timeout=timeout)
 
 
+def test_a_time_out_is_for_the_task_and_not_for_importing_its_handler(grid: Grid, tmp_path: Path) -> None:
+    file = tmp_path / "slow_to_import.py"
+    file.write_text("import time\ntime.sleep(1)\ndef echo(event):\n    return event\n")
+    assert grid.submit(f"{file}:echo", [1, 2], timeout=0.3, retry=ONCE).results(timeout=30) == [1, 2]
+
+
 def test_wait_shows_a_bar_and_returns_the_counts(grid: Grid, capsys: pytest.CaptureFixture[str]) -> None:
     status = grid.submit(jobs.oops, ["fine", "oops"], retry=ONCE).wait(timeout=30, progress=True)
     assert (status.succeeded, status.failed) == (1, 1)

@@ -13,6 +13,8 @@ _SIZE = 32
 #: Slots of 8 bytes.
 _TASK, _SINCE, _STOP = 0, 1, 2
 _NONE = -1
+#: What importing a handler may take beside the time that a try may: many import more than they run.
+_LOADING_NS = 60_000_000_000
 
 
 class Cell:
@@ -33,9 +35,12 @@ class Cell:
         return cell
 
     def begin(self, task: int, stop: int) -> None:
-        """Note a run: its first task, whose handler is being loaded, and its end."""
+        """Note a run: its first task, whose handler is being loaded, and its end.
+
+        The first task's time begins when it is entered, or a minute from now: by then the import hangs.
+        """
         self._slots[_STOP] = stop
-        self._slots[_SINCE] = time.monotonic_ns()
+        self._slots[_SINCE] = time.monotonic_ns() + _LOADING_NS
         self._slots[_TASK] = task
 
     def enter(self, task: int) -> bool:
