@@ -42,6 +42,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     target: float = defaults.TARGET.total_seconds()
     #: How long outcomes may wait for company; the state store's own default when left out.
     flush: float | None = None
+    #: How often an agent tells the state store that it is there.
+    report: float = defaults.REPORT.total_seconds()
     #: What the workers' priority is lowered by, so that commits do not wait for the scheduler (0 to 19).
     nice: int = 5
     #: Whether agents also run the reaper.
@@ -51,7 +53,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         check_name("`pool`", self.pool)
         if self.workers is not None and not 1 <= self.workers <= 1024:
             raise ValueError(f"`workers` must be from 1 to 1024, not {self.workers}")
-        for name in ("lease", "heartbeat", "target"):
+        for name in ("lease", "heartbeat", "target", "report"):
             if not 0 < getattr(self, name) <= 86_400:
                 raise ValueError(f"`{name}` must be more than 0 and at most 86400 seconds")
         if self.heartbeat * 2 > self.lease:

@@ -26,8 +26,11 @@ import msgspec
 from htcgrid.model import (
     AgentId,
     AgentInfo,
+    AgentReport,
+    AgentStatus,
     Bundle,
     BundleKey,
+    BundleStatus,
     CancelCounts,
     Claim,
     Commit,
@@ -72,6 +75,20 @@ class Sessions(NamedTuple):
     """A page of sessions, and the cursor behind it; None when there are no more."""
 
     sessions: list[SessionStatus]
+    cursor: str | None
+
+
+class Bundles(NamedTuple):
+    """A page of a session's bundles, and the cursor behind it; None when there are no more."""
+
+    bundles: list[BundleStatus]
+    cursor: str | None
+
+
+class Agents(NamedTuple):
+    """A page of agents, and the cursor behind it; None when there are no more."""
+
+    agents: list[AgentStatus]
     cursor: str | None
 
 
@@ -224,6 +241,30 @@ class StateStore(Provided):
     @abstractmethod
     def sessions(self, cursor: str = BEGINNING, *, limit: int = 100) -> Sessions:
         """Return a page of the sessions, newest first. Costs 1 request and what :meth:`status` costs for the page."""
+
+    @abstractmethod
+    def bundles(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
+    ) -> Bundles:
+        """Return a page of those bundles of a session that have open tasks; with ``task``, only the one that holds it.
+
+        For people who ask why a session has not ended: what it tells may be a moment old. A session that is cancelled
+        has none. Costs 1 request per page.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+        """
+
+    @abstractmethod
+    def register(self, report: AgentReport) -> None:
+        """Remember what an agent says of itself, in the place of what it said before, for a day. Costs 1 request."""
+
+    @abstractmethod
+    def agents(self, cursor: str = BEGINNING, *, limit: int = 100, pool: str | None = None) -> Agents:
+        """Return a page of the agents that reported in the last day; with ``pool``, only those of that one.
+
+        Those heard of last come first. What was reported a moment ago may be missing. Costs 1 request per page.
+        """
 
     @abstractmethod
     def delete(self, session_id: SessionId) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import platform
 import socket
 import sys
 import threading
@@ -10,9 +11,10 @@ from pathlib import Path
 from random import Random
 from secrets import token_hex
 
+import htcgrid
 from htcgrid.config import Config, read_config, seconds
 from htcgrid.errors import HtcGridError
-from htcgrid.model import AgentId, check_name
+from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.reaper import Reaper
 from htcgrid_agent.core import AgentCore, AgentPolicy
 from htcgrid_agent.shell.agent import Agent
@@ -89,6 +91,7 @@ def run_agent(
             grace=settings.grace,
             target=settings.target,
             flush=flush,
+            report=settings.report,
             handlers=tuple(settings.handlers),
         )
         inputs = Inputs()
@@ -102,6 +105,17 @@ def run_agent(
             inputs=inputs,
             stopping=stopping,
             log=log,
+            about=AgentReport(
+                id=name,
+                pool=pool,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                version=htcgrid.__version__,
+                python=platform.python_version(),
+                started=utcnow(),
+                handlers=tuple(settings.handlers),
+                interval=seconds(settings.report),
+            ),
         )
         shell = Agent(
             AgentCore(policy, Random().random),

@@ -89,7 +89,7 @@ class Collection:
         for block in unpack_blocks(part.pack.checked(data)):
             whole = Ranges.of((block.start, block.stop))
             wanted = whole & accepted
-            if wanted == whole and not block.failures and not block.tries:
+            if wanted == whole and not (block.failures or block.tries or block.printed):
                 yield from self._successes(entry, block)
             else:
                 yield from (self._outcome(entry, block, index) for index in wanted)
@@ -131,4 +131,5 @@ class Collection:
             block.worker,
             entry.committed,
             self._session,
+            block.printed.get(index),
         )

@@ -142,6 +142,7 @@ class Grid:
         pool: str = defaults.POOL,
         labels: Mapping[str, str] | None = None,
         keep_for: float | timedelta | None = None,
+        output: Literal["failed", "all", "none"] = "failed",
         on_error: Literal["cancel", "run", "leave"] | None = None,
         ahead: int = defaults.AHEAD,
     ) -> SessionHandle:
@@ -168,6 +169,8 @@ class Grid:
             pool: which agents run it.
             labels: words to find the session by.
             keep_for: how long the session is kept after its last task has ended, in seconds; 7 days when left out.
+            output: of which tasks the end of what their handler printed is kept with the outcome, up to 8,000 bytes of
+                stdout and of stderr each.
             on_error: what becomes of a session when its tasks cannot all be submitted: ``cancel`` it, ``run`` those
                 that were accepted, or ``leave`` it open, to be submitted again under its id. When left out, a session
                 with an id of the caller's is left open, and another is cancelled.
@@ -189,6 +192,7 @@ class Grid:
             pool=pool,
             labels=labels,
             keep_for=keep_for,
+            output=output,
         )
         session = session_of(handler, id, options)
         rule = rule_of(on_error, ahead, named=id is not None)

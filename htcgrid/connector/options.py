@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from secrets import token_hex
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from htcgrid.connector.duration import duration
 from htcgrid.connector.handler_name import handler_name
-from htcgrid.model import RetryPolicy, Session, SessionId, defaults, utcnow
+from htcgrid.errors import ConfigError
+from htcgrid.model import KeepOutput, RetryPolicy, Session, SessionId, defaults, utcnow
 from htcgrid.model.codec import codec_of
 
 
@@ -21,6 +22,7 @@ class SessionOptions(TypedDict, total=False):
     pool: str
     labels: Mapping[str, str] | None
     keep_for: float | timedelta | None
+    output: Literal["failed", "all", "none"]
 
 
 def session_of(handler: str | Callable[..., Any], session_id: str | None, options: SessionOptions) -> Session:
@@ -46,4 +48,12 @@ def session_of(handler: str | Callable[..., Any], session_id: str | None, option
         codec=codec_of(options.get("codec", "json")).name,
         labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
+        output=_output(options.get("output", "failed")),
     )
+
+
+def _output(value: object) -> KeepOutput:
+    try:
+        return KeepOutput(value)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise ConfigError(f"output must be {', '.join(repr(str(one)) for one in KeepOutput)}, not {value!r}") from error

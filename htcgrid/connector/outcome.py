@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from htcgrid.errors import TaskCancelledError, TaskError, TaskFailedError
-from htcgrid.model import Failure, SessionId, TaskState
+from htcgrid.model import Failure, Printed, SessionId, TaskState
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -30,6 +30,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     #: When the outcome was recorded; None for a task that a cancel ended.
     committed: datetime | None
     session: SessionId
+    #: What the handler printed; None when nothing was, or nothing is kept.
+    printed: Printed | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -45,6 +47,16 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     def duration(self) -> timedelta:
         """How long the last try took."""
         return timedelta(microseconds=self.microseconds)
+
+    @property
+    def stdout(self) -> str:
+        """The end of what the handler printed, if the session keeps it."""
+        return self.printed.stdout if self.printed else ""
+
+    @property
+    def stderr(self) -> str:
+        """The end of what it wrote to stderr; for a worker that died, of all that the worker printed."""
+        return self.printed.stderr if self.printed else ""
 
     def exception(self) -> TaskError | None:
         """Return the error that stands for this outcome, or None for one that succeeded."""

@@ -13,7 +13,7 @@ from htcgrid.errors import ConfigError
 
 #: "HTCG": what tells a grid's file from other people's (https://sqlite.org/pragma.html#pragma_application_id).
 APPLICATION_ID = 0x48544347
-VERSION = 1
+VERSION = 2
 #: A pending bundle is hinted again after this time, whatever the queue holds, and then after twice as long: seconds.
 LATE = 600.0
 
@@ -79,6 +79,11 @@ _TABLES = (
         pool TEXT NOT NULL, priority INTEGER NOT NULL, visible REAL NOT NULL, body BLOB NOT NULL
     )""",
     "CREATE INDEX hints_waiting ON hints (pool, priority DESC, id)",
+    """
+    CREATE TABLE agents (
+        id TEXT PRIMARY KEY, pool TEXT NOT NULL, heard REAL NOT NULL, report BLOB NOT NULL
+    ) WITHOUT ROWID""",
+    "CREATE INDEX agents_heard ON agents (heard, id, pool)",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )

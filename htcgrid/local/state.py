@@ -10,8 +10,8 @@ from typing import Self, cast
 import msgspec
 
 from htcgrid.errors import ProviderError
-from htcgrid.interfaces import BEGINNING, Entries, Renewal, Sessions, Source, StateStore
-from htcgrid.local import cancels, collection, leasing, reaping, recording, reports, returns, submissions
+from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore
+from htcgrid.local import cancels, collection, inspection, leasing, reaping, recording, reports, returns, submissions
 from htcgrid.local.backlog import pending_anywhere
 from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, pool_topic, session_topic
@@ -19,6 +19,7 @@ from htcgrid.local.liveness import AgentLiveness
 from htcgrid.local.settings import PATIENCE, LocalSettings
 from htcgrid.model import (
     AgentId,
+    AgentReport,
     Bundle,
     BundleKey,
     CancelCounts,
@@ -202,6 +203,23 @@ class SqliteStateStore(StateStore):
         """Return a page of sessions, newest first."""
         with self._database.reading() as connection:
             return reports.sessions(connection, cursor, limit, self._decode)
+
+    def bundles(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
+    ) -> Bundles:
+        """Return a page of a session's open bundles."""
+        with self._database.reading() as connection:
+            return inspection.bundles(connection, session_id, cursor, limit=limit, task=task, now=self._now())
+
+    def register(self, report: AgentReport) -> None:
+        """Remember an agent's report; the loss of power may undo it."""
+        with self._database.writing(durable=False) as connection:
+            inspection.register(connection, report, self._now())
+
+    def agents(self, cursor: str = BEGINNING, *, limit: int = 100, pool: str | None = None) -> Agents:
+        """Return a page of agents."""
+        with self._database.reading() as connection:
+            return inspection.agents(connection, cursor, limit, pool, self._now())
 
     def delete(self, session_id: SessionId) -> None:
         """Make a session a tombstone."""

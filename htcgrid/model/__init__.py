@@ -26,21 +26,35 @@ from htcgrid.model.outcome import (
     LossCause,
     Lost,
     Part,
+    Printed,
     TaskState,
     pack_blocks,
     unpack_blocks,
 )
 from htcgrid.model.pack import Pack, pack_payloads, unpack_payloads
 from htcgrid.model.ranges import Ranges, Span
-from htcgrid.model.session import CancelCounts, RetryPolicy, Session, SessionId, SessionState, SessionStatus, utcnow
+from htcgrid.model.report import AgentReport, AgentStatus, BundleStatus, Holding, TaskFault
+from htcgrid.model.session import (
+    CancelCounts,
+    KeepOutput,
+    RetryPolicy,
+    Session,
+    SessionId,
+    SessionState,
+    SessionStatus,
+    utcnow,
+)
 
 __all__ = [
     "ROOT",
     "AgentId",
     "AgentInfo",
+    "AgentReport",
+    "AgentStatus",
     "Block",
     "Bundle",
     "BundleKey",
+    "BundleStatus",
     "CancelCounts",
     "Claim",
     "Commit",
@@ -50,6 +64,8 @@ __all__ = [
     "Failure",
     "GivenBack",
     "Hint",
+    "Holding",
+    "KeepOutput",
     "Lease",
     "LossCause",
     "Lost",
@@ -57,6 +73,7 @@ __all__ = [
     "Part",
     "PayloadLimits",
     "Pool",
+    "Printed",
     "QueueLimits",
     "Ranges",
     "Remainder",
@@ -67,6 +84,7 @@ __all__ = [
     "SessionStatus",
     "Span",
     "StateLimits",
+    "TaskFault",
     "TaskState",
     "check_name",
     "child_birth",

@@ -6,6 +6,10 @@ from datetime import timedelta
 LEASE = timedelta(seconds=30)
 #: How often an agent renews what it holds.
 HEARTBEAT = timedelta(seconds=5)
+#: How often an agent tells the state store that it is there, and what it does.
+REPORT = timedelta(seconds=15)
+#: How long the state store remembers an agent that reports no more.
+REMEMBER = timedelta(days=1)
 #: How long an agent that was told to stop may finish what it runs.
 GRACE = timedelta(seconds=25)
 #: Work that would wait longer than this is given back.

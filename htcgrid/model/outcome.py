@@ -32,6 +32,13 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     final: bool = False
 
 
+class Printed(msgspec.Struct, frozen=True, array_like=True):
+    """The end of what a handler printed during one try."""
+
+    stdout: str = ""
+    stderr: str = ""
+
+
 class Block(msgspec.Struct, frozen=True, array_like=True):
     """What one worker reports of consecutive tasks: columns, since a row per task would cost more than the tasks."""
 
@@ -49,6 +56,8 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
     failures: dict[int, Failure] = {}
     #: By index: the tries a task took, when not one.
     tries: dict[int, int] = {}
+    #: By index: what a handler printed, as far as the session keeps it.
+    printed: dict[int, Printed] = {}
 
     @property
     def stop(self) -> int:

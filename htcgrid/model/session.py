@@ -33,6 +33,14 @@ class SessionState(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class KeepOutput(StrEnum):
+    """Of which tasks the grid keeps what their handlers printed."""
+
+    FAILED = "failed"
+    ALL = "all"
+    NONE = "none"
+
+
 class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """When a task whose try went wrong is tried again.
 
@@ -78,6 +86,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     labels: dict[str, str] = {}
     #: How long the session is kept after its last task has ended.
     keep_for: timedelta = defaults.KEEP_FOR
+    #: Of which tasks what the handler printed is kept with the outcome.
+    output: KeepOutput = KeepOutput.FAILED
     schema: int = defaults.SCHEMA
 
     def __post_init__(self) -> None:

@@ -254,6 +254,8 @@ class SimulatedAgent:
                 self.handle(events.CommitAnswered(sent=sent, parts=parts, answers=world.state.commit(commits)))
             case commands.Renew(leases=leases):
                 self.handle(events.Renewed(sent=sent, renewal=world.state.renew(leases)))
+            case commands.Register():
+                self.handle(events.Registered())
             case commands.GiveBack(lease=lease, remainders=remainders):
                 given = world.state.give_back(lease, remainders)
                 if given is not None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from htcgrid.model import Block, Claim, Failure, LossCause, Ranges, Remainder, defaults
+from htcgrid.model import Block, Claim, Failure, KeepOutput, LossCause, Printed, Ranges, Remainder, defaults
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.acquirer import Acquirer
 from htcgrid_agent.core.blocks import lone_failure
@@ -15,6 +15,7 @@ from htcgrid_agent.core.held import HeldBundle
 from htcgrid_agent.core.pace import Pace
 from htcgrid_agent.core.policy import AgentPolicy
 from htcgrid_agent.core.renewer import Renewer
+from htcgrid_agent.core.reporter import Reporter
 from htcgrid_agent.core.returner import Returner, give_back
 from htcgrid_agent.core.slot import SlotState, WorkerSlot
 
@@ -39,6 +40,7 @@ class AgentCore:
         self._committer = Committer(policy, jitter)
         self._renewer = Renewer(policy, jitter)
         self._returner = Returner(policy, self._pace, self._crew)
+        self._reporter = Reporter(policy, self._crew)
         #: By nonce, the most urgent first.
         self._held: dict[str, HeldBundle] = {}
         self._claims = 0
@@ -57,6 +59,7 @@ class AgentCore:
             events.CommitAnswered: self._commit_answered,
             events.Renewed: self._renewed,
             events.GiveBackAnswered: self._give_back_answered,
+            events.Registered: self._registered,
             events.CallFailed: self._call_failed,
             events.Stop: self._stop,
         }
@@ -81,6 +84,7 @@ class AgentCore:
     def wake_at(self, now: float) -> float:
         """Return the time at which a Tick is due, should nothing happen before."""
         times = [now + self._policy.wait, *self._crew.wake_at(now), *self._committer.wake_at(self._held.values())]
+        times += self._reporter.wake_at()
         if self._held:
             times.append(self._renewer.wake_at())
         for bundle in self._held.values():
@@ -144,7 +148,9 @@ class AgentCore:
             task = self._guilty(bundle, left, slot, event)
             if blame is not None and task is not None:
                 name = f"{self._policy.agent}/{event.worker}"
-                block = lone_failure(task, blame, name, began=event.began, ran=event.ran)
+                keep = event.printed and bundle.session.output is not KeepOutput.NONE
+                printed = Printed(stderr=event.printed) if keep else None
+                block = lone_failure(task, blame, name, began=event.began, ran=event.ran, printed=printed)
                 self._take_tries(bundle, event.worker, block, now)
         if slot.state is SlotState.STARTING:
             slot.false_starts += 1
@@ -167,6 +173,8 @@ class AgentCore:
     def _commit_answered(self, event: events.CommitAnswered, now: float) -> None:
         self._committer.answered()
         for part, answer in zip(event.parts, event.answers, strict=True):
+            self._reporter.succeeded += (part.succeeded & answer.accepted).count
+            self._reporter.failed += (part.failed & answer.accepted).count
             bundle = self._held.get(part.lease.nonce)
             if bundle is None:
                 continue
@@ -214,8 +222,13 @@ class AgentCore:
                 if refused is not None and (bundle := self._held.get(refused.lease.nonce)):
                     # Somebody else may have more luck; else the lapses end its tasks.
                     self._lose(bundle)
+            case commands.Register():
+                self._reporter.answered()
             case commands.GiveBack() as returned:
                 self._unreturned.append((now + self._policy.heartbeat / 5, returned))
+
+    def _registered(self, event: events.Registered, now: float) -> None:
+        self._reporter.answered()
 
     def _stop(self, event: events.Stop, now: float) -> None:
         self._stop_at = now + (self._policy.grace if self._stop_at is None else 0.0)
@@ -240,6 +253,8 @@ class AgentCore:
             self._out.append(renew)
         for bundle in [bundle for bundle in self._held.values() if bundle.settled]:
             self._forget(bundle)
+        if report := self._reporter.next(self._held.values(), now, draining=self.stopping):
+            self._out.append(report)
         self._acquire_or_exit(now)
 
     def _return(self, now: float) -> None:
@@ -262,6 +277,7 @@ class AgentCore:
             self._out.extend(self._acquirer.next(self._held.values(), now))
         elif not self._held and not self._acquirer.under_way and not self._committer.busy:
             self._exited = True
+            self._out.append(self._reporter.last())
             self._out.append(commands.Exit())
 
     def _take_tries(self, bundle: HeldBundle, worker: int, block: Block, now: float) -> None:
@@ -275,6 +291,7 @@ class AgentCore:
             tries = bundle.tries.get(index, 0) + 1
             if index not in fresh:
                 continue
+            self._reporter.note(bundle, index, tries, failure, block.began)
             if failure.final or tries >= policy.tries:
                 failed.append(index)
             else:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import TypeVar
 
-from htcgrid.model import Block, Failure, Ranges
+from htcgrid.model import Block, Failure, Printed, Ranges
 
 
 def pieces(block: Block, wanted: Ranges, tries: Mapping[int, int]) -> Iterator[Block]:
@@ -21,16 +21,30 @@ def pieces(block: Block, wanted: Ranges, tries: Mapping[int, int]) -> Iterator[B
             durations=block.durations[low:high] if (start, stop) != (block.start, block.stop) else block.durations,
             worker=block.worker,
             failures=_within(block.failures, start, stop),
+            printed=_within(block.printed, start, stop),
             tries={index: count + 1 for index, count in _within(tries, start, stop).items()},
         )
 
 
 def lone_failure(
-    index: int, failure: Failure, worker: str, *, began: float = 0.0, ran: timedelta = timedelta(0)
+    index: int,
+    failure: Failure,
+    worker: str,
+    *,
+    began: float = 0.0,
+    ran: timedelta = timedelta(0),
+    printed: Printed | None = None,
 ) -> Block:
     """Return the block of one task that did not get to report its own end."""
-    durations = [ran // timedelta(microseconds=1)]
-    return Block(start=index, values=[None], began=began, durations=durations, worker=worker, failures={index: failure})
+    return Block(
+        start=index,
+        values=[None],
+        began=began,
+        durations=[ran // timedelta(microseconds=1)],
+        worker=worker,
+        failures={index: failure},
+        printed={} if printed is None else {index: printed},
+    )
 
 
 _Value = TypeVar("_Value")

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from htcgrid.model import Block, Lease, Ranges, Remainder, Session
+from htcgrid.model import Block, Holding, Lease, Ranges, Remainder, Session, TaskFault
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +86,19 @@ class GiveBack(Command, frozen=True, kw_only=True):
 
     lease: Lease
     remainders: tuple[Remainder, ...]
+
+
+class Register(Command, frozen=True, kw_only=True):
+    """Tell the state store that this agent is there; the shell adds what it knows of host and process."""
+
+    workers: int
+    busy: int
+    holds: tuple[Holding, ...]
+    succeeded: int
+    failed: int
+    draining: bool
+    ended: bool
+    faults: tuple[TaskFault, ...]
 
 
 class Forget(Command, frozen=True, kw_only=True):

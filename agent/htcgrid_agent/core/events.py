@@ -59,6 +59,8 @@ class WorkerDied(Event, frozen=True, kw_only=True):
     #: When that task began, in seconds since the epoch, and how long it had run; for people to read.
     began: float = 0.0
     ran: timedelta = timedelta(0)
+    #: The end of what the worker printed since it was handed tasks, both streams together.
+    printed: str = ""
 
 
 class CommitAnswered(Event, frozen=True, kw_only=True):
@@ -82,6 +84,10 @@ class GiveBackAnswered(Event, frozen=True, kw_only=True):
     key: BundleKey
     nonce: str
     given: GivenBack | None
+
+
+class Registered(Event, frozen=True, kw_only=True):
+    """The answer to Register."""
 
 
 class CallFailed(Event, frozen=True, kw_only=True):

@@ -49,6 +49,11 @@ class HeldBundle:
         """Whether nothing at all is left to do for this bundle."""
         return self.idle and not self.blocks and not self.committing and not self.returning
 
+    @property
+    def unended(self) -> int:
+        """The number of tasks that wait or run."""
+        return self.todo.count + len(self.waiting) + sum(tasks.count for tasks in self.running.values())
+
     def hand(self, worker: int, count: int) -> tuple[int, int]:
         """Hand up to ``count`` consecutive waiting tasks to ``worker``; return their span."""
         start, stop = self.todo.spans[0]

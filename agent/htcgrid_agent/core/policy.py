@@ -15,6 +15,8 @@ class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     grace: float
     target: float
     flush: float
+    #: How often it tells the state store that it is there.
+    report: float = 15.0
     #: Patterns of the handlers that may be run.
     handlers: tuple[str, ...]
     #: The agent asks for more bundles when its workers would run dry within this. An urgent session waits for about

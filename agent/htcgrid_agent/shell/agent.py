@@ -72,6 +72,7 @@ class Agent:
                 (commands.Commit, calls.commit),
                 (commands.Renew, calls.renew),
                 (commands.GiveBack, calls.give_back),
+                (commands.Register, calls.register),
             )
         }
         self._doers: dict[type, Callable[[Any], None]] = {
@@ -209,6 +210,8 @@ class Agent:
         worker = self._workers.get(command.worker)
         if worker is None:
             return
+        self._printed(worker)
+        self._outputs[command.worker].mark()
         self._runs[command.worker] = about(command.lease)
         session = command.session
         timeout = None if session.timeout is None else session.timeout.total_seconds()
@@ -224,6 +227,7 @@ class Agent:
                 command.start,
                 payloads,
                 command.tries,
+                session.output,
             )
         )
         self._watch_channel(worker)
@@ -263,7 +267,8 @@ class Agent:
             return
         self._printed(worker)
         facts = self._runs.pop(worker.number, {})
-        for line in self._outputs.pop(worker.number).close():
+        output = self._outputs.pop(worker.number)
+        for line in output.close():
             self._log.info("printed", **facts, worker=worker.number, line=line)
         del self._workers[worker.number]
         self._selector.unregister(worker.channel)
@@ -276,7 +281,9 @@ class Agent:
         reason = worker.end()
         self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)
         began = time.time() - ran.total_seconds()
-        self._events.append(events.WorkerDied(worker=worker.number, task=task, reason=reason, began=began, ran=ran))
+        self._events.append(
+            events.WorkerDied(worker=worker.number, task=task, reason=reason, began=began, ran=ran, printed=output.tail)
+        )
 
     def _printed(self, worker: WorkerProcess) -> None:
         if self._workers.get(worker.number) is not worker:

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 
 _LINE = 2_000
+#: Bytes of the end that are kept for the failure of a task whose worker died.
+_TAIL = 8_000
 
 
 class Output:
@@ -13,12 +15,16 @@ class Output:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._tail = bytearray()
         self._second = 0
         self._passed = 0
         self._dropped = 0
 
     def feed(self, data: bytes, now: float) -> Iterator[str]:
         """Take in bytes; yield the lines that are whole and pass."""
+        self._tail += data
+        if len(self._tail) > 2 * _TAIL:
+            del self._tail[:-_TAIL]
         if int(now) != self._second:
             self._second, self._passed = int(now), 0
             if self._dropped:
@@ -35,6 +41,15 @@ class Output:
         for line in lines:
             if line:
                 yield line[:_LINE].decode("utf-8", "replace")
+
+    def mark(self) -> None:
+        """Note that the worker is handed other tasks: what it printed before is not theirs."""
+        self._tail.clear()
+
+    @property
+    def tail(self) -> str:
+        """The end of what was printed since the last mark."""
+        return self._tail[-_TAIL:].decode("utf-8", "replace")
 
     def close(self) -> Iterator[str]:
         """Yield the last line, if it has no end, and what was dropped."""

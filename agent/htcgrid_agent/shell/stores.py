@@ -9,7 +9,18 @@ import msgspec
 
 from htcgrid.errors import EncodingError, ProviderError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
-from htcgrid.model import AgentId, Claim, Delivery, Failure, Pack, outcome, pack_blocks, unpack_payloads
+from htcgrid.model import (
+    AgentId,
+    AgentReport,
+    Claim,
+    Delivery,
+    Failure,
+    Pack,
+    outcome,
+    pack_blocks,
+    unpack_payloads,
+    utcnow,
+)
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.commands import CommitPart
 from htcgrid_agent.shell.inputs import Inputs
@@ -35,6 +46,7 @@ class StoreCalls:
         inputs: Inputs,
         stopping: threading.Event,
         log: Log,
+        about: AgentReport | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._state = state
@@ -46,6 +58,7 @@ class StoreCalls:
         self._inputs = inputs
         self._stopping = stopping
         self._log = log
+        self._about = about or AgentReport(id=agent, pool=pool, started=utcnow())
         self._clock = clock
 
     def acquire(self, command: commands.Acquire) -> events.Acquired:
@@ -105,6 +118,12 @@ class StoreCalls:
                 # It is given back all the same, and the reaper hints it again.
                 self._log.warning("hints not sent", **about(command.lease), error=str(error), hints=len(given.hints))
         return events.GiveBackAnswered(key=command.lease.key, nonce=command.lease.nonce, given=given)
+
+    def register(self, command: commands.Register) -> events.Registered:
+        """Tell the state store that this agent is there."""
+        facts = {name: getattr(command, name) for name in command.__struct_fields__}
+        self._state.register(msgspec.structs.replace(self._about, **facts))
+        return events.Registered()
 
     def _load(self, claims: list[Claim]) -> tuple[dict[str, Failure], frozenset[str]]:
         """Load the payloads of claims; return why some can never be had, and which cannot be had now."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from htcgrid.model.outcome import Block
+from htcgrid.model.session import KeepOutput
 
 _LENGTH = struct.Struct("<I")
 
@@ -37,6 +38,8 @@ class RunTasks(msgspec.Struct, frozen=True, array_like=True):
     payloads: list[bytes]
     #: Tries behind each task that has some.
     tries: dict[int, int]
+    #: Of which tasks what they print is reported.
+    output: KeepOutput = KeepOutput.FAILED
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True):

@@ -3,7 +3,18 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from htcgrid.model import AgentId, Bundle, BundleKey, Claim, Lease, Ranges, Remainder, Session, child_birth
+from htcgrid.model import (
+    AgentId,
+    Bundle,
+    BundleKey,
+    BundleStatus,
+    Claim,
+    Lease,
+    Ranges,
+    Remainder,
+    Session,
+    child_birth,
+)
 
 #: A pending bundle that nobody claimed is hinted again after this time, then after twice as long, and so on.
 LATE = timedelta(minutes=10)
@@ -49,6 +60,19 @@ class BundleRecord:
     def pending(self) -> bool:
         """Whether somebody may claim it, now or later."""
         return not self.running and bool(self.open)
+
+    def status(self, now: float) -> BundleStatus:
+        """What the store tells of it."""
+        return BundleStatus(
+            key=self.key,
+            open=self.open,
+            agent=self.agent if self.running else None,
+            attempt=self.attempt,
+            lapses=self.lapses,
+            lapses_alone=self.lapses_alone,
+            tries={index: count for index, count in self.tries.items() if index in self.open},
+            delay=timedelta(seconds=0.0 if self.running else max(0.0, self.due - now)),
+        )
 
     def wait(self, now: float, delay: timedelta = timedelta(0)) -> None:
         """Make the bundle pending, to be claimed after ``delay``."""

@@ -10,9 +10,11 @@ from typing import Self, cast
 import msgspec
 
 from htcgrid.errors import ConflictError, SessionNotFoundError
-from htcgrid.interfaces import BEGINNING, Entries, Renewal, Sessions, Source, StateStore
+from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore
 from htcgrid.model import (
     AgentId,
+    AgentReport,
+    AgentStatus,
     Bundle,
     BundleKey,
     CancelCounts,
@@ -63,6 +65,8 @@ class MemoryStateStore(StateStore):
         self._random = random or Random()
         self._logs = logs
         self._sessions: dict[SessionId, SessionRecord] = {}
+        #: When each was heard of last, and what it said; the last one last.
+        self._agents: dict[AgentId, tuple[float, AgentReport]] = {}
         self._changed = Condition()
 
     @classmethod
@@ -192,6 +196,39 @@ class MemoryStateStore(StateStore):
             ]
             page = older[:limit]
             return Sessions([record.status for record in page], str(page[-1].number) if older[limit:] else None)
+
+    def bundles(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
+    ) -> Bundles:
+        """See :meth:`StateStore.bundles`."""
+        with self._changed:
+            record = self._found(session_id)
+            found = sorted(
+                (key for key, bundle in record.bundles.items() if bundle.open and (task is None or task in bundle.open))
+                if record.live
+                else ()
+            )
+            first = int(cursor or 0)
+            page = [record.bundles[key].status(self._clock()) for key in found[first : first + limit]]
+            return Bundles(page, str(first + limit) if found[first + limit :] else None)
+
+    def register(self, report: AgentReport) -> None:
+        """See :meth:`StateStore.register`."""
+        with self._changed:
+            self._agents.pop(report.id, None)
+            self._agents[report.id] = (self._clock(), report)
+
+    def agents(self, cursor: str = BEGINNING, *, limit: int = 100, pool: str | None = None) -> Agents:
+        """See :meth:`StateStore.agents`."""
+        with self._changed:
+            now = self._clock()
+            found = [
+                AgentStatus(report=report, silent=timedelta(seconds=now - heard))
+                for heard, report in reversed(self._agents.values())
+                if now - heard < defaults.REMEMBER.total_seconds() and pool in {None, report.pool}
+            ]
+            first = int(cursor or 0)
+            return Agents(found[first : first + limit], str(first + limit) if found[first + limit :] else None)
 
     def delete(self, session_id: SessionId) -> None:
         """See :meth:`StateStore.delete`."""

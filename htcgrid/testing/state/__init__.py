@@ -6,6 +6,7 @@ from htcgrid.testing.state.collecting import Collecting
 from htcgrid.testing.state.committing import Committing
 from htcgrid.testing.state.giving_back import GivingBack
 from htcgrid.testing.state.hinting import Hinting
+from htcgrid.testing.state.inspecting import Inspecting
 from htcgrid.testing.state.lapsing import Lapsing
 from htcgrid.testing.state.likeness import Likeness
 from htcgrid.testing.state.racing import Racing
@@ -22,6 +23,7 @@ class StateStoreContract(
     Hinting,
     Cancelling,
     Reading,
+    Inspecting,
     Collecting,
     Racing,
     Likeness,

@@ -1,5 +1,6 @@
 """The loop of a worker: read a run, run its tasks, report them."""
 
+import faulthandler
 import os
 import socket
 import sys
@@ -15,9 +16,11 @@ from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model import codec
 from htcgrid.model.codec import Codec, codec_of
 from htcgrid.model.outcome import Block, Failure
+from htcgrid.model.session import KeepOutput
 from htcgrid_agent.runtimes.python import loader
 from htcgrid_agent.runtimes.python.context import Context
 from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers
+from htcgrid_agent.runtimes.python.recorder import Recorder
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Frames, Report, RunTasks, Setup, frame
 
@@ -41,6 +44,7 @@ class Worker:
         self._encoder = msgspec.msgpack.Encoder()
         self._handlers = Handlers()
         self._context = Context()
+        self._recorder = Recorder()
         self._setup = Setup("", [], 0, 0)
 
     def run(self) -> None:
@@ -51,6 +55,7 @@ class Worker:
             return
         self._setup = msgspec.msgpack.decode(first, type=Setup)
         os.nice(self._setup.nice)
+        self._recorder.install()
         sys.path[:0] = [folder for folder in self._setup.path if folder not in sys.path]
         self._report(0, None, done=True)
         while (body := self._next()) is not None:
@@ -88,6 +93,8 @@ class Worker:
         """Run the tasks; return the outcomes that were not reported yet, and one more than the last task."""
         enter, decode, encode, tick = self._cell.enter, codec.decode, codec.encode, time.perf_counter_ns
         limit, tries, timeout = self._setup.result_limit, tasks.tries, tasks.timeout
+        output, recorder = tasks.output, self._recorder
+        recorder.drop()
         block = self._block(tasks.start)
         values, durations = block.values, block.durations
         began = reported = tick()
@@ -110,6 +117,9 @@ class Worker:
                 values.append(value)
             ended = tick()
             durations.append((ended - began) // 1000)
+            if recorder.used:
+                self._keep(block, index, output)
+                ended = tick()
             began = ended
             index += 1
             if ended - reported > _REPORT_NS:
@@ -119,8 +129,16 @@ class Worker:
                 began = reported = tick()
         return block, index
 
+    def _keep(self, block: Block, index: int, output: KeepOutput) -> None:
+        """Keep what the task printed, if the session wants it."""
+        if output is KeepOutput.ALL or (output is KeepOutput.FAILED and index in block.failures):
+            block.printed[index] = self._recorder.take()
+        else:
+            self._recorder.drop()
+
     def _block(self, start: int) -> Block:
-        return Block(start, [], time.time(), [], self._setup.worker, {}, {})
+        self._recorder.report()
+        return Block(start, [], time.time(), [], self._setup.worker, {}, {}, {})
 
     def _refuse(self, tasks: RunTasks, failure: Failure) -> None:
         count = len(tasks.payloads)
@@ -175,6 +193,8 @@ def _die_with_agent(lifeline: int) -> None:
 
 def main(channel: int, cell: int, lifeline: int) -> None:
     """Run a worker on the descriptors that its agent made."""
+    # Should a library crash the process, the agent reads where, and keeps it with the task's failure.
+    faulthandler.enable(all_threads=False)
     threading.Thread(target=_die_with_agent, args=(lifeline,), daemon=True).start()
     with socket.socket(fileno=channel) as connection:
         try:

@@ -1,0 +1,86 @@
+"""What the agent tells of itself, and when."""
+
+from collections import Counter, deque
+from collections.abc import Iterable
+
+from htcgrid.model import Failure, Holding, SessionId, TaskFault
+from htcgrid_agent.core.commands import Register
+from htcgrid_agent.core.crew import Crew
+from htcgrid_agent.core.held import HeldBundle
+from htcgrid_agent.core.policy import AgentPolicy
+
+
+class Reporter:
+    """Reports when the agent starts, every now and then, and when it is told to stop; one report at a time."""
+
+    #: Most tries that went wrong, and most sessions, that one report tells of.
+    _FAULTS = 20
+    _HOLDS = 32
+    _MESSAGE = 500
+
+    def __init__(self, policy: AgentPolicy, crew: Crew) -> None:
+        self._policy = policy
+        self._crew = crew
+        self._at = 0.0
+        self._under_way = False
+        self._draining = False
+        self._faults: deque[TaskFault] = deque(maxlen=self._FAULTS)
+        self.succeeded = 0
+        self.failed = 0
+
+    def wake_at(self) -> list[float]:
+        """Return when the next report is due."""
+        return [] if self._under_way else [self._at]
+
+    def note(self, bundle: HeldBundle, index: int, tries: int, failure: Failure, at: float) -> None:
+        """Remember a try that went wrong."""
+        self._faults.appendleft(
+            TaskFault(
+                session=bundle.session.id,
+                index=index,
+                tries=tries,
+                type=failure.type,
+                message=failure.message[: self._MESSAGE],
+                at=at,
+            )
+        )
+
+    def next(self, held: Iterable[HeldBundle], now: float, *, draining: bool) -> Register | None:
+        """Return the report to send now, if any."""
+        news = draining and not self._draining
+        if self._under_way or (now < self._at and not news):
+            return None
+        self._under_way = True
+        self._draining = draining
+        self._at = now + self._policy.report
+        return self._report(held, ended=False)
+
+    def last(self) -> Register:
+        """Return the report that the agent has ended."""
+        return self._report((), ended=True)
+
+    def answered(self) -> None:
+        """Note that a report arrived, or that it did not: the next one says what it said."""
+        self._under_way = False
+
+    def _report(self, held: Iterable[HeldBundle], *, ended: bool) -> Register:
+        return Register(
+            workers=self._policy.workers,
+            busy=len(self._crew.busy),
+            holds=self._holds(held),
+            succeeded=self.succeeded,
+            failed=self.failed,
+            draining=self._draining or ended,
+            ended=ended,
+            faults=tuple(self._faults),
+        )
+
+    def _holds(self, held: Iterable[HeldBundle]) -> tuple[Holding, ...]:
+        bundles, tasks = Counter[SessionId](), Counter[SessionId]()
+        for bundle in held:
+            bundles[bundle.session.id] += 1
+            tasks[bundle.session.id] += bundle.unended
+        return tuple(
+            Holding(session=session, bundles=bundles[session], tasks=count)
+            for session, count in tasks.most_common(self._HOLDS)
+        )
