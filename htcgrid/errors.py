@@ -15,6 +15,8 @@ HtcGridError
     └── ResultTimeoutError      the caller's time was up before the task ended
 """
 
+from typing import Any
+
 
 class HtcGridError(Exception):
     """The root of all errors of this project."""
@@ -66,3 +68,8 @@ class TaskCancelledError(TaskError):
 
 class ResultTimeoutError(TaskError, TimeoutError):
     """The caller's time was up before all tasks had ended; they go on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        #: What :meth:`SessionHandle.results` had by then, by task.
+        self.results: dict[int, Any] = {}

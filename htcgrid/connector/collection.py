@@ -92,7 +92,7 @@ class Collection:
             if wanted == whole and not (block.failures or block.tries or block.printed):
                 yield from self._successes(entry, block)
             else:
-                yield from (self._outcome(entry, block, index) for index in wanted)
+                yield from (self.outcome(entry, block, index) for index in wanted)
 
     def cancelled_outcomes(self) -> Iterator[Outcome]:
         """Yield the tasks that are cancelled by definition; for a session that is closed and whose total is known."""
@@ -100,7 +100,11 @@ class Collection:
         self._seen |= rest
         self.cancelled += rest.count
         for index in rest:
-            yield Outcome(index, TaskState.CANCELLED, None, None, 0, 0.0, 0, "", None, self._session)
+            yield self.cancelled_outcome(index)
+
+    def cancelled_outcome(self, index: int) -> Outcome:
+        """Return the outcome of a task that a cancel ended."""
+        return Outcome(index, TaskState.CANCELLED, None, None, 0, 0.0, 0, "", None, self._session)
 
     def _successes(self, entry: Entry, block: Block) -> Iterator[Outcome]:
         decode, began, worker, committed, session = (
@@ -116,7 +120,8 @@ class Collection:
             yield Outcome(index, succeeded, decode(value or b""), None, 1, began, micros, worker, committed, session)
             began += micros / 1e6
 
-    def _outcome(self, entry: Entry, block: Block, index: int) -> Outcome:
+    def outcome(self, entry: Entry, block: Block, index: int) -> Outcome:
+        """Return the outcome of one task of a block, which the entry accepted."""
         offset = index - block.start
         failure = block.failures.get(index)
         value = block.values[offset]

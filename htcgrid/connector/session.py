@@ -1,26 +1,24 @@
 """A session as its client holds it."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.duration import seconds_of
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.progress import progress_bar
+from htcgrid.connector.reader import Reader
 from htcgrid.connector.submitter import Submitter
-from htcgrid.errors import EncodingError, ResultTimeoutError
-from htcgrid.interfaces import Entries, PayloadStore, StateStore
-from htcgrid.model import CancelCounts, Entry, Part, Session, SessionId, SessionStatus
-from htcgrid.model.codec import codec_of
+from htcgrid.connector.task import TaskHandle
+from htcgrid.connector.tracker import Tracker
+from htcgrid.connector.watch import Watch
+from htcgrid.errors import ConfigError, ResultTimeoutError
+from htcgrid.interfaces import PayloadStore, StateStore
+from htcgrid.model import CancelCounts, Session, SessionId, SessionStatus
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-#: How long one look at the log waits for news; a session whose total grew meanwhile is seen after it: seconds.
-_WAIT = 1.0
 
 
 class SessionHandle:
@@ -38,7 +36,8 @@ class SessionHandle:
     ) -> None:
         self._session = session
         self._state = state
-        self._payloads = payloads
+        self._reader = Reader(session, state, payloads, total=total, submitter=submitter, check=check)
+        self._tracker = Tracker(self._reader)
         #: The number of tasks, when it is known to be final.
         self._total = total
         #: What goes on submitting to it, if this process does.
@@ -80,8 +79,7 @@ class SessionHandle:
 
     def status(self) -> SessionStatus:
         """Return how many tasks there are, and how many have ended in which way."""
-        self._check()
-        return self._state.status([self.id])[0]
+        return self._reader.status()
 
     def cancel(self) -> CancelCounts:
         """End the session: every task without an outcome is CANCELLED when this returns. Safe to repeat."""
@@ -110,14 +108,35 @@ class SessionHandle:
             ResultTimeoutError: the time was up; what was yielded before stays valid.
             Exception: what broke the submission off, when this process submits the tasks from a generator.
         """
-        collection = self._collection()
-        for parts in self._looks(collection, timeout):
-            for batch in batches(parts):
-                data = self._packs([part for _, part in batch])
-                for entry, part in batch:
-                    yield from collection.outcomes(entry, part, data[part.pack.digest])
-            if collection.closed:
-                yield from collection.cancelled_outcomes()
+        return self._reader.outcomes(timeout)
+
+    def task(self, index: int) -> TaskHandle:
+        """Return a handle to one task, by its position from 0. Costs nothing; its questions do.
+
+        Raises:
+            ConfigError: it is no position of a task.
+        """
+        self._check()
+        total = self._total
+        if isinstance(index, bool) or not isinstance(index, int) or index < 0 or (total is not None and index >= total):
+            tasks = "" if total is None else f" of {total} tasks"
+            raise ConfigError(f"a task is named by its position from 0 on in the session{tasks}, not {index!r}")
+        return TaskHandle(self.id, index, self._tracker)
+
+    def tasks(self) -> Iterator[TaskHandle]:
+        """Yield a handle to each task that is accepted so far, in order."""
+        return (self.task(index) for index in range(self.accepted))
+
+    def on_outcome(self, callback: Callable[[Outcome], object]) -> Watch:
+        """Call ``callback`` with each task's outcome as it becomes known, in a thread of its own.
+
+        Outcomes of tasks that have ended before are among them. A callback that raises is logged, and gets the next
+        outcome all the same; :meth:`Watch.wait` raises its first error.
+        """
+        self._check()
+        if not callable(callback):
+            raise ConfigError(f"a callback must be a function of one outcome, not {callback!r}")
+        return Watch(self._reader, callback)
 
     def results(self, *, timeout: float | timedelta | None = None, return_exceptions: bool = False) -> list[Any]:
         """Return the values of all tasks, in the order in which they were submitted.
@@ -129,14 +148,18 @@ class SessionHandle:
         Raises:
             TaskFailedError: a task failed; raised as soon as it is known.
             TaskCancelledError: the session was cancelled.
-            ResultTimeoutError: the time was up.
+            ResultTimeoutError: the time was up; its ``results`` holds what was there, by task.
         """
         values: dict[int, Any] = {}
-        for outcome in self.outcomes(timeout=timeout):
-            error = outcome.exception()
-            if error is not None and not return_exceptions:
-                raise error
-            values[outcome.index] = outcome.value if error is None else error
+        try:
+            for outcome in self.outcomes(timeout=timeout):
+                error = outcome.exception()
+                if error is not None and not return_exceptions:
+                    raise error
+                values[outcome.index] = outcome.value if error is None else error
+        except ResultTimeoutError as error:
+            error.results = values
+            raise
         return [values[index] for index in range(len(values))]
 
     def wait(
@@ -152,61 +175,12 @@ class SessionHandle:
         Raises:
             ResultTimeoutError: the time was up.
         """
-        collection = self._collection()
+        collection = self._reader.collection()
         with progress_bar(self._session.handler.rpartition("/")[2], console) if progress else nullcontext() as bar:
-            for _ in self._looks(collection, timeout):
+            for _ in self._reader.looks(collection, timeout):
                 if collection.closed:
                     for _ in collection.cancelled_outcomes():
                         pass
                 if bar is not None:
                     bar.show(ended=collection.ended, total=collection.total, failed=collection.failed)
         return self.status()
-
-    def _collection(self) -> Collection:
-        self._check()
-        collection = Collection(self.id, codec_of(self._session.codec).decode)
-        if self._total is not None:
-            collection.expect(self._total)
-        else:
-            collection.know(self.status())
-        return collection
-
-    def _looks(self, collection: Collection, timeout: float | timedelta | None) -> Iterator[list[tuple[Entry, Part]]]:
-        """Yield what each look at the log brings, until everything has been read."""
-        seconds = seconds_of(timeout)
-        deadline = None if seconds is None else time.monotonic() + seconds
-        while not collection.finished:
-            self._check()
-            parts = collection.take(self._look(collection, deadline))
-            if self._submitter is not None:
-                # Before the tasks that a broken submission cancelled are told: what broke it off says more.
-                self._submitter.check()
-            if collection.closed or (not parts and collection.total is None):
-                collection.know(self.status())
-            yield parts
-            if deadline is not None and time.monotonic() >= deadline and not collection.finished:
-                known = collection.total if collection.total is not None else self.status().total
-                raise ResultTimeoutError(
-                    f"{collection.ended} of {known} tasks of session {self.id} had ended after {seconds:g} s; "
-                    "the others go on"
-                )
-        if self._submitter is not None:
-            self._submitter.wait()
-
-    def _look(self, collection: Collection, deadline: float | None) -> Entries:
-        wait = _WAIT
-        if deadline is not None:
-            wait = min(wait, max(0.0, deadline - time.monotonic()))
-        return self._state.outcomes(self.id, collection.cursor, wait=timedelta(seconds=wait))
-
-    def _packs(self, parts: list[Part]) -> dict[str, bytes]:
-        """Return the bytes of each part's pack, by digest."""
-        data = {part.pack.digest: part.pack.data for part in parts if part.pack.data is not None}
-        keys = {part.pack.key: part.pack.digest for part in parts if part.pack.key is not None}
-        found = self._payloads.get(keys) if keys else {}
-        if missing := set(keys) - set(found):
-            raise EncodingError(
-                f"{len(missing)} packs of outcomes of session {self.id} are not in the payload store any more: "
-                "was it emptied?"
-            )
-        return data | {keys[key]: blob for key, blob in found.items()}

@@ -91,3 +91,19 @@ def kill_the_agent_once(marker: str) -> str:
         os.kill(os.getppid(), signal.SIGKILL)
         time.sleep(30)
     return marker
+
+
+def talk(event: Any) -> Any:
+    """Print to both streams, and through the bytes below; then end as the payload says."""
+    sys.stdout.write(f"out {event}\n")
+    sys.stderr.write(f"err {event}\n")
+    sys.stdout.buffer.write(b"bytes\n")
+    if event == "oops":
+        raise ValueError("oops")
+    return segfault(event)
+
+
+def talk_much(size: int) -> None:
+    """Print much, with an end by which it can be known, and fail."""
+    sys.stdout.write("x" * size + "the end\n")
+    raise ValueError("oops")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from htcgrid.local.schema import VERSION
 from tests.cli.conftest import Command
 
 #: Each command that needs a grid, with the words that it needs.
@@ -142,7 +143,7 @@ def test_a_state_file_of_a_later_version_is_told(htcgrid: Command, database: Pat
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA user_version = 99")
     assert htcgrid(*words).error == (
-        f"{database} has schema 99, and this htcgrid knows schema 1: "
+        f"{database} has schema 99, and this htcgrid knows schema {VERSION}: "
         "use the version of htcgrid that wrote it, or name another folder as 'path'"
     )
 

@@ -1,0 +1,126 @@
+"""Reading a session's log, from its beginning to its end."""
+
+import time
+from collections.abc import Callable, Generator, Iterable, Iterator
+from datetime import timedelta
+
+from htcgrid.connector.collection import Collection, batches
+from htcgrid.connector.duration import seconds_of
+from htcgrid.connector.outcome import Outcome
+from htcgrid.connector.submitter import Submitter
+from htcgrid.errors import EncodingError, ResultTimeoutError
+from htcgrid.interfaces import PayloadStore, StateStore
+from htcgrid.model import Entry, Part, Session, SessionStatus
+from htcgrid.model.codec import codec_of
+
+#: How long one look at the log waits for news; a session whose total grew meanwhile is seen after it: seconds.
+_WAIT = 1.0
+
+
+class Reader:
+    """Makes the requests of any number of collections of one session."""
+
+    def __init__(
+        self,
+        session: Session,
+        state: StateStore,
+        payloads: PayloadStore,
+        *,
+        total: int | None = None,
+        submitter: Submitter | None = None,
+        check: Callable[[], None],
+    ) -> None:
+        self.session = session
+        self.state = state
+        self._payloads = payloads
+        #: The number of tasks, when it is known to be final.
+        self._total = total
+        #: What goes on submitting to it, if this process does.
+        self._submitter = submitter
+        self.check = check
+
+    def status(self) -> SessionStatus:
+        """Return how far the session is."""
+        self.check()
+        return self.state.status([self.session.id])[0]
+
+    def collection(self) -> Collection:
+        """Return a new reader's cursor and counts."""
+        self.check()
+        collection = Collection(self.session.id, codec_of(self.session.codec).decode)
+        if self._total is not None:
+            collection.expect(self._total)
+        else:
+            collection.know(self.status())
+        return collection
+
+    def look(self, collection: Collection, wait: float) -> list[tuple[Entry, Part]]:
+        """Look at the log once, for up to ``wait`` seconds; return the parts with new outcomes."""
+        self.check()
+        found = self.state.outcomes(self.session.id, collection.cursor, wait=timedelta(seconds=wait))
+        parts = collection.take(found)
+        if self._submitter is not None:
+            # Before the tasks that a broken submission cancelled are told: what broke it off says more.
+            self._submitter.check()
+        if collection.closed or (not parts and collection.total is None):
+            collection.know(self.status())
+        return parts
+
+    def looks(self, collection: Collection, timeout: float | timedelta | None) -> Iterator[list[tuple[Entry, Part]]]:
+        """Yield what each look at the log brings, until everything has been read.
+
+        Raises:
+            ResultTimeoutError: the time was up.
+        """
+        seconds = seconds_of(timeout)
+        deadline = None if seconds is None else time.monotonic() + seconds
+        while not collection.finished:
+            yield self.look(collection, _WAIT if deadline is None else _left(deadline))
+            if deadline is not None and time.monotonic() >= deadline and not collection.finished:
+                known = collection.total if collection.total is not None else self.status().total
+                raise ResultTimeoutError(
+                    f"{collection.ended} of {known} tasks of session {self.session.id} had ended after {seconds:g} s; "
+                    "the others go on"
+                )
+        if self._submitter is not None:
+            self._submitter.wait()
+
+    def outcomes(self, timeout: float | timedelta | None = None) -> Generator[Outcome, None, None]:
+        """Yield every task's outcome as it becomes known, once each.
+
+        Raises:
+            ResultTimeoutError: the time was up.
+        """
+        collection = self.collection()
+        for parts in self.looks(collection, timeout):
+            for batch in batches(parts):
+                data = self.packs(part for _, part in batch)
+                for entry, part in batch:
+                    yield from collection.outcomes(entry, part, data[part.pack.digest])
+            if collection.closed:
+                yield from collection.cancelled_outcomes()
+
+    def packs(self, parts: Iterable[Part]) -> dict[str, bytes]:
+        """Return the bytes of each part's pack, by digest.
+
+        Raises:
+            EncodingError: one is gone.
+        """
+        data: dict[str, bytes] = {}
+        keys: dict[str, str] = {}
+        for part in parts:
+            if part.pack.data is not None:
+                data[part.pack.digest] = part.pack.data
+            elif part.pack.key is not None:
+                keys[part.pack.key] = part.pack.digest
+        found = self._payloads.get(keys) if keys else {}
+        if missing := set(keys) - set(found):
+            raise EncodingError(
+                f"{len(missing)} packs of outcomes of session {self.session.id} are not in the payload store any more: "
+                "was it emptied?"
+            )
+        return data | {keys[key]: blob for key, blob in found.items()}
+
+
+def _left(deadline: float) -> float:
+    return min(_WAIT, max(0.0, deadline - time.monotonic()))
