@@ -55,7 +55,7 @@ def hang_up(event, context):
 
 def nonsense(event, context):
     import socket
-    for number in range(3, 16):
+    for number in range(3, 1024):
         try:
             socket.socket(fileno=os.dup(number)).sendall(b"\\x02\\x00\\x00\\x00\\xc1\\xc1")
             break
