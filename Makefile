@@ -9,7 +9,9 @@ PYTHON ?= $(shell for python in python3.11 python3; do $$python -c '' 2>/dev/nul
 BIN := .venv/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --python $(BIN)/python
-EXAMPLES = $(sort $(dir $(wildcard examples/*/*.py)))
+# Folders that `htcgrid run` runs; the template for a provider is a distribution of its own, with its code in a package.
+EXAMPLES = $(sort $(dir $(wildcard examples/*/client.py)))
+TEMPLATE := examples/provider-template
 
 # Copying works on every file system, and silences uv's warning where linking does not.
 export UV_LINK_MODE ?= copy
@@ -55,6 +57,8 @@ types: .venv/dev.stamp ## Check types
 	for example in $(EXAMPLES); do \
 	    MYPYPATH="$$example" $(BIN)/mypy --no-error-summary --cache-dir ".mypy_cache/$$example" "$$example" || exit 1; \
 	done
+	MYPYPATH="$(TEMPLATE)" $(BIN)/mypy --no-error-summary --cache-dir ".mypy_cache/$(TEMPLATE)" \
+	    $(TEMPLATE)/htcgrid_folder $(TEMPLATE)/tests
 
 .PHONY: imports
 imports: .venv/dev.stamp ## Check who imports whom
