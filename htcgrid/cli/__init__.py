@@ -4,11 +4,13 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any
 
 import click
 
-from htcgrid.errors import ConfigError, HtcGridError, TaskCancelledError, TaskFailedError
+from htcgrid.cli.exits import Exit, exit_of
+from htcgrid.errors import ConfigError, HtcGridError
 
 #: Each command, where it is, and what it does. A command is imported when it is called, so that help is instant.
 _COMMANDS = {
@@ -26,6 +28,13 @@ _COMMANDS = {
 }
 
 
+_SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_EXITS = (
+    "Exit status: 0 all is well; 1 tasks failed or were cancelled; 2 something is wrong; "
+    "124 the time was over; 130 Ctrl-C; 141 nobody reads the output."
+)
+
+
 class Commands(click.Group):
     """A group that knows its commands by name, and imports the one that is called."""
 
@@ -41,7 +50,7 @@ class Commands(click.Group):
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; when whoever read its output, as head does, has had enough, it ends with 141."""
+        """Run the command; when whoever read its output, as head does, has had enough, it ends with that status."""
         try:
             return super().invoke(ctx)
         except HtcGridError:
@@ -49,7 +58,7 @@ class Commands(click.Group):
             raise
         except BrokenPipeError as error:
             _write_no_more()
-            raise click.exceptions.Exit(141) from error
+            raise click.exceptions.Exit(Exit.UNREAD) from error
         except OSError as error:
             # A full disk behind stdout, most likely.
             _write_no_more()
@@ -61,31 +70,44 @@ class Commands(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
 
+def _prepare_streams() -> None:
+    """Let output go nowhere where a stream was closed, and let no name of a file be what it cannot write."""
+    # What is opened next would else be stdout for everything that writes there, a state file among them.
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+
+
 def _write_no_more() -> None:
     """Let what is still to be written go nowhere; else Python would complain at its end."""
     with suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings=_SETTINGS, epilog=_EXITS)
 @click.version_option(package_name="htcgrid")
 def htcgrid() -> None:
     """A grid for huge numbers of short tasks: on one laptop, any cloud, any Kubernetes."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit: 0 for success, 1 when tasks failed, 2 for errors, 130 after Ctrl-C."""
+    """Run the command line and exit with an :class:`Exit`."""
     try:
+        _prepare_streams()
         status: Any = htcgrid.main(args=arguments, prog_name="htcgrid", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
         error.show()
-        sys.exit(error.exit_code)
+        sys.exit(Exit.WRONG)
     except HtcGridError as error:
         click.echo(f"htcgrid: {error}", err=True)
-        sys.exit(1 if isinstance(error, TaskFailedError | TaskCancelledError) else 2)
+        sys.exit(exit_of(error))
     except (KeyboardInterrupt, click.Abort):
         click.echo("htcgrid: interrupted", err=True)
-        sys.exit(130)
-    sys.exit(status if isinstance(status, int) else 0)
+        sys.exit(Exit.INTERRUPTED)
+    sys.exit(status if isinstance(status, int) else Exit.DONE)

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import click
 
+from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, required_config
 from htcgrid.errors import SessionNotFoundError
-from htcgrid.model import SessionId
+from htcgrid.model import CancelCounts, SessionId
 
 
 @click.command()
 @click.argument("sessions", nargs=-1, required=True)
 @config_option
-def command(sessions: tuple[str, ...], config: Path | None) -> int:
+@json_option
+def command(sessions: tuple[str, ...], config: Path | None, *, as_json: bool) -> int:
     """Cancel SESSIONS: tasks without an outcome are not run any more; those that ended keep their outcome.
 
     Exits with 2 when one of them does not exist; the others are cancelled.
@@ -27,8 +29,16 @@ def command(sessions: tuple[str, ...], config: Path | None) -> int:
                 click.echo(f"htcgrid: {error}", err=True)
                 status = 2
                 continue
-            click.echo(
-                f"{counts.session}: {counts.cancelled:,} tasks cancelled, "
-                f"{counts.succeeded:,} had succeeded, {counts.failed:,} had failed"
-            )
+            _show(counts, as_json=as_json)
     return status
+
+
+def _show(counts: CancelCounts, *, as_json: bool) -> None:
+    if as_json:
+        names = ("session", "cancelled", "succeeded", "failed")
+        print_facts({name: getattr(counts, name) for name in names})
+        return
+    click.echo(
+        f"{counts.session}: {counts.cancelled:,} tasks cancelled, "
+        f"{counts.succeeded:,} had succeeded, {counts.failed:,} had failed"
+    )

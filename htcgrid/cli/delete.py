@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, required_config
 from htcgrid.errors import ConfigError, SessionNotFoundError
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 @click.argument("sessions", nargs=-1, required=True)
 @config_option
 @click.option("--force", is_flag=True, help="Also sessions with tasks that have not ended, which are not run any more.")
-def command(sessions: tuple[str, ...], config: Path | None, *, force: bool) -> int:
+@json_option
+def command(sessions: tuple[str, ...], config: Path | None, *, force: bool, as_json: bool) -> int:
     """Delete SESSIONS with their payloads and outcomes; their ids cannot be used again.
 
     Exits with 2 when one of them does not exist or has not finished; the others are deleted.
@@ -32,7 +34,10 @@ def command(sessions: tuple[str, ...], config: Path | None, *, force: bool) -> i
                 click.echo(f"htcgrid: {error}", err=True)
                 status = 2
                 continue
-            click.echo(f"{session}: deleted")
+            if as_json:
+                print_facts({"session": session, "deleted": True})
+            else:
+                click.echo(f"{session}: deleted")
     return status
 
 

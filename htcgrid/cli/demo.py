@@ -10,15 +10,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from htcgrid.cli.console import Screen
 from htcgrid.cli.example import Example, Run, Timed, default_folder
+from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.connector import Grid
 from htcgrid.errors import ProviderNotFoundError
 
 
 @click.command()
-@click.option("--trades", type=click.IntRange(1, 1_000_000), default=4000, show_default=True)
+@click.option("--trades", type=click.IntRange(1, 1_000_000), default=4000, show_default=True, help="Options to price.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes; one per core when left out.")
-def command(trades: int, workers: int | None) -> int:
+@json_option
+def command(trades: int, workers: int | None, *, as_json: bool) -> int:
     """Price a portfolio of European and American equity options with QuantLib on an embedded grid."""
     if find_spec("QuantLib") is None:
         raise ProviderNotFoundError("the demo needs QuantLib: pip install 'htcgrid[demo]' installs it")
@@ -29,12 +32,33 @@ def command(trades: int, workers: int | None) -> int:
     console.print(f"An embedded grid with {count} workers prices {trades:,} options with QuantLib.")
     with Grid.open(workers=count) as grid:
         run = example.run(grid, document, console)
-    _show(run, example.client.summarise(document, run.output), count)
+    rows = example.client.summarise(document, run.output)
+    if as_json:
+        _print(run, rows, count)
+    else:
+        _show(run, rows, count)
     return int(bool(run.failed))
 
 
+def _print(run: Run, rows: Sequence[Any], workers: int) -> None:
+    names = ("exercise", "engine", "trades", "errors", "value")
+    wall = run.ended - run.submitting
+    ended = [timed for timed in run.outcomes if timed.outcome.began]
+    print_facts(
+        {
+            "workers": workers,
+            "tasks": len(run.outcomes),
+            "failed": len(run.failed),
+            "seconds": round(wall, 3),
+            "tasks_per_second": round(len(run.outcomes) / wall, 1),
+            "worker_utilisation": round(_utilisation(ended, workers), 4) if ended else None,
+            "portfolio": [{name: getattr(row, name) for name in names} for row in rows],
+        }
+    )
+
+
 def _show(run: Run, rows: Sequence[Any], workers: int) -> None:
-    console = Console()
+    console = Screen()
     # 80 columns have no room for a column of nothing but zeros.
     counts = ("trades", "errors") if any(row.errors for row in rows) else ("trades",)
     values = Table("exercise", "engine", title="The portfolio", title_justify="left")

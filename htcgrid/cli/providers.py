@@ -2,17 +2,26 @@
 
 import click
 
+from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.errors import ProviderNotFoundError
 
 
 @click.command()
-def command() -> None:
+@json_option
+def command(*, as_json: bool) -> None:
     """List the installed providers, and in which tables of grid.toml each may stand."""
     from htcgrid.plugins import installed_providers, load_provider
 
     for installed in installed_providers():
+        tables: list[str] = []
+        wrong = None
         try:
-            offers = ", ".join(f"[{table}]" for table in load_provider(installed.name).interfaces)
+            tables.extend(load_provider(installed.name).interfaces)
         except ProviderNotFoundError as error:
-            offers = f"cannot be used: {error}"
+            wrong = str(error)
+        if as_json:
+            facts = {"provider": installed.name, "distribution": installed.distribution}
+            print_facts(facts | {"tables": tables, "error": wrong})
+            continue
+        offers = f"cannot be used: {wrong}" if wrong else ", ".join(f"[{table}]" for table in tables)
         click.echo(f"{installed.name}  ({installed.distribution})  {offers}")

@@ -7,32 +7,40 @@ from random import Random
 
 import click
 
+from htcgrid.cli.facts import encoded_facts, json_option
 from htcgrid.cli.options import config_option, required_config
 
 
 @click.command()
 @config_option
-def command(config: Path | None) -> int:
+@json_option
+def command(config: Path | None, *, as_json: bool) -> int:
     """Return bundles of lost agents to the queue and collect old sessions, until SIGTERM or Ctrl-C.
 
-    Agents do the same by themselves unless their grid.toml says 'reaper = false'.
+    Agents do the same by themselves unless their grid.toml says 'reaper = false'. What it says goes to stderr.
     """
     from htcgrid.reaper import Reaper
 
+    say = _say_facts if as_json else _say
     grid = required_config(config)
     with ExitStack() as stack:
         state = stack.enter_context(closing(grid.open_state()))
         queue = stack.enter_context(closing(grid.open_queue()))
         payloads = stack.enter_context(closing(grid.open_payloads()))
-        reaper = Reaper(state, queue, payloads, seed=Random().getrandbits(32), log=_warn)
+        reaper = Reaper(state, queue, payloads, seed=Random().getrandbits(32), log=say)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: reaper.stop())
-        click.echo("reaper started", err=True)
+        say("reaper started")
         reaper.run()
     return 0
 
 
-def _warn(event: str, **fields: object) -> None:
-    # A reaper outlives whoever read what it says.
+# A reaper outlives whoever read what it says.
+def _say(event: str, **fields: object) -> None:
     with suppress(OSError):
         click.echo(" ".join([event, *(f"{name}={value}" for name, value in fields.items())]), err=True)
+
+
+def _say_facts(event: str, **fields: object) -> None:
+    with suppress(OSError):
+        click.echo(encoded_facts({"event": event} | {name: str(value) for name, value in fields.items()}), err=True)

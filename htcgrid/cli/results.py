@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--values", is_flag=True, help="Only the values, in the order of the tasks; fails with the first task that did."
 )
+@click.option("--json", is_flag=True, expose_value=False, help="Changes nothing: it is JSON anyway.")
 def command(session: str, config: Path | None, timeout: float | None, *, values: bool) -> int:
     """Print the outcome of each task of SESSION as it becomes known, one JSON object a line.
 

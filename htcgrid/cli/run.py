@@ -2,14 +2,19 @@
 
 import sys
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import click
+import msgspec
 
 from htcgrid.cli.document import decoded
+from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import codec_of
+
+if TYPE_CHECKING:
+    from htcgrid.cli.example import Run
 
 
 @click.command()
@@ -20,10 +25,15 @@ from htcgrid.model.codec import codec_of
 )
 @config_option
 @click.option("--workers", type=click.IntRange(1, 1024), help="Workers of the embedded grid; one per core.")
-def command(folder: Path, source: IO[bytes], output: Path | None, config: Path | None, workers: int | None) -> int:
+@json_option
+def command(
+    folder: Path, source: IO[bytes], output: Path | None, config: Path | None, workers: int | None, *, as_json: bool
+) -> int:
     """Split a document into tasks as FOLDER's client says, run them, and merge the results.
 
-    Without a grid.toml an embedded grid runs the tasks. Exits with 1 when a task failed.
+    Without a grid.toml an embedded grid runs the tasks. Exits with 1 when a task failed. With --json, what goes to
+    stdout is one object with the numbers of "tasks" and "failed" ones, the "seconds" that it took, and the "result",
+    or the file's name as "output".
     """
     if output is not None:
         _check_output(output)
@@ -41,8 +51,22 @@ def command(folder: Path, source: IO[bytes], output: Path | None, config: Path |
         click.echo(f"htcgrid: {failed.exception()}", err=True)
     if run.failed:
         click.echo(f"htcgrid: {len(run.failed)} of {len(run.outcomes)} tasks failed", err=True)
-    _write(_encoded(run.output, example.folder), output)
+    result = _encoded(run.output, example.folder)
+    if as_json:
+        _print_run(run, result, output)
+    else:
+        _write(result, output)
     return int(bool(run.failed))
+
+
+def _print_run(run: "Run", result: bytes, output: Path | None) -> None:
+    facts: dict[str, object] = {"tasks": len(run.outcomes), "failed": len(run.failed)}
+    facts["seconds"] = round(run.ended - run.submitting, 3)
+    if output is None:
+        print_facts(facts | {"result": msgspec.Raw(result)})
+        return
+    _write(result, output)
+    print_facts(facts | {"output": str(output)})
 
 
 def _check_output(output: Path) -> None:

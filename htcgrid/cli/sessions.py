@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from htcgrid.cli.facts import json_option
 from htcgrid.cli.listing import show
 from htcgrid.cli.options import config_option, required_config, to_duration, to_labels
 
@@ -19,7 +20,7 @@ from htcgrid.cli.options import config_option, required_config, to_duration, to_
 @click.option("--finished/--unfinished", default=None, help="Only those of which every task has ended, or the others.")
 @click.option("--since", callback=to_duration, help="Only those made in this time up to now, as 30m, 2h or 7d.")
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Most sessions to show.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_option
 def command(
     config: Path | None,
     labels: dict[str, str],

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from htcgrid.cli.facts import json_option
 from htcgrid.cli.listing import show
 from htcgrid.cli.options import config_option, required_config
 from htcgrid.interfaces import BEGINNING
@@ -13,7 +14,7 @@ from htcgrid.model import SessionId
 @click.command()
 @click.argument("sessions", nargs=-1)
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@json_option
 def command(sessions: tuple[str, ...], config: Path | None, *, as_json: bool) -> None:
     """Show how far SESSIONS are; without any, the newest of the grid."""
     state = required_config(config).open_state()

@@ -9,6 +9,7 @@ from typing import IO, Any
 import click
 
 from htcgrid.cli.document import decoded
+from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, required_config, to_duration, to_labels
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model import RetryPolicy, defaults
@@ -23,10 +24,20 @@ from htcgrid.model import RetryPolicy, defaults
 @config_option
 @click.option("--id", "session_id", help="The session's id; with it, submitting again is one submission.")
 @click.option(
-    "--priority", type=click.IntRange(0, defaults.PRIORITY_LIMIT), default=defaults.PRIORITY, show_default=True
+    "--priority",
+    type=click.IntRange(0, defaults.PRIORITY_LIMIT),
+    default=defaults.PRIORITY,
+    show_default=True,
+    help="Higher first.",
 )
 @click.option("--timeout", type=float, help="Seconds that one try of one task may take.")
-@click.option("--tries", type=click.IntRange(1, 1000), default=defaults.TRIES, show_default=True)
+@click.option(
+    "--tries",
+    type=click.IntRange(1, 1000),
+    default=defaults.TRIES,
+    show_default=True,
+    help="Runs of a task before it fails.",
+)
 # Eager: they are refused before the input is opened, which click would not close again.
 @click.option(
     "--label", "labels", multiple=True, is_eager=True, callback=to_labels, help="NAME=VALUE; may be repeated."
@@ -34,7 +45,14 @@ from htcgrid.model import RetryPolicy, defaults
 @click.option(
     "--keep-for", is_eager=True, callback=to_duration, help="How long it is kept after its last task, as 12h or 7d."
 )
-@click.option("--backoff", type=float, default=defaults.BACKOFF.total_seconds(), show_default=True, help="Seconds.")
+@click.option(
+    "--backoff",
+    type=float,
+    default=defaults.BACKOFF.total_seconds(),
+    show_default=True,
+    help="Seconds before the second try; twice as many before each further one.",
+)
+@json_option
 def command(
     handler: str,
     source: IO[bytes],
@@ -48,8 +66,12 @@ def command(
     keep_for: timedelta | None,
     *,
     lines: bool,
+    as_json: bool,
 ) -> None:
-    """Submit one task per item to HANDLER, as 'module:function', and print the session's id."""
+    """Submit one task per item to HANDLER, as 'module:function', and print the session's id.
+
+    With --json, the object has the id as "session" and the number of tasks as "total".
+    """
     from htcgrid.connector import Grid
 
     file = required_config(config).file
@@ -67,8 +89,11 @@ def command(
             # The command ends when all is accepted, whoever runs it, and when.
             ahead=sys.maxsize,
         )
-        session.submitted()
-        click.echo(session.id)
+        total = session.submitted()
+        if as_json:
+            print_facts({"session": session.id, "total": total})
+        else:
+            click.echo(session.id)
 
 
 def _backoff(seconds: float) -> timedelta:

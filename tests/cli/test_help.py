@@ -1,13 +1,20 @@
 """What a new user sees first."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
+from htcgrid.cli import htcgrid as group
 from tests.cli.conftest import Command
 
+#: One screen: lines of 100 columns.
+SCREEN = 40
+#: What has a way of its own to say things to programs, or says nothing to people.
+WITHOUT_JSON = {"agent"}
 COMMANDS = (
     "demo",
     "run",
@@ -36,7 +43,7 @@ finally:
 def test_help_lists_every_command_with_what_it_does(htcgrid: Command) -> None:
     shown = htcgrid("--help")
     assert (shown.status, shown.err) == (0, "")
-    listed = shown.out.partition("Commands:\n")[2].splitlines()
+    listed = shown.out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
     assert tuple(line.split()[0] for line in listed) == COMMANDS
     assert all(len(line.split()) > 2 for line in listed)
 
@@ -47,6 +54,27 @@ def test_each_command_has_help(htcgrid: Command, command: str) -> None:
     assert (shown.status, shown.err) == (0, "")
     assert shown.out.startswith(f"Usage: htcgrid {command} ")
     assert htcgrid(command, "-h") == shown
+
+
+@pytest.mark.parametrize("command", [(), *((name,) for name in COMMANDS)], ids=" ".join)
+def test_help_fits_on_a_screen(htcgrid: Command, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    lines = htcgrid(*command, "--help").out.splitlines()
+    assert len(lines) <= SCREEN
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_says_what_each_option_is_for(command: str) -> None:
+    found = group.get_command(click.Context(group), command)
+    assert found is not None
+    silent = [option.name for option in found.params if isinstance(option, click.Option) and not option.help]
+    assert silent == []
+
+
+@pytest.mark.parametrize("command", sorted(set(COMMANDS) - WITHOUT_JSON))
+def test_every_command_that_prints_for_people_prints_json_too(htcgrid: Command, command: str) -> None:
+    assert "--json" in htcgrid(command, "--help").out
 
 
 @pytest.mark.parametrize("words", [["--help"], ["--version"], *([command, "--help"] for command in COMMANDS[1:])])
@@ -84,16 +112,35 @@ def test_providers_shows_where_each_may_stand(htcgrid: Command) -> None:
     assert "local  (htcgrid)  [state], [queue], [payloads], [compute]\n" in shown.out
 
 
-def test_providers_shows_one_that_cannot_be_used_beside_the_others(
-    htcgrid: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def install_broken_provider(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     installed = folder / "broken-1.0.dist-info"
     installed.mkdir()
     (installed / "METADATA").write_text("Metadata-Version: 2.1\nName: broken\nVersion: 1.0\n")
     (installed / "entry_points.txt").write_text("[htcgrid]\nbroken = no_such_sdk_anywhere\n")
     monkeypatch.syspath_prepend(folder)
+
+
+def test_providers_shows_one_that_cannot_be_used_beside_the_others(
+    htcgrid: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_broken_provider(folder, monkeypatch)
     shown = htcgrid("providers")
     assert shown.status == 0
     broken, local = shown.out.splitlines()
     assert broken.startswith("broken  (broken)  cannot be used: provider 'broken' of broken cannot be imported: No mod")
     assert local.startswith("local ")
+
+
+def test_providers_as_json_has_the_tables_and_what_is_wrong(
+    htcgrid: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_broken_provider(folder, monkeypatch)
+    broken, local = [json.loads(line) for line in htcgrid("providers", "--json").out.splitlines()]
+    assert broken["error"].startswith("provider 'broken' of broken cannot be imported: No mod")
+    assert (broken["provider"], broken["tables"]) == ("broken", [])
+    assert local == {
+        "provider": "local",
+        "distribution": "htcgrid",
+        "tables": ["state", "queue", "payloads", "compute"],
+        "error": None,
+    }

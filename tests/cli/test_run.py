@@ -72,6 +72,20 @@ def test_the_result_goes_to_a_file_that_is_replaced(htcgrid: Command, example: P
     assert (shown.status, shown.out, output.read_text()) == (0, "", '{"results":[2,4,6]}\n')
 
 
+def test_a_run_as_json_is_one_object_with_the_result(htcgrid: Command, example: Path) -> None:
+    shown = run(htcgrid, "in.json", "--json")
+    facts = json.loads(shown.out)
+    assert 0 < facts.pop("seconds") < PATIENCE
+    assert (shown.status, facts) == (0, {"tasks": 3, "failed": 0, "result": {"results": [2, 4, 6]}})
+
+
+def test_a_run_as_json_names_the_file_of_its_result(htcgrid: Command, example: Path, folder: Path) -> None:
+    facts = json.loads(run(htcgrid, "in.json", "--json", "--output", "out.json").out)
+    assert facts["output"] == "out.json"
+    assert "result" not in facts
+    assert (folder / "out.json").read_text() == '{"results":[2,4,6]}\n'
+
+
 def test_the_document_may_come_through_a_pipe(example: Path) -> None:
     program = Path(sys.executable).with_name("htcgrid")
     done = subprocess.run(

@@ -42,7 +42,7 @@ def test_an_agent_runs_only_its_pool(htcgrid: Command, grid: Path, folder: Path)
     session = htcgrid("submit", "work:echo", "--input", "tasks.json").out.strip()
     with started("agent", "--pool", "night", "--verbose") as agent:
         line(agent)
-        assert htcgrid("results", session, "--timeout", "0.5").status == 2
+        assert htcgrid("results", session, "--timeout", "0.5").status == 124
         agent.terminate()
         ended(agent)
     with started("agent") as agent:
@@ -119,4 +119,11 @@ def test_a_reaper_runs_until_it_is_told_to_end(grid: Path, number: signal.Signal
         assert line(reaper) == "reaper started\n"
         assert reaper.poll() is None
         reaper.send_signal(number)
+        assert ended(reaper) == (0, "", "")
+
+
+def test_a_reaper_says_what_it_does_to_programs_too(grid: Path) -> None:
+    with started("reaper", "--json") as reaper:
+        assert json.loads(line(reaper)) == {"event": "reaper started"}
+        reaper.terminate()
         assert ended(reaper) == (0, "", "")

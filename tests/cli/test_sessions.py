@@ -11,6 +11,7 @@ import pytest
 
 from htcgrid import Grid
 from tests.cli.conftest import PATIENCE, Command, Ended, ended, started
+from tests.cli.terminal import Terminal
 
 
 def tasks_file(folder: Path, text: str, name: str = "tasks.json") -> Path:
@@ -41,6 +42,10 @@ def test_submit_prints_the_id_and_nothing_else(submit: Command, htcgrid: Command
     assert (shown.status, shown.err) == (0, "")
     (status,) = objects(htcgrid("status", shown.out.strip(), "--json"))
     assert (status["total"], status["handler"]) == (3, "work:echo")
+
+
+def test_submit_as_json_has_the_id_and_the_number_of_tasks(submit: Command, grid: Path) -> None:
+    assert objects(submit("work:echo", [1, 2, 3], "--id", "mine", "--json")) == [{"session": "mine", "total": 3}]
 
 
 def test_submit_reads_stdin(grid: Path) -> None:
@@ -189,7 +194,7 @@ def test_status_as_json_has_every_count(submit: Command, htcgrid: Command, serve
             "session": session,
             "handler": "work:refuse",
             "labels": {},
-            "state": "SEALED",
+            "state": "FINISHED",
             "finished": True,
             "total": 2,
             "pending": 0,
@@ -200,6 +205,50 @@ def test_status_as_json_has_every_count(submit: Command, htcgrid: Command, serve
         }
     ]
     assert htcgrid("status", session).out.splitlines()[1].split()[2] == "FINISHED"
+
+
+def test_the_table_and_the_json_call_a_state_the_same(submit: Command, htcgrid: Command, grid: Path) -> None:
+    submit("work:echo", [], "--id", "finished")
+    submit("work:echo", [1], "--id", "sealed")
+    submit("work:echo", [1], "--id", "cancelled")
+    htcgrid("cancel", "cancelled")
+    with Grid.open(grid) as opened:
+        opened.open_session("work:echo", id="open", on_error="leave")
+        opened.open_session("work:echo", id="cancelled-empty").cancel()
+        states = {status["session"]: status["state"] for status in objects(htcgrid("status", "--json"))}
+        lines = htcgrid("status").out.splitlines()[1:]
+    assert states == {
+        "finished": "FINISHED",
+        "sealed": "SEALED",
+        "cancelled": "CANCELLED",
+        "open": "OPEN",
+        "cancelled-empty": "CANCELLED",
+    }
+    assert {line.split()[0]: line.split()[2] for line in lines} == states
+
+
+def test_the_table_shows_a_handler_as_it_is_named(htcgrid: Command, grid: Path, tmp_path: Path) -> None:
+    with Grid.open(grid) as opened:
+        opened.submit("/prices/my[red].py:price", [])
+    assert htcgrid("status").out.splitlines()[1].split()[1] == "my[red].py:price"
+
+
+@pytest.mark.parametrize("columns", [20, 40, 79])
+def test_a_narrow_terminal_cuts_nothing_off(submit: Command, htcgrid: Command, grid: Path, columns: int) -> None:
+    name = submit("work:echo", list(range(1234))).out.strip()
+    with Terminal("status", columns=columns) as terminal:
+        assert terminal.ended() == 0
+    shown = " ".join(terminal.lines)
+    assert shown == (
+        f"{name}  SEALED   work:echo   1,234 total, 1,234 pending, 0 running, 0 succeeded, 0 failed, 0 cancelled"
+    )
+
+
+def test_a_wide_terminal_has_a_table(submit: Command, grid: Path) -> None:
+    submit("work:echo", [1], "--id", "mine")
+    with Terminal("status", columns=100) as terminal:
+        assert terminal.ended() == 0
+    assert terminal.lines[1].split() == ["mine", "work:echo", "SEALED", "1", "1", "0", "0", "0", "0"]
 
 
 def test_status_of_a_grid_without_sessions_is_no_error(htcgrid: Command, grid: Path) -> None:
@@ -274,11 +323,17 @@ def test_results_exits_with_1_when_a_task_was_cancelled(submit: Command, htcgrid
     assert values == Ended(1, "", "htcgrid: task 0 of session stopped was cancelled before it ended\n")
 
 
+def test_results_are_json_with_and_without_the_option(submit: Command, htcgrid: Command, grid: Path) -> None:
+    submit("work:echo", [1, 2], "--id", "stopped")
+    htcgrid("cancel", "stopped")
+    assert htcgrid("results", "stopped", "--json") == htcgrid("results", "stopped")
+
+
 def test_results_waits_no_longer_than_it_is_told(submit: Command, htcgrid: Command, grid: Path) -> None:
     submit("work:echo", [1, 2], "--id", "waits")
     error = "0 of 2 tasks of session waits had ended after 0.1 s; the others go on"
-    assert htcgrid("results", "waits", "--timeout", "0.1").error == error
-    assert htcgrid("results", "waits", "--timeout", "0.1", "--values").error == error
+    assert htcgrid("results", "waits", "--timeout", "0.1") == Ended(124, "", f"htcgrid: {error}\n")
+    assert htcgrid("results", "waits", "--timeout", "0.1", "--values") == Ended(124, "", f"htcgrid: {error}\n")
 
 
 @pytest.mark.parametrize("seconds", ["nan", "-1"])
@@ -400,7 +455,7 @@ def test_delete_takes_what_has_not_finished_only_when_it_is_forced(
         "htcgrid: session busy has not finished: 2 tasks have not ended; cancel it first, or use --force\n"
         "htcgrid: there is no session 'nope' on this grid\n",
     )
-    assert htcgrid("delete", "--force", "busy").status == 0
+    assert htcgrid("delete", "--force", "busy", "--json") == Ended(0, '{"session":"busy","deleted":true}\n', "")
     assert named(htcgrid("sessions", "--json")) == []
 
 
@@ -417,7 +472,10 @@ def test_cancel_says_what_became_of_the_tasks(submit: Command, htcgrid: Command,
         f"{long}: 40 tasks cancelled, 0 had succeeded, 0 had failed\n",
         "",
     )
-    assert htcgrid("cancel", long).out.startswith(f"{long}: 40 tasks cancelled")
+    assert objects(htcgrid("cancel", done, long, "--json")) == [
+        {"session": done, "cancelled": 0, "succeeded": 2, "failed": 1},
+        {"session": long, "cancelled": 40, "succeeded": 0, "failed": 0},
+    ]
 
 
 def test_cancel_tells_which_sessions_do_not_exist_and_ends_the_others(
