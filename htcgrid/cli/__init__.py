@@ -20,6 +20,7 @@ _COMMANDS = {
     "reaper": ("htcgrid.cli.reaper", "Run the reaper alone."),
     "submit": ("htcgrid.cli.submit", "Submit tasks from a file; print the session's id."),
     "status": ("htcgrid.cli.status", "Show how far sessions are."),
+    "watch": ("htcgrid.cli.watch", "Watch sessions until every task has ended."),
     "sessions": ("htcgrid.cli.sessions", "Look for sessions by label, handler or age."),
     "results": ("htcgrid.cli.results", "Print outcomes as they become known, one JSON object a line."),
     "cancel": ("htcgrid.cli.cancel", "Cancel sessions."),

@@ -23,7 +23,7 @@ _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Terminal:
     """Runs a command in a terminal of so many columns, in the folder where the test stands."""
 
-    def __init__(self, *words: str, columns: int = 80, lines: int = 24) -> None:
+    def __init__(self, *words: str, columns: int = 80, lines: int = 24, kind: str = "xterm") -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
@@ -32,7 +32,7 @@ class Terminal:
             stdin=slave,
             stdout=slave,
             stderr=slave,
-            env=environment | {"TERM": "xterm"},
+            env=environment | {"TERM": kind},
             start_new_session=True,
         )
         os.close(slave)

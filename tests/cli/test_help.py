@@ -22,6 +22,7 @@ COMMANDS = (
     "reaper",
     "submit",
     "status",
+    "watch",
     "sessions",
     "results",
     "cancel",
