@@ -36,6 +36,7 @@ _WORDS: dict[str, Any] = {
 _UNITS: dict[str, Any] = {
     "": 1,
     "s": timedelta(seconds=1),
+    "day": timedelta(days=1),
     "days": timedelta(days=1),
     "KiB": 1 << 10,
     "MiB": 1 << 20,
