@@ -4,17 +4,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from htcgrid.connector import Grid, OpenSession, Outcome, SessionHandle
+    from htcgrid.connector import Grid, OpenSession, Outcome, SessionHandle, TaskHandle, Watch
+    from htcgrid.errors import TaskError
     from htcgrid.model import RetryPolicy, SessionStatus, TaskState
 
 __version__ = "0.1.0.dev0"
-__all__ = ["Grid", "OpenSession", "Outcome", "RetryPolicy", "SessionHandle", "SessionStatus", "TaskState"]
+__all__ = [
+    "Grid",
+    "OpenSession",
+    "Outcome",
+    "RetryPolicy",
+    "SessionHandle",
+    "SessionStatus",
+    "TaskError",
+    "TaskHandle",
+    "TaskState",
+    "Watch",
+]
 
 _HOMES = {
     "Grid": "htcgrid.connector",
     "OpenSession": "htcgrid.connector",
     "Outcome": "htcgrid.connector",
     "SessionHandle": "htcgrid.connector",
+    "TaskHandle": "htcgrid.connector",
+    "Watch": "htcgrid.connector",
+    "TaskError": "htcgrid.errors",
     "RetryPolicy": "htcgrid.model",
     "SessionStatus": "htcgrid.model",
     "TaskState": "htcgrid.model",

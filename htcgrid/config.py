@@ -26,6 +26,18 @@ _TABLES = ("state", "queue", "payloads", "compute", "agent")
 _Interface = TypeVar("_Interface", bound=Provided)
 
 
+#: The least and the most that some keys of ``[agent]`` may be, and in which unit.
+_BOUNDS = {
+    "workers": (1, 1024, ""),
+    "grace": (0, 86_400, " seconds"),
+    "flush": (0, 86_400, " seconds"),
+    "nice": (0, 19, ""),
+    "recycle_tasks": (1, 10**12, ""),
+    "recycle_megabytes": (1, 10**9, ""),
+    "shared_megabytes": (1, 10**9, ""),
+}
+
+
 class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table ``[agent]``; times are in seconds."""
 
@@ -33,6 +45,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     handlers: list[str] = []
     #: Folders from which handlers are imported, before the environment's own.
     path: list[str] = []
+    #: Environment variables of the workers, beside those of the agent.
+    environment: dict[str, str] = {}
     #: Workers of each agent; one per core when left out.
     workers: int | None = None
     pool: str = defaults.POOL
@@ -46,23 +60,28 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     report: float = defaults.REPORT.total_seconds()
     #: What the workers' priority is lowered by, so that commits do not wait for the scheduler (0 to 19).
     nice: int = 5
+    #: A worker is replaced after this many tasks, and once it holds this many megabytes (10**6 bytes) of memory.
+    recycle_tasks: int | None = None
+    recycle_megabytes: int | None = None
+    #: Most megabytes of shared inputs that an agent keeps on its disk.
+    shared_megabytes: int = defaults.SHARED_MEGABYTES
     #: Whether agents also run the reaper.
     reaper: bool = True
 
     def __post_init__(self) -> None:
         check_name("`pool`", self.pool)
-        if self.workers is not None and not 1 <= self.workers <= 1024:
-            raise ValueError(f"`workers` must be from 1 to 1024, not {self.workers}")
         for name in ("lease", "heartbeat", "target", "report"):
             if not 0 < getattr(self, name) <= 86_400:
                 raise ValueError(f"`{name}` must be more than 0 and at most 86400 seconds")
         if self.heartbeat * 2 > self.lease:
             raise ValueError(f"`heartbeat` ({self.heartbeat} s) must be at most half of `lease` ({self.lease} s)")
-        for name in ("grace", "flush"):
-            if not 0 <= (getattr(self, name) or 0) <= 86_400:
-                raise ValueError(f"`{name}` must be from 0 to 86400 seconds")
-        if not 0 <= self.nice <= 19:
-            raise ValueError(f"`nice` must be from 0 to 19, not {self.nice}")
+        for name, (least, most, unit) in _BOUNDS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise ValueError(f"`{name}` must be from {least} to {most}{unit}, not {value}")
+        for name, text in self.environment.items():
+            if not name or "=" in name or "\0" in name + text:
+                raise ValueError(f"`environment`: no process can have a variable {name!r} of this name and value")
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ HtcGridError
 ├── ConflictError               the id is taken by other content, or the session takes no more
 ├── SessionNotFoundError        no session of that id: check the id and the grid
 ├── EncodingError               a payload or a result cannot be carried: change the data
+├── PayloadLostError            data that was stored is there no more: put it again
 ├── ProviderError               a service answered with an error: look at the cause
 │   ├── ProviderNotFoundError   no such provider, or its SDK is not installed
 │   └── ProviderUnavailableError    the service cannot be reached now: try again
@@ -15,7 +16,7 @@ HtcGridError
     └── ResultTimeoutError      the caller's time was up before the task ended
 """
 
-from typing import Any
+from typing import Any, Self
 
 
 class HtcGridError(Exception):
@@ -38,6 +39,10 @@ class EncodingError(HtcGridError):
     """A payload or a result cannot be encoded, decoded or carried."""
 
 
+class PayloadLostError(HtcGridError):
+    """Data that was stored is not there any more, or was altered; trying again will not help."""
+
+
 class ProviderError(HtcGridError):
     """A service answered with an error; the cause says which."""
 
@@ -56,6 +61,19 @@ class ThrottledError(ProviderUnavailableError):
 
 class TaskError(HtcGridError):
     """A task did not end with a value."""
+
+    #: Whether a handler that raises this fails its task at once, however many tries are left.
+    final = False
+
+    @classmethod
+    def no_retry(cls, message: str) -> Self:
+        """Return an error for a handler to raise when another try would end the same way.
+
+        Used as ``raise TaskError.no_retry("the trade has no maturity")``, also with ``from``.
+        """
+        error = cls(message)
+        error.final = True
+        return error
 
 
 class TaskFailedError(TaskError):

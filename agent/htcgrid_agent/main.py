@@ -17,9 +17,10 @@ from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.reaper import Reaper
 from htcgrid_agent.core import AgentCore, AgentPolicy
-from htcgrid_agent.shell.agent import Agent
+from htcgrid_agent.shell.agent import Agent, WorkerSettings
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.logs import open_log
+from htcgrid_agent.shell.shared import SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
 
 
@@ -117,13 +118,21 @@ def run_agent(
                 interval=seconds(settings.report),
             ),
         )
+        shared = SharedFiles(payloads, limit=settings.shared_megabytes * 1_000_000, stopping=stopping)
+        stack.callback(shared.close)
         shell = Agent(
             AgentCore(policy, Random().random),
             calls,
             inputs,
             name=name,
-            path=[str(config.folder / folder) for folder in settings.path],
-            nice=settings.nice,
+            workers=WorkerSettings(
+                path=[str(config.folder / folder) for folder in settings.path],
+                environment=settings.environment,
+                nice=settings.nice,
+                recycle_tasks=settings.recycle_tasks,
+                recycle_bytes=None if settings.recycle_megabytes is None else settings.recycle_megabytes * 1_000_000,
+            ),
+            shared=shared,
             log=log,
             stopping=stopping,
         )

@@ -4,5 +4,7 @@ from htcgrid.connector.grid import Grid
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.session import SessionHandle
+from htcgrid.connector.task import TaskHandle
+from htcgrid.connector.watch import Watch
 
-__all__ = ["Grid", "OpenSession", "Outcome", "SessionHandle"]
+__all__ = ["Grid", "OpenSession", "Outcome", "SessionHandle", "TaskHandle", "Watch"]

@@ -15,11 +15,12 @@ from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.connector.session import SessionHandle
+from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
-from htcgrid.model import RetryPolicy, SessionId, SessionStatus, defaults
+from htcgrid.model import RetryPolicy, SessionId, SessionStatus, SharedRef, defaults
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -222,6 +223,25 @@ class Grid:
         self._check()
         rule = rule_of(on_error, ahead, named=id is not None)
         return self._submissions.open(session_of(handler, id, options), rule, self._limit)
+
+    def put(self, data: Any, *, codec: str = "json", keep_for: float | timedelta | None = None) -> SharedRef:
+        """Store data that many tasks read, once; return a reference for their payloads.
+
+        A handler has it back by ``context.get(reference)``. An agent fetches it once, whichever of its workers ask, and
+        a worker decodes it once. It is collected ``keep_for`` after this call, whether sessions use it or not. Costs 2
+        requests.
+
+        Args:
+            data: what the codec can carry, up to the payload store's largest object.
+            codec: ``json``, ``bytes`` or ``msgpack``.
+            keep_for: how long it is kept, in seconds; 7 days when left out.
+
+        Raises:
+            ConfigError: an argument is not right.
+            EncodingError: the data cannot be carried.
+        """
+        self._check()
+        return put_shared(self._state, self._payloads, data, codec, keep_for)
 
     def session(self, session_id: str) -> SessionHandle:
         """Return a handle to a session that exists, submitted by any process.

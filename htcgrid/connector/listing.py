@@ -8,13 +8,16 @@ import msgspec
 
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import BEGINNING, StateStore
-from htcgrid.model import SessionStatus, utcnow
+from htcgrid.model import SHARED, SessionStatus, utcnow
 
 _PAGE = 100
 
 
 class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which sessions somebody looks for; what is None, or empty, all sessions have."""
+    """Which sessions somebody looks for; what is None, or empty, all sessions have.
+
+    Those that stand for shared inputs are found only by their handler.
+    """
 
     #: Labels that a session must have, and their values.
     labels: Mapping[str, str] = {}
@@ -41,7 +44,8 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
         """Return whether a session is one of those."""
         session = status.session
         return (
-            all(session.labels.get(name) == value for name, value in self.labels.items())
+            (self.handler is not None or session.handler != SHARED)
+            and all(session.labels.get(name) == value for name, value in self.labels.items())
             and (self.handler is None or fnmatchcase(session.handler, self.handler))
             and (self.finished is None or status.finished == self.finished)
             and (self.since is None or session.created >= self.since)

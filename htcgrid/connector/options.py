@@ -1,5 +1,6 @@
 """What a session is to be like, as its client says it."""
 
+import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from secrets import token_hex
@@ -49,6 +50,7 @@ def session_of(handler: str | Callable[..., Any], session_id: str | None, option
         labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         output=_output(options.get("output", "failed")),
+        python="{}.{}".format(*sys.version_info),
     )
 
 

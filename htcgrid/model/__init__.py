@@ -44,9 +44,11 @@ from htcgrid.model.session import (
     SessionStatus,
     utcnow,
 )
+from htcgrid.model.shared import SHARED, SharedInput, SharedRef, parse_shared
 
 __all__ = [
     "ROOT",
+    "SHARED",
     "AgentId",
     "AgentInfo",
     "AgentReport",
@@ -82,6 +84,8 @@ __all__ = [
     "SessionId",
     "SessionState",
     "SessionStatus",
+    "SharedInput",
+    "SharedRef",
     "Span",
     "StateLimits",
     "TaskFault",
@@ -91,6 +95,7 @@ __all__ = [
     "defaults",
     "pack_blocks",
     "pack_payloads",
+    "parse_shared",
     "unpack_blocks",
     "unpack_payloads",
     "utcnow",

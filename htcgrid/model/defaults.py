@@ -34,6 +34,10 @@ BUNDLE_BYTES = 1 << 20
 AHEAD = 1_000_000
 #: Most bytes of one payload or one result.
 PAYLOAD_BYTES = 64 << 20
+#: Most megabytes (10**6 bytes) of shared inputs that an agent keeps on its disk.
+SHARED_MEGABYTES = 2_000
+#: Most bytes of shared inputs, as they were encoded, whose values a worker keeps.
+SHARED_HELD = 256 << 20
 #: Priorities run from 0 to this; higher first.
 PRIORITY_LIMIT = 3
 PRIORITY = 1

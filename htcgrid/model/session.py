@@ -1,7 +1,7 @@
 """A session: a client's group of tasks, submitted, watched and cancelled together."""
 
 import hashlib
-import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import NewType
@@ -17,10 +17,10 @@ SessionId = NewType("SessionId", str)
 #: Most labels of a session, and most letters of each word in them: they stand in a record that is read often.
 _LABELS = 32
 _WORD = 200
-#: Halves of surrogate pairs, as Python makes of names of files that are not UTF-8: no encoding has them.
-_HALVES = re.compile("[\ud800-\udfff]")
 #: The longest that a session may be kept: more would not fit into every store's times.
 _KEEP_LIMIT = timedelta(days=36_500)
+#: Most exceptions' names of each kind in a retry policy.
+_ERRORS = 32
 #: Most letters of a handler's name: a path and a function.
 _HANDLER = 1000
 
@@ -53,6 +53,10 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     tries: int = defaults.TRIES
     backoff: timedelta = defaults.BACKOFF
     limit: timedelta = defaults.BACKOFF_LIMIT
+    #: Names of exceptions, as ``OSError`` or ``pricing.curves.StaleCurve``, that are tried again, or are not; those
+    #: derived from them count. ``TimedOut`` and ``WorkerDied`` are the grid's own. With ``only``, nothing else is.
+    only: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if isinstance(self.tries, bool) or not isinstance(self.tries, int) or not 1 <= self.tries <= 1000:
@@ -60,6 +64,22 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         for name, wait in (("backoff", self.backoff), ("limit", self.limit)):
             if not isinstance(wait, timedelta) or wait < timedelta(0):
                 raise ConfigError(f"retry {name} must be a timedelta of zero or more, not {wait!r}")
+
+        for name, errors in (("only", self.only), ("never", self.never)):
+            if not isinstance(errors, list | tuple) or not all(_is_name(error) for error in errors):
+                raise ConfigError(
+                    f"retry {name} must be a tuple of at most {_ERRORS} exceptions' names, as ('OSError',), "
+                    f"not {errors!r}"
+                )
+            if len(errors) > _ERRORS:
+                raise ConfigError(f"retry {name} must have at most {_ERRORS} exceptions' names, not {len(errors)}")
+            # As it is read back: two policies that mean the same are the same.
+            msgspec.structs.force_setattr(self, name, tuple(errors))
+
+    def retries(self, names: Iterable[str]) -> bool:
+        """Return whether an error that goes by all these names is tried again, if tries are left."""
+        found = frozenset(names)
+        return found.isdisjoint(self.never) and not (self.only and found.isdisjoint(self.only))
 
     def wait(self, tries: int, jitter: float) -> timedelta:
         """Return the wait after ``tries`` tries; ``jitter`` is between 0 and 1."""
@@ -88,6 +108,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     keep_for: timedelta = defaults.KEEP_FOR
     #: Of which tasks what the handler printed is kept with the outcome.
     output: KeepOutput = KeepOutput.FAILED
+    #: The version of Python that the client runs, as ``3.11``: workers may run another, and say so when a task fails.
+    python: str = ""
     schema: int = defaults.SCHEMA
 
     def __post_init__(self) -> None:
@@ -118,6 +140,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         """The digest of what makes two submissions under one id the same: all but the time of the call."""
         fields = (self.handler, self.pool, self.priority, self.retry, self.timeout, self.codec, self.labels)
         return hashlib.sha256(msgspec.json.encode((self.id, *fields), order="deterministic")).hexdigest()
+
+
+def _is_name(value: object) -> bool:
+    return _is_text(value, _WORD) and all(part.isidentifier() for part in str(value).split("."))
 
 
 def _is_text(value: object, limit: int) -> bool:

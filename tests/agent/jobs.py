@@ -7,6 +7,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from htcgrid import TaskError
+
 
 def echo(event: Any) -> Any:
     return event
@@ -107,3 +109,34 @@ def talk_much(size: int) -> None:
     """Print much, with an end by which it can be known, and fail."""
     sys.stdout.write("x" * size + "the end\n")
     raise ValueError("oops")
+
+
+def describe(_event: Any, context: Any) -> Any:
+    return {
+        "session": context.session_id,
+        "index": context.index,
+        "try": context.try_number,
+        "labels": context.labels,
+        "remaining": context.remaining(),
+        "worker": context.worker,
+    }
+
+
+def log(event: Any, context: Any) -> None:
+    context.logger.debug("not this")
+    context.logger.warning("%s", event)
+
+
+def refuse(event: str) -> None:
+    try:
+        os.environ[f"no such variable {event}"]
+    except KeyError as error:
+        raise TaskError.no_retry(event) from error
+
+
+def refuse_connection(event: Any) -> None:
+    raise ConnectionRefusedError(f"no {event}")
+
+
+def length_of_shared(ref: str, context: Any) -> int:
+    return len(context.get(ref))

@@ -81,6 +81,51 @@ def test_a_handler_without_arguments_is_refused(tmp_path: Path) -> None:
         Handlers().load("nothing_taken:f")
 
 
+@pytest.mark.parametrize(
+    ("definition", "kind"),
+    [
+        ("async def f(event): return event", "async"),
+        ("async def f(event): yield event", "async"),
+        ("def f(event): yield event", "a generator"),
+    ],
+)
+def test_a_handler_that_returns_something_still_to_be_run_is_refused(
+    tmp_path: Path, definition: str, kind: str
+) -> None:
+    module = f"late_{len(definition)}"
+    (tmp_path / f"{module}.py").write_text(definition)
+    with pytest.raises(HandlerError, match=f"is {kind}: it must return its result"):
+        Handlers().load(f"{module}:f")
+
+
+def test_a_setup_is_called_once_per_module_however_many_handlers_it_has(tmp_path: Path) -> None:
+    (tmp_path / "prepared.py").write_text(
+        "CALLS = []\n"
+        "def setup(curves='eur', *, day=1): CALLS.append(curves)\n"
+        "def one(event): return CALLS\n"
+        "def two(event): return CALLS\n"
+    )
+    handlers = Handlers()
+    assert [handlers.load(f"prepared:{name}")(0, None) for name in ("one", "two", "one")] == [["eur"]] * 3
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "def setup(app): raise AssertionError",
+        "def setup(*, app): raise AssertionError",
+        "setup = 7",
+        "from os import abort as setup",
+        "from htcgrid_agent.runtimes.python.__main__ import main as setup",
+        "class setup:\n    def __init__(self): raise AssertionError",
+    ],
+)
+def test_what_is_called_setup_and_is_another_thing_is_left_alone(tmp_path: Path, definition: str) -> None:
+    module = f"other_{abs(hash(definition))}"
+    (tmp_path / f"{module}.py").write_text(f"{definition}\ndef f(event): return event\n")
+    assert Handlers().load(f"{module}:f")(3, None) == 3
+
+
 def test_a_grid_is_not_opened_while_a_handler_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LOADING, "script.py:f")
     with pytest.raises(ConfigError, match="under 'if __name__ == \"__main__\":'"):

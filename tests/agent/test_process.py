@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -117,7 +118,7 @@ def next_report(worker: Heard) -> Report | None:
     while not worker.reports:
         assert time.monotonic() < deadline, "the worker says nothing"
         worker.flush()
-        worker.reports.extend(worker.receive())
+        worker.reports.extend(cast("Iterator[Report | None]", worker.receive()))
         time.sleep(0.002)
     return worker.reports.popleft()
 

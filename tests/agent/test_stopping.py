@@ -7,9 +7,10 @@ from random import Random
 from htcgrid.model import AgentId
 from htcgrid.testing.memory import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid_agent.core import AgentCore, AgentPolicy
-from htcgrid_agent.shell.agent import Agent
+from htcgrid_agent.shell.agent import Agent, WorkerSettings
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.logs import open_log
+from htcgrid_agent.shell.shared import SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
 
 
@@ -41,7 +42,14 @@ def test_telling_an_agent_to_stop_takes_no_lock_and_ends_it() -> None:
         log=log,
     )
     agent = Agent(
-        AgentCore(policy, Random(1).random), calls, inputs, name=name, path=[], nice=0, log=log, stopping=stopping
+        AgentCore(policy, Random(1).random),
+        calls,
+        inputs,
+        name=name,
+        workers=WorkerSettings(),
+        shared=SharedFiles(MemoryPayloadStore(), limit=1, stopping=stopping),
+        log=log,
+        stopping=stopping,
     )
     stopping.telling = True
     agent.stop()

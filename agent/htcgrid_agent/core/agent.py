@@ -5,6 +5,8 @@ from datetime import timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
+import msgspec
+
 from htcgrid.model import Block, Claim, Failure, KeepOutput, LossCause, Printed, Ranges, Remainder, defaults
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.acquirer import Acquirer
@@ -136,6 +138,8 @@ class AgentCore:
             if bundle is not None:
                 bundle.todo |= bundle.release(event.worker)
             slot.rest()
+            if event.worn:
+                self._out.append(self._crew.kill(slot, None))
 
     def _worker_died(self, event: events.WorkerDied, now: float) -> None:
         slot = self._crew.slots[event.worker]
@@ -145,6 +149,8 @@ class AgentCore:
             left = bundle.release(event.worker)
             bundle.todo |= left
             blame = slot.blame if killed_by_grid else Failure(type="WorkerDied", message=f"the worker {event.reason}")
+            if blame is not None and not bundle.session.retry.retries([blame.type]):
+                blame = msgspec.structs.replace(blame, final=True)
             task = self._guilty(bundle, left, slot, event)
             if blame is not None and task is not None:
                 name = f"{self._policy.agent}/{event.worker}"

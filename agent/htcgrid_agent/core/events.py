@@ -46,6 +46,8 @@ class WorkerReported(Event, frozen=True, kw_only=True):
     run: int
     block: Block | None
     done: bool
+    #: With ``done``: it asks to be replaced.
+    worn: bool = False
 
 
 class WorkerDied(Event, frozen=True, kw_only=True):

@@ -13,6 +13,8 @@ from datetime import timedelta
 from types import FrameType
 from typing import Any
 
+import msgspec
+
 from htcgrid.model import defaults
 from htcgrid_agent.core import AgentCore, commands, events
 from htcgrid_agent.shell.inputs import Inputs
@@ -21,8 +23,23 @@ from htcgrid_agent.shell.logs import Log
 from htcgrid_agent.shell.notes import Notes, about
 from htcgrid_agent.shell.output import Output
 from htcgrid_agent.shell.process import WorkerProcess
+from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
-from htcgrid_agent.workers.messages import RunTasks, Setup
+from htcgrid_agent.workers.messages import Need, RunTasks, Setup
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How worker processes are started."""
+
+    #: Folders from which handlers are imported.
+    path: list[str] = []
+    #: Variables beside those of the agent.
+    environment: dict[str, str] = {}
+    #: What their priority in the operating system is lowered by.
+    nice: int = 0
+    #: They are replaced after this many tasks, or once they hold this many bytes of memory.
+    recycle_tasks: int | None = None
+    recycle_bytes: int | None = None
 
 
 class Agent:
@@ -38,16 +55,15 @@ class Agent:
         inputs: Inputs,
         *,
         name: str,
-        path: list[str],
-        nice: int,
+        workers: WorkerSettings,
+        shared: SharedFiles,
         log: Log,
         stopping: threading.Event,
     ) -> None:
         self._core = core
         self._inputs = inputs
         self._name = name
-        self._path = path
-        self._nice = nice
+        self._settings = workers
         self._log = log
         self._notes = Notes(log, core)
         self._stopping = stopping
@@ -75,6 +91,7 @@ class Agent:
                 (commands.Register, calls.register),
             )
         }
+        self._fetches = Lane("fetch", shared.fetch, self.post, self.crash)
         self._doers: dict[type, Callable[[Any], None]] = {
             commands.StartWorker: self._start_worker,
             commands.KillWorker: self._kill_worker,
@@ -138,7 +155,7 @@ class Agent:
 
     def close(self) -> None:
         """End the lanes, and free what wakes the loop."""
-        for lane in self._lanes.values():
+        for lane in (*self._lanes.values(), self._fetches):
             lane.close()
         self._wakeup.close()
         self._wake_end.close()
@@ -152,7 +169,11 @@ class Agent:
             self._bury_dead()
             self._events.append(events.Tick(running=self._looks()))
         while self._events and self._status is None:
-            self._handle(self._events.popleft())
+            event = self._events.popleft()
+            if isinstance(event, Fetched):
+                self._fetched(event)
+            else:
+                self._handle(event)
 
     def _bury_dead(self) -> None:
         """Find workers that ended while a process that they started holds their channel open."""
@@ -190,7 +211,7 @@ class Agent:
     def _start_worker(self, command: commands.StartWorker) -> None:
         number = command.worker
         try:
-            worker = WorkerProcess(number)
+            worker = WorkerProcess(number, self._settings.environment)
         except OSError as error:
             # No memory, no process or no descriptor is left, now; the decisions wait before they try again.
             self._log.warning("worker cannot be started", worker=number, error=error.strerror or str(error))
@@ -200,7 +221,16 @@ class Agent:
         self._outputs[number] = Output()
         self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._from_worker(worker))
         self._selector.register(worker.output, selectors.EVENT_READ, lambda: self._printed(worker))
-        worker.send(Setup(f"{self._name}/{number}", self._path, defaults.PAYLOAD_BYTES, self._nice))
+        worker.send(
+            Setup(
+                f"{self._name}/{number}",
+                self._settings.path,
+                defaults.PAYLOAD_BYTES,
+                self._settings.nice,
+                self._settings.recycle_tasks,
+                self._settings.recycle_bytes,
+            )
+        )
 
     def _kill_worker(self, command: commands.KillWorker) -> None:
         if worker := self._workers.get(command.worker):
@@ -228,6 +258,8 @@ class Agent:
                 payloads,
                 command.tries,
                 session.output,
+                session.retry,
+                session.python,
             )
         )
         self._watch_channel(worker)
@@ -254,12 +286,23 @@ class Agent:
         for report in worker.receive():
             if report is None:
                 self._bury(worker, kill=False)
+            elif isinstance(report, Need):
+                self._fetches.send(Fetch(worker=worker.number, pid=worker.pid, ref=report.ref))
             elif report.run == 0:
                 self._events.append(events.WorkerReady(worker=worker.number))
             else:
                 self._events.append(
-                    events.WorkerReported(worker=worker.number, run=report.run, block=report.block, done=report.done)
+                    events.WorkerReported(
+                        worker=worker.number, run=report.run, block=report.block, done=report.done, worn=report.worn
+                    )
                 )
+
+    def _fetched(self, event: Fetched) -> None:
+        """Hand a shared input to the worker that waits for it, if that is still there."""
+        worker = self._workers.get(event.worker)
+        if worker is not None and worker.pid == event.pid:
+            worker.send(event.found)
+            self._watch_channel(worker)
 
     def _bury(self, worker: WorkerProcess, *, kill: bool) -> None:
         """Free what belonged to a worker, and tell which task it was at."""
@@ -279,6 +322,8 @@ class Agent:
         if kill:
             worker.kill()
         reason = worker.end()
+        if kill:
+            reason = "was ended by its agent"
         self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)
         began = time.time() - ran.total_seconds()
         self._events.append(

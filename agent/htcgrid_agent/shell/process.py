@@ -7,16 +7,16 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import IO, cast
 
 import msgspec
 
 from htcgrid_agent.workers.cell import Cell
-from htcgrid_agent.workers.messages import Frames, Report, frame
+from htcgrid_agent.workers.messages import Frames, Need, Report, frame
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Report).decode
+_decode = msgspec.msgpack.Decoder(Report | Need).decode
 
 
 class WorkerProcess:
@@ -26,8 +26,9 @@ class WorkerProcess:
         OSError: it cannot be started now, for want of memory, processes or descriptors.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, environment: Mapping[str, str] | None = None) -> None:
         self.number = number
+        self._environment = environment or {}
         self._unsent: deque[memoryview] = deque()
         self._frames = Frames()
         with contextlib.ExitStack() as kept, contextlib.ExitStack() as lent:
@@ -51,6 +52,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=descriptors,
+            env=os.environ | self._environment,
             # Ctrl-C in a terminal is for the agent, which ends its workers in good order.
             start_new_session=True,
         )
@@ -95,8 +97,8 @@ class WorkerProcess:
             self._unsent.clear()
         return True
 
-    def receive(self) -> Iterator[Report | None]:
-        """Yield the reports that have come; None, last, when the channel has ended or what came is no report."""
+    def receive(self) -> Iterator[Report | Need | None]:
+        """Yield the messages that have come; None, last, when the channel has ended or what came is no message."""
         try:
             data = self.channel.recv(1 << 20)
         except BlockingIOError:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import msgspec
 
 from htcgrid.model.outcome import Block
-from htcgrid.model.session import KeepOutput
+from htcgrid.model.session import KeepOutput, RetryPolicy
+from htcgrid.model.shared import SharedRef
 
 _LENGTH = struct.Struct("<I")
 
@@ -22,6 +23,9 @@ class Setup(msgspec.Struct, frozen=True, array_like=True):
     result_limit: int
     #: What the worker's priority is lowered by.
     nice: int
+    #: The worker asks to be replaced after this many tasks, or once it holds this many bytes of memory.
+    recycle_tasks: int | None = None
+    recycle_bytes: int | None = None
 
 
 class RunTasks(msgspec.Struct, frozen=True, array_like=True):
@@ -40,14 +44,36 @@ class RunTasks(msgspec.Struct, frozen=True, array_like=True):
     tries: dict[int, int]
     #: Of which tasks what they print is reported.
     output: KeepOutput = KeepOutput.FAILED
+    #: Which errors are worth another try.
+    retry: RetryPolicy = RetryPolicy()
+    #: The client's version of Python.
+    python: str = ""
 
 
-class Report(msgspec.Struct, frozen=True, array_like=True):
+class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     """Outcomes, or the word that a run is over; run 0 says that the worker is ready for its first."""
 
     run: int
     block: Block | None
     done: bool
+    #: With ``done``: the worker is used up, and wants to be replaced.
+    worn: bool = False
+
+
+class Need(msgspec.Struct, frozen=True, array_like=True, tag="need"):
+    """The worker's handler asks for a shared input; it waits for :class:`Found`."""
+
+    ref: SharedRef
+
+
+class Found(msgspec.Struct, frozen=True, array_like=True):
+    """The answer to :class:`Need`."""
+
+    #: The file that holds the input's bytes, or why there is none.
+    path: str | None
+    error: str = ""
+    #: Whether nobody will ever have it.
+    lost: bool = False
 
 
 def frame(body: bytes) -> bytes:

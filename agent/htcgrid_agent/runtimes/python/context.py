@@ -1,13 +1,19 @@
 """What a handler can ask about the task that it runs."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import logging
 
 
 class Context:
     """The second argument of a handler; valid during the call only, for one object serves all tasks of a worker."""
 
-    def __init__(self) -> None:
+    def __init__(self, worker: str, shared: Callable[[str], Any]) -> None:
+        #: The worker that runs it, as ``agent/number``.
+        self.worker = worker
         self.session_id: str = ""
         #: The task's index in its session.
         self.index: int = 0
@@ -17,7 +23,31 @@ class Context:
         self.labels: Mapping[str, str] = {}
         #: When the grid will end this try: seconds of :func:`time.monotonic`; None for no limit.
         self.deadline: float | None = None
+        self._shared = shared
+        self._logger: logging.Logger | None = None
 
     def remaining(self) -> float | None:
         """Return the seconds until the grid ends this try; None for no limit."""
         return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+    @property
+    def logger(self) -> "logging.Logger":
+        """A logger whose lines name the task; they are kept with the outcome as all that a handler prints."""
+        if self._logger is None:
+            # Most handlers log nothing, and importing this takes longer than most tasks.
+            from htcgrid_agent.runtimes.python.task_logger import task_logger  # noqa: PLC0415
+
+            self._logger = task_logger(self)
+        return self._logger
+
+    def get(self, ref: str) -> Any:
+        """Return the shared input that ``grid.put`` gave this reference for.
+
+        It is fetched once per agent and decoded once per worker: other tasks get the same object, so leave it as it is.
+
+        Raises:
+            ConfigError: it is no reference.
+            PayloadLostError: the input is not there any more; the task fails without another try.
+            ProviderUnavailableError: it cannot be had now.
+        """
+        return self._shared(ref)

@@ -7,12 +7,16 @@ import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 #: Set while a handler's module is being imported: a script that opens a grid at its top level would otherwise start
 #: agents that import it, and so on without end. :meth:`htcgrid.Grid.open` refuses then.
 LOADING = "HTCGRID_LOADING_HANDLER"
+
+#: Flags of a function's code (inspect.CO_*): calling it gives what would still have to be run.
+_GENERATOR = 0x20
+_LATE = _GENERATOR | 0x80 | 0x200
 
 Handler = Callable[[Any, Any], Any]
 
@@ -21,43 +25,71 @@ class HandlerError(Exception):
     """The handler cannot be loaded; trying again will not help."""
 
 
+class SetupError(Exception):
+    """The module's ``setup()`` raised, which is the cause; another try may go better."""
+
+
 class Handlers:
     """The handlers that this process has loaded, by name."""
 
     def __init__(self) -> None:
         self._loaded: dict[str, Handler] = {}
+        #: Modules whose ``setup()`` has been called.
+        self._set_up: set[str] = set()
 
     def load(self, name: str) -> Handler:
-        """Return the handler as a function of event and context.
+        """Return the handler as a function of event and context; its module is set up by then.
 
         Raises:
-            HandlerError: its module, file or function does not exist, or fails at import.
+            HandlerError: its module, file or function does not exist, fails at import, or cannot be a handler.
+            SetupError: its module's ``setup()`` raised.
         """
         if name not in self._loaded:
-            self._loaded[name] = _with_context(_find(name), name)
+            module, function = _find(name)
+            handler = _with_context(function, name)
+            self._prepare(module)
+            self._loaded[name] = handler
         return self._loaded[name]
 
+    def _prepare(self, module: ModuleType) -> None:
+        """Call the ``setup()`` that the module itself defines, once; one that needs arguments is of another kind."""
+        setup = module.__dict__.get("setup")
+        if (
+            module.__name__ in self._set_up
+            or not isinstance(setup, FunctionType)
+            or setup.__module__ != module.__name__
+            or _needed(setup)
+        ):
+            return
+        try:
+            setup()
+        except BaseException as error:
+            raise SetupError(f"setup() of {module.__name__!r} raised {type(error).__name__}: {error}") from error
+        self._set_up.add(module.__name__)
 
-def _find(name: str) -> Callable[..., Any]:
+
+def _find(name: str) -> tuple[ModuleType, Callable[..., Any]]:
+    """Return the handler's module and the handler."""
     home, _, attribute = name.rpartition(":")
     if not home or not attribute:
         raise HandlerError(f"handler {name!r} is not of the form 'module:function' or '/path/file.py:function'")
     os.environ[LOADING] = name
     try:
-        found: Any = _import_file(Path(home)) if home.endswith(".py") else importlib.import_module(home)
+        module = _import_file(Path(home)) if home.endswith(".py") else importlib.import_module(home)
     except HandlerError:
         raise
     except BaseException as error:
         raise HandlerError(f"handler {name!r}: importing {home!r} failed: {type(error).__name__}: {error}") from error
     finally:
         del os.environ[LOADING]
+    found: Any = module
     for part in attribute.split("."):
         if not hasattr(found, part):
             raise HandlerError(f"handler {name!r}: {home!r} has no attribute {attribute!r}")
         found = getattr(found, part)
     if not callable(found):
         raise HandlerError(f"handler {name!r} is a {type(found).__name__}, and cannot be called")
-    return found  # type: ignore[no-any-return]
+    return module, found
 
 
 def _import_file(path: Path) -> ModuleType:
@@ -84,12 +116,22 @@ def _import_file(path: Path) -> ModuleType:
 
 def _with_context(function: Callable[..., Any], name: str) -> Handler:
     """Return ``function`` as one of two arguments: a handler takes (event, context), or the event alone."""
+    if flags := getattr(getattr(function, "__code__", None), "co_flags", 0) & _LATE:
+        kind = "a generator" if flags == _GENERATOR else "async"
+        raise HandlerError(f"handler {name!r} is {kind}: it must return its result, as asyncio.run or list can do")
     count = _positional(function)
     if count is None or count >= 2:
         return function
     if count == 1:
         return lambda event, _context: function(event)
     raise HandlerError(f"handler {name!r} takes no argument; it must take (event, context) or (event)")
+
+
+def _needed(function: FunctionType) -> bool:
+    """Return whether a function cannot be called without arguments."""
+    code = function.__code__
+    named = set(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
+    return code.co_argcount > len(function.__defaults__ or ()) or not named <= set(function.__kwdefaults__ or ())
 
 
 def _positional(function: Callable[..., Any]) -> int | None:

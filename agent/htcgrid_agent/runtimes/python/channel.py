@@ -1,0 +1,66 @@
+"""The worker's end of the connection to its agent."""
+
+import os
+import socket
+import threading
+
+import msgspec
+
+from htcgrid_agent.workers.messages import Found, Frames, Need, Report, RunTasks, Setup, frame
+
+
+class Channel:
+    """Sends whole messages, from any thread; the main thread reads what comes between runs."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._process = os.getpid()
+        self._frames = Frames()
+        self._bodies: list[bytes] = []
+        self._encoder = msgspec.msgpack.Encoder()
+        self._runs = msgspec.msgpack.Decoder(RunTasks)
+        self._sending = threading.Lock()
+        self._asking = threading.Lock()
+
+    def setup(self) -> Setup | None:
+        """Return the first message; None when the agent is gone."""
+        body = self._next()
+        return None if body is None else msgspec.msgpack.decode(body, type=Setup)
+
+    def run(self) -> RunTasks | None:
+        """Return the next run, once there is one; None when the agent has closed the connection."""
+        body = self._next()
+        return None if body is None else self._runs.decode(body)
+
+    def report(self, report: Report) -> None:
+        """Send a report."""
+        self._send(report)
+
+    def ask(self, need: Need) -> Found:
+        """Ask for a shared input, and wait; only during a run, when the agent sends nothing but answers.
+
+        Raises:
+            RuntimeError: this is another process, which the handler started.
+        """
+        if os.getpid() != self._process:
+            raise RuntimeError("context.get() serves the worker's own process: call it before starting another one")
+        with self._asking:
+            self._send(need)
+            body = self._next()
+        if body is None:
+            # The agent is gone, and its work is another's: nothing that this process does counts any more.
+            os._exit(1)
+        return msgspec.msgpack.decode(body, type=Found)
+
+    def _send(self, message: Report | Need) -> None:
+        data = frame(self._encoder.encode(message))
+        with self._sending:
+            self._connection.sendall(data)
+
+    def _next(self) -> bytes | None:
+        while not self._bodies:
+            data = self._connection.recv(1 << 20)
+            if not data:
+                return None
+            self._bodies.extend(self._frames.feed(data))
+        return self._bodies.pop(0)

@@ -1,0 +1,85 @@
+"""What went wrong, as it is carried to the client."""
+
+import sys
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+from htcgrid.errors import ConfigError, EncodingError, PayloadLostError, TaskError
+from htcgrid.model import codec
+from htcgrid.model.outcome import Failure
+from htcgrid_agent.runtimes.python.loader import HandlerError, SetupError
+from htcgrid_agent.workers.messages import RunTasks
+
+_TRACEBACK = 8_000
+_MESSAGE = 2_000
+_FOLDER = str(Path(__file__).parent)
+#: This worker's version of Python.
+PYTHON = "{}.{}".format(*sys.version_info)
+
+
+def failure_of(error: BaseException, tasks: RunTasks) -> Failure:
+    """Return what a task raised, with the traceback as the user knows it."""
+    frames = _users_frames(error)
+    # What the codec refuses says so itself: there is no line of the user's to show, and another try is no better.
+    refused = frames is None and isinstance(error, EncodingError)
+    shown = "" if refused else "".join(traceback.format_exception(error.with_traceback(frames)))
+    hopeless = refused or isinstance(error, PayloadLostError) or (isinstance(error, TaskError) and error.final)
+    return Failure(
+        type=_carried(type(error).__name__),
+        message=_carried(_message(error)),
+        traceback=_carried(shown[-_TRACEBACK:] + _versions(tasks)),
+        final=hopeless or not tasks.retry.retries(_names(error)),
+    )
+
+
+def unloadable(error: HandlerError | ConfigError | SetupError, tasks: RunTasks) -> Failure:
+    """Return why no task of a run can begin; only what a ``setup()`` raised may go better another time."""
+    cause = error.__cause__
+    shown = "".join(traceback.format_exception(cause.with_traceback(_users_frames(cause)))) if cause else ""
+    raised = cause if isinstance(error, SetupError) and cause else None
+    return Failure(
+        type=_carried(type(raised or error).__name__),
+        message=_carried(_message(error) + _versions(tasks)),
+        traceback=_carried(shown[-_TRACEBACK:]),
+        final=raised is None or not tasks.retry.retries(_names(raised)),
+    )
+
+
+def _names(error: BaseException) -> Iterator[str]:
+    """Yield the names that an error goes by: its type's and those of the types that this is derived from."""
+    for kind in type(error).__mro__[:-1]:
+        yield kind.__name__
+        yield f"{kind.__module__}.{kind.__qualname__}"
+
+
+def _versions(tasks: RunTasks) -> str:
+    """Say that the client runs another Python, which may be why."""
+    if tasks.python in {"", PYTHON}:
+        return ""
+    return f"\n(the client runs Python {tasks.python}, and this worker {PYTHON})"
+
+
+def _carried(text: str) -> str:
+    """Return text that can be sent: names of files, and so messages, may hold what no encoding has."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:_MESSAGE]
+    except Exception as second:  # noqa: BLE001 - the user's code
+        return f"(its message cannot be had: __str__ raises {type(second).__name__})"
+
+
+def _users_frames(error: BaseException) -> TracebackType | None:
+    """Return the traceback without the frames above the user's code, which tell a user nothing."""
+    frames = error.__traceback__
+    while frames is not None and _is_own(frames.tb_frame.f_code.co_filename):
+        frames = frames.tb_next
+    return frames
+
+
+def _is_own(file: str) -> bool:
+    return file == codec.__file__ or file.startswith(_FOLDER)

@@ -1,0 +1,72 @@
+"""Shared inputs as a worker has them."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from htcgrid.errors import PayloadLostError, ProviderUnavailableError
+from htcgrid.model import defaults
+from htcgrid.model.codec import Codec
+from htcgrid.model.shared import SharedInput, parse_shared
+from htcgrid_agent.workers.messages import Found, Need
+
+#: How often the agent is asked again for a file that it removed between its answer and our look.
+_LOOKS = 3
+
+
+class SharedValues:
+    """Fetches inputs through the agent, and keeps those that were used last as the values that handlers see."""
+
+    def __init__(
+        self,
+        ask: Callable[[Need], Found],
+        codec: Callable[[str], Codec],
+        *,
+        limit: int = defaults.SHARED_HELD,
+    ) -> None:
+        self._ask = ask
+        self._codec = codec
+        self._limit = limit
+        self._lock = threading.Lock()
+        #: The encoded size and the value by digest and codec, the one used last at the end.
+        self._values: OrderedDict[tuple[str, str], tuple[int, Any]] = OrderedDict()
+        self._size = 0
+
+    def get(self, ref: str) -> Any:
+        """Return the value behind a reference.
+
+        Raises:
+            ConfigError: it is no reference.
+            PayloadLostError: the data is not there any more.
+            ProviderUnavailableError: it cannot be had now.
+        """
+        shared = parse_shared(ref)
+        name = (shared.digest, shared.codec)
+        with self._lock:
+            if name not in self._values:
+                value = self._codec(shared.codec).decode(self._fetch(shared))
+                self._make_room(shared.size)
+                self._values[name] = (shared.size, value)
+                self._size += shared.size
+            self._values.move_to_end(name)
+            return self._values[name][1]
+
+    def _fetch(self, shared: SharedInput) -> bytes:
+        for _ in range(_LOOKS):
+            found = self._ask(Need(shared.ref))
+            if found.path is None:
+                raise PayloadLostError(found.error) if found.lost else ProviderUnavailableError(found.error)
+            try:
+                return Path(found.path).read_bytes()
+            except FileNotFoundError:
+                continue
+        raise ProviderUnavailableError(
+            f"shared input {shared.ref} went before it was read: is `shared_megabytes` in [agent] too small?"
+        )
+
+    def _make_room(self, size: int) -> None:
+        while self._values and self._size + size > self._limit:
+            _, (freed, _) = self._values.popitem(last=False)
+            self._size -= freed

@@ -1,0 +1,102 @@
+"""The shared inputs that an agent has fetched, for all its workers."""
+
+import hashlib
+import tempfile
+import threading
+from collections import OrderedDict
+from pathlib import Path
+
+from htcgrid.errors import ConfigError, HtcGridError, PayloadLostError, ProviderUnavailableError
+from htcgrid.interfaces import PayloadStore
+from htcgrid.model import SharedInput, SharedRef, parse_shared
+from htcgrid_agent.core.commands import Command
+from htcgrid_agent.core.events import Event
+from htcgrid_agent.workers.messages import Found
+
+
+class Fetch(Command, frozen=True, kw_only=True):
+    """Fetch a shared input for a worker; answered with :class:`Fetched`."""
+
+    worker: int
+    #: Of the worker's process: its successor did not ask.
+    pid: int
+    ref: SharedRef
+
+
+class Fetched(Event, frozen=True, kw_only=True):
+    """The answer to :class:`Fetch`."""
+
+    worker: int
+    pid: int
+    found: Found
+
+
+class SharedFiles:
+    """Keeps inputs as files under their digests, those used last, up to a limit; for one thread."""
+
+    #: One that is not there yet may be so a moment later; a store that cannot be used is asked for some seconds.
+    _LOOKS = 6
+    _PAUSE = 0.05
+
+    def __init__(self, payloads: PayloadStore, *, limit: int, stopping: threading.Event) -> None:
+        self._payloads = payloads
+        self._limit = limit
+        self._stopping = stopping
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
+        #: Sizes by digest, the one used last at the end.
+        self._sizes: OrderedDict[str, int] = OrderedDict()
+
+    def close(self) -> None:
+        """Remove the files."""
+        if self._folder is not None:
+            self._folder.cleanup()
+
+    def fetch(self, command: Fetch) -> Fetched:
+        """Make sure that the input is here; tell the worker where, or why not."""
+        return Fetched(worker=command.worker, pid=command.pid, found=self._found(command.ref))
+
+    def _found(self, ref: SharedRef) -> Found:
+        try:
+            return Found(str(self._file(parse_shared(ref))))
+        except (ConfigError, PayloadLostError) as error:
+            return Found(None, str(error), lost=True)
+        except HtcGridError as error:
+            return Found(None, f"shared input {ref} cannot be had now: {error}")
+        except OSError as error:
+            return Found(None, f"shared input {ref} cannot be kept by the agent: {error.strerror or error}")
+
+    def _file(self, shared: SharedInput) -> Path:
+        if self._folder is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="htcgrid-shared-", ignore_cleanup_errors=True)
+        file = Path(self._folder.name, shared.digest)
+        if shared.digest not in self._sizes:
+            data = self._bytes(shared)
+            self._make_room(len(data))
+            file.write_bytes(data)
+            self._sizes[shared.digest] = len(data)
+        self._sizes.move_to_end(shared.digest)
+        return file
+
+    def _make_room(self, size: int) -> None:
+        while self._folder is not None and self._sizes and sum(self._sizes.values()) + size > self._limit:
+            digest, _ = self._sizes.popitem(last=False)
+            # A worker that has it open reads it to its end; one that comes too late asks again.
+            Path(self._folder.name, digest).unlink(missing_ok=True)
+
+    def _bytes(self, shared: SharedInput) -> bytes:
+        for look in range(self._LOOKS):
+            if look:
+                self._stopping.wait(self._PAUSE * 2**look)
+            try:
+                data = self._payloads.get([shared.key]).get(shared.key)
+            except ProviderUnavailableError:
+                if look == self._LOOKS - 1:
+                    raise
+                data = None
+            if data is not None:
+                if hashlib.sha256(data).hexdigest() != shared.digest:
+                    raise PayloadLostError(f"shared input {shared.ref} was altered in the payload store: put it again")
+                return data
+        raise PayloadLostError(
+            f"shared input {shared.ref} is not in the payload store any more: put it again, with a longer keep_for"
+        )

@@ -1,0 +1,39 @@
+"""Putting shared inputs."""
+
+from datetime import timedelta
+from secrets import token_hex
+from typing import Any
+
+from htcgrid.connector.duration import duration
+from htcgrid.errors import EncodingError
+from htcgrid.interfaces import PayloadStore, StateStore
+from htcgrid.model import SHARED, Session, SessionId, SharedInput, SharedRef, defaults, utcnow
+from htcgrid.model.codec import codec_of
+
+
+def put_shared(
+    state: StateStore, payloads: PayloadStore, data: Any, codec: str, keep_for: float | timedelta | None
+) -> SharedRef:
+    """Store ``data``; return its reference.
+
+    Raises:
+        ConfigError: an argument is not right.
+        EncodingError: the data cannot be carried.
+    """
+    encoded = codec_of(codec).encode(data)
+    if len(encoded) > payloads.limits.size:
+        raise EncodingError(
+            f"the shared input is {len(encoded)} bytes long, more than the {payloads.limits.size} that the payload "
+            "store takes: put it in parts"
+        )
+    session = Session(
+        id=SessionId(f"shared-{token_hex(8)}"),
+        handler=SHARED,
+        created=utcnow(),
+        keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
+    )
+    shared = SharedInput.of(session.id, codec, encoded)
+    # The session first: data that no session stands for would never be collected.
+    state.create(session, sealed=True)
+    payloads.put({shared.key: encoded})
+    return shared.ref

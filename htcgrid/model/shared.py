@@ -1,0 +1,66 @@
+"""Shared inputs: data that many tasks read, stored once and named by a reference that travels in payloads."""
+
+import hashlib
+from typing import NewType
+
+import msgspec
+
+from htcgrid.errors import ConfigError
+from htcgrid.model.name import check_name
+from htcgrid.model.session import SessionId
+
+#: A shared input's reference, as text, so that every codec carries it.
+SharedRef = NewType("SharedRef", str)
+
+#: The handler of the sessions that stand for shared inputs: they have no tasks, and retention collects them as others.
+SHARED = "htcgrid:shared"
+_PREFIX = "htcgrid-shared"
+
+
+class SharedInput(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reference says."""
+
+    #: The session that it is collected with.
+    session: SessionId
+    codec: str
+    size: int
+    #: SHA-256 of the encoded bytes, in hex: equal inputs are fetched once, whoever put them.
+    digest: str
+
+    @classmethod
+    def of(cls, session: SessionId, codec: str, data: bytes) -> "SharedInput":
+        """Describe encoded ``data``."""
+        return cls(session=session, codec=codec, size=len(data), digest=hashlib.sha256(data).hexdigest())
+
+    @property
+    def ref(self) -> SharedRef:
+        """The reference."""
+        return SharedRef(f"{_PREFIX}:{self.session}:{self.codec}:{self.size}:{self.digest}")
+
+    @property
+    def key(self) -> str:
+        """Where the payload store has it."""
+        return f"{self.session}/shared"
+
+
+def parse_shared(ref: object) -> SharedInput:
+    """Return what a reference says.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    parts = ref.split(":") if isinstance(ref, str) else []
+    if len(parts) != 5 or parts[0] != _PREFIX or not parts[3].isdecimal() or not _is_digest(parts[4]):
+        raise ConfigError(f"a shared input is named by what grid.put returned, not by a value of type {_shown(ref)}")
+    _, session, codec, size, digest = parts
+    check_name("shared input's session", session)
+    return SharedInput(session=SessionId(session), codec=codec, size=int(size), digest=digest)
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and all(letter in "0123456789abcdef" for letter in text)
+
+
+def _shown(ref: object) -> str:
+    """Name a value by its type: it may be a payload."""
+    return f"{type(ref).__name__}" + (f" of {len(ref)} letters" if isinstance(ref, str) else "")
