@@ -1,8 +1,10 @@
 """A progress bar for people who wait."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+from htcgrid.connector.notebook import NotebookDisplay
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,19 +15,21 @@ if TYPE_CHECKING:
 class Progress:
     """Shows how many tasks have ended, how many failed, and how many end in a second."""
 
-    def __init__(self, bar: "Bar", task: "TaskID") -> None:
+    def __init__(self, bar: "Bar", task: "TaskID", refresh: Callable[[], None] = lambda: None) -> None:
         self._bar = bar
         self._task = task
+        self._refresh = refresh
 
     def show(self, *, ended: int, total: int | None, failed: int = 0) -> None:
         """Bring the bar up to date."""
         text = f"[red]{failed} failed" if failed else ""
         self._bar.update(self._task, completed=ended, total=total, failed=text)
+        self._refresh()
 
 
 @contextmanager
 def progress_bar(description: str, console: "Console | None" = None) -> Iterator[Progress]:
-    """Show a bar on stderr, or on ``console``, until the block ends.
+    """Show a bar on stderr, in the cell of a notebook, or on ``console``, until the block ends.
 
     Rich is imported here: it is slow to import, and most sessions are waited for without it.
     """
@@ -42,7 +46,8 @@ def progress_bar(description: str, console: "Console | None" = None) -> Iterator
             speed = task.finished_speed or task.speed
             return Text("" if speed is None else f"{speed:,.0f} tasks/s", style="progress.data.speed")
 
-    with Bar(
+    console = console or Console(stderr=True)
+    bar = Bar(
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
@@ -50,6 +55,12 @@ def progress_bar(description: str, console: "Console | None" = None) -> Iterator
         SpeedColumn(""),
         TimeElapsedColumn(),
         TextColumn("{task.fields[failed]}"),
-        console=console or Console(stderr=True),
-    ) as bar:
-        yield Progress(bar, bar.add_task(description, total=None, failed=""))
+        console=console,
+    )
+    task = bar.add_task(description, total=None, failed="")
+    if console.is_jupyter:
+        with NotebookDisplay(bar) as display:
+            yield Progress(bar, task, display.refresh)
+    else:
+        with bar:
+            yield Progress(bar, task)

@@ -1,7 +1,12 @@
-"""The progress bar, in a terminal and where its output is piped."""
+"""The progress bar, in a terminal, where its output is piped, and in a notebook."""
 
 import io
+from collections.abc import Iterator
+from typing import Any
 
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
 from rich.console import Console
 
 from htcgrid.connector.progress import progress_bar
@@ -37,3 +42,47 @@ def test_a_total_that_is_not_known_yet_is_no_trouble() -> None:
         progress.show(ended=5, total=None)
     assert isinstance(console.file, io.StringIO)
     assert "5/?" in console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BlockingKernelClient]:
+    """A notebook's kernel, whose files are not in anybody's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("IPYTHONDIR", "JUPYTER_RUNTIME_DIR"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name)))
+        manager, client = start_new_kernel(kernel_name="python3")
+        try:
+            yield client
+        finally:
+            client.stop_channels()
+            manager.shutdown_kernel(now=True)
+
+
+def outputs(kernel: BlockingKernelClient, code: str) -> list[dict[str, Any]]:
+    """Run a cell; return the messages that its notebook shows."""
+    messages = list[dict[str, Any]]()
+    reply = kernel.execute_interactive(code, output_hook=messages.append, timeout=60)
+    assert reply["content"]["status"] == "ok", reply["content"]
+    return messages
+
+
+def test_a_notebook_shows_one_bar_that_moves(kernel: BlockingKernelClient) -> None:
+    messages = outputs(
+        kernel,
+        "import time\n"
+        "from htcgrid import Grid\n"
+        "with Grid.open(workers=1) as grid:\n"
+        "    session = grid.submit('math:sqrt', list(range(80)) + ['no number'], id='pricing')\n"
+        "    status = session.wait(progress=True, timeout=50)\n"
+        "status.succeeded, status.failed",
+    )
+    shown = [one for one in messages if one["msg_type"] in {"display_data", "update_display_data"}]
+    assert [one["msg_type"] for one in shown].count("display_data") == 1
+    assert len({one["content"]["transient"]["display_id"] for one in shown}) == 1
+    last = shown[-1]["content"]["data"]
+    for text in (last["text/plain"], last["text/html"]):
+        assert "math:sqrt" in text
+        assert "81/81" in text
+        assert "1 failed" in text
+    assert last["text/html"].startswith("<pre")
+    assert not [one for one in messages if one["msg_type"] == "stream"]
