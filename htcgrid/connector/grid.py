@@ -44,6 +44,8 @@ class Grid:
         self.config = config
         self._resources = resources or ExitStack()
         self._closed = False
+        #: A process that is forked off this one has its memory, and none of its threads and agents.
+        self._process = os.getpid()
         self._submissions = Submissions(state, queue, payloads, check=self._check)
 
     @classmethod
@@ -115,15 +117,18 @@ class Grid:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None:
+        if error is not None and self._process == os.getpid():
             self._submissions.break_off(error)
         self.close()
 
     def close(self) -> None:
         """Free what the grid holds, and end an embedded grid's agents. Safe to repeat; sessions are not touched.
 
-        Waits until the generators that were submitted have ended.
+        Waits until the generators that were submitted have ended. In a process that was forked off the one that opened
+        it, this does nothing: the grid is the other's.
         """
+        if self._process != os.getpid():
+            return
         try:
             self._submissions.wait()
         finally:
@@ -287,5 +292,10 @@ class Grid:
         return min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)
 
     def _check(self) -> None:
+        if self._process != os.getpid():
+            raise ConfigError(
+                "this grid was opened by the process that this one was forked off: open one here, or start processes "
+                "by 'spawn'"
+            )
         if self._closed:
             raise ConfigError("this grid is closed: use it inside its 'with' block")

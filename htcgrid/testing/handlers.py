@@ -1,9 +1,11 @@
-"""What the tasks of the grid's contract do. Agents import this module, so it needs nothing but the standard library."""
+"""What the tasks of the grid's contract do. Agents import this module, so it needs little."""
 
 import os
 import threading
 import time
 from typing import Any
+
+from htcgrid.errors import TaskError
 
 
 def echo(event: Any) -> Any:
@@ -26,6 +28,20 @@ def describe(event: Any, context: Any) -> dict[str, Any]:
 def length(event: Any) -> int:
     """Return the length of the payload."""
     return len(event)
+
+
+def length_of_shared(ref: str, context: Any) -> int:
+    """Return the length of the shared input that the payload refers to."""
+    return len(context.get(ref))
+
+
+def say(event: Any, context: Any) -> Any:
+    """Print and log the payload, and fail for a negative number, which another try cannot help."""
+    print("printed", event)  # noqa: T201 - what is printed is what is tested
+    context.logger.warning("logged %s", event)
+    if event < 0:
+        raise TaskError.no_retry(f"{event} is negative")
+    return event
 
 
 def repeat(event: dict[str, Any]) -> str:

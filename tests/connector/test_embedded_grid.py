@@ -154,6 +154,60 @@ def test_a_closed_grid_says_so(tmp_path: Path) -> None:
             call()
 
 
+_FORKS = """
+import os
+from htcgrid import Grid
+from htcgrid.errors import ConfigError
+
+if __name__ == "__main__":
+    with Grid.open(folder="grid", workers=1) as grid:
+        session = grid.submit("math:sqrt", [4])
+        generated = grid.submit("math:sqrt", iter([1, 9]))
+        child = os.fork()
+        calls = [lambda: grid.submit("math:sqrt", [1]), session.results, generated.status, lambda: grid.put(1)]
+        if child == 0:
+            for call in calls:
+                try:
+                    call()
+                except ConfigError as error:
+                    assert "by the process that this one was forked off" in str(error)
+                    calls = calls[1:]
+            assert not calls
+            with Grid.open(folder="another", workers=1) as other:
+                print("child:", other.submit("math:sqrt", [16]).results(timeout=60), flush=True)
+            # The block ends, with the grid of the other.
+        else:
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+            print("parent:", session.results(timeout=60), generated.results(timeout=60))
+            print("parent:", grid.submit("math:sqrt", [25]).results(timeout=60))
+"""
+
+
+def test_a_process_that_was_forked_off_is_told_to_open_a_grid_of_its_own_and_takes_nothing_along(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "forks.py").write_text(_FORKS)
+    # From Python 3.12 on, forking with threads is warned of by itself.
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "forks.py"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=90, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == ["child: [4.0]", "parent: [2.0] [1.0, 3.0]", "parent: [5.0]"]
+
+
+def test_readers_that_never_read_on_hold_nobody_up(tmp_path: Path) -> None:
+    with Grid.open(folder=tmp_path) as grid:
+        session = grid.submit(jobs.echo, range(5000))
+        idle = [session.outcomes(timeout=30) for _ in range(50)]
+        begun = [session.outcomes(timeout=30) for _ in range(50)]
+        for reader in begun:
+            next(reader)
+        assert session.results(timeout=30) == list(range(5000))
+        session.delete()
+    for reader in (idle[0], begun[0]):
+        with pytest.raises(ConfigError, match="this grid is closed"):
+            list(reader)
+
+
 def test_folder_and_config_exclude_each_other(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="are for an embedded grid"):
         Grid.open({"state": {"provider": "local", "path": "x"}}, folder=tmp_path)

@@ -35,7 +35,7 @@ class SharedFiles:
     """Keeps inputs as files under their digests, those used last, up to a limit; for one thread."""
 
     #: One that is not there yet may be so a moment later; a store that cannot be used is asked for some seconds.
-    _LOOKS = 6
+    _LOOKS = 5
     _PAUSE = 0.05
 
     def __init__(self, payloads: PayloadStore, *, limit: int, stopping: threading.Event) -> None:
@@ -86,7 +86,7 @@ class SharedFiles:
     def _bytes(self, shared: SharedInput) -> bytes:
         for look in range(self._LOOKS):
             if look:
-                self._stopping.wait(self._PAUSE * 2**look)
+                self._stopping.wait(self._PAUSE * 2 ** (look - 1))
             try:
                 data = self._payloads.get([shared.key]).get(shared.key)
             except ProviderUnavailableError:

@@ -49,3 +49,24 @@ class Carrying(GridClauses):
     def test_msgpack_carries_what_json_cannot(self, grid: Grid) -> None:
         tasks = [float("inf"), b"\xff", {1: [b"\0", None]}, datetime(2026, 1, 2, tzinfo=UTC)]
         assert self.results(self.submit(grid, "echo", tasks, codec="msgpack")) == tasks
+
+    def test_a_shared_input_is_had_by_every_task(self, grid: Grid, client: Grid) -> None:
+        ref = client.put("x" * self.large)
+        assert self.results(self.submit(grid, "length_of_shared", [ref] * 10)) == [self.large] * 10
+
+    def test_a_shared_input_that_nobody_put_fails_its_task_at_the_first_try(self, grid: Grid) -> None:
+        ref = grid.put("put under another name").replace(":shared-", ":shared-0")
+        (outcome,) = self.submit(grid, "length_of_shared", [ref]).outcomes(timeout=self.patience)
+        assert outcome.error is not None
+        assert (outcome.tries, outcome.error.type) == (1, "PayloadLostError")
+
+    def test_what_tasks_print_and_log_is_kept_as_the_session_says(self, grid: Grid) -> None:
+        kept = {"all": [True, True], "failed": [False, True], "none": [False, False]}
+        for output, expected in kept.items():
+            session = self.submit(grid, "say", [7, -7], output=output)
+            outcomes = sorted(session.outcomes(timeout=self.patience), key=lambda outcome: outcome.index)
+            assert [outcome.error.type if outcome.error else None for outcome in outcomes] == [None, "TaskError"]
+            assert [outcome.tries for outcome in outcomes] == [1, 1]
+            for outcome, number, printed in zip(outcomes, (7, -7), expected, strict=True):
+                assert outcome.stdout == (f"printed {number}\n" if printed else "")
+                assert outcome.stderr.endswith(f"logged {number}\n" if printed else "")
