@@ -14,11 +14,11 @@ import msgspec
 from htcgrid.errors import ConfigError, EncodingError, ProviderError, ProviderUnavailableError
 from htcgrid.interfaces import PayloadStore, Source
 from htcgrid.local.settings import LocalSettings, make_folder
-from htcgrid.model import PayloadLimits, defaults
+from htcgrid.model import PayloadLimits
 
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,200}(/[A-Za-z0-9._-]{1,200})*")
-#: A pack of one payload of the largest size is larger than that.
-_SIZE = 2 * defaults.PAYLOAD_BYTES
+#: No file system sets it; shared inputs may be large, and objects pass through the memory of whoever puts and gets them.
+_SIZE = 2 << 30
 #: Ends the name of an object's file, so that the objects "a" and "a/b" can both be; no key has it.
 _OBJECT = "="
 #: Ends the name of a file that is being written.
