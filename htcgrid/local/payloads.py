@@ -17,7 +17,7 @@ from htcgrid.local.settings import LocalSettings, make_folder
 from htcgrid.model import PayloadLimits
 
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,200}(/[A-Za-z0-9._-]{1,200})*")
-#: No file system sets it; shared inputs may be large, and objects pass through the memory of whoever puts and gets them.
+#: Of our own: shared inputs may be large, and objects pass through the memory of whoever puts and gets them.
 _SIZE = 2 << 30
 #: Ends the name of an object's file, so that the objects "a" and "a/b" can both be; no key has it.
 _OBJECT = "="
