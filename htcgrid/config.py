@@ -43,6 +43,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     #: Patterns of the handlers that agents may run, as ``pricing:*``.
     handlers: list[str] = []
+    #: Whether workers may unpickle what clients send, which can run any code.
+    pickle: bool = False
     #: Folders from which handlers are imported, before the environment's own.
     path: list[str] = []
     #: Environment variables of the workers, beside those of the agent.

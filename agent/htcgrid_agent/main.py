@@ -94,6 +94,7 @@ def run_agent(
             flush=flush,
             report=settings.report,
             handlers=tuple(settings.handlers),
+            pickle=settings.pickle,
         )
         inputs = Inputs()
         calls = StoreCalls(

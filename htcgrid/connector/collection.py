@@ -137,4 +137,5 @@ class Collection:
             entry.committed,
             self._session,
             block.printed.get(index),
+            value if failure else None,
         )

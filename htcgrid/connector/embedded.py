@@ -24,7 +24,9 @@ class EmbeddedGrid:
     _PAUSE = 0.3
 
     def __init__(self, folder: Path | None, workers: int | None) -> None:
-        agent: dict[str, object] = {"handlers": ["*"], "path": [entry or str(Path.cwd()) for entry in sys.path]}
+        path = [entry or str(Path.cwd()) for entry in sys.path]
+        # The tasks are those of the process that opens it, and of the same user.
+        agent: dict[str, object] = {"handlers": ["*"], "pickle": True, "path": path}
         if workers is not None:
             agent["workers"] = workers
         parse_config({"state": {"provider": "local"}, "agent": agent})

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from htcgrid.errors import EncodingError
+from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import codec_of
 
 
@@ -31,3 +31,15 @@ def encoded_task(encode: Callable[[Any], bytes], index: int, task: Any, limit: i
     if len(payload) > limit:
         raise EncodingError(f"task {index}: the payload is {len(payload)} bytes long, more than the {limit} allowed")
     return payload
+
+
+def refuse_to_unpickle(_data: bytes) -> Any:
+    """Raise; for whoever looks at a session that somebody else may have submitted.
+
+    Raises:
+        ConfigError: always.
+    """
+    raise ConfigError(
+        "this session has codec 'pickle', and unpickling its results can run any code here: if you trust its client "
+        "and its agents, get it with grid.session(id, pickle=True)"
+    )

@@ -1,7 +1,8 @@
 """The grid as its clients see it."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -9,9 +10,13 @@ from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
 from htcgrid.config import Config, find_config, parse_config, read_config
+from htcgrid.connector.call import CallForm
+from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.embedded import EmbeddedGrid
-from htcgrid.connector.encoding import encoded
+from htcgrid.connector.encoding import encoded, refuse_to_unpickle
+from htcgrid.connector.executor import GridExecutor
 from htcgrid.connector.listing import SessionFilter, listed, since_of
+from htcgrid.connector.mapped_calls import MappedCalls
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.connector.session import SessionHandle
@@ -21,6 +26,8 @@ from htcgrid.connector.submitter import rule_of
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import RetryPolicy, SessionId, SessionStatus, SharedRef, defaults
+from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.codec import PICKLE
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -47,6 +54,8 @@ class Grid:
         #: A process that is forked off this one has its memory, and none of its threads and agents.
         self._process = os.getpid()
         self._submissions = Submissions(state, queue, payloads, check=self._check)
+        self._calls = CallSessions(self._submissions, state, payloads, check=self._check)
+        self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
 
     @classmethod
     def open(
@@ -118,18 +127,23 @@ class Grid:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None and self._process == os.getpid():
+            self._calls.fail()
             self._submissions.break_off(error)
         self.close()
 
     def close(self) -> None:
         """Free what the grid holds, and end an embedded grid's agents. Safe to repeat; sessions are not touched.
 
-        Waits until the generators that were submitted have ended. In a process that was forked off the one that opened
-        it, this does nothing: the grid is the other's.
+        Waits until the generators that were submitted have ended, and the calls of its executors. What
+        :meth:`map` has not yielded is cancelled. In a process that was forked off the one that opened it, this does
+        nothing: the grid is the other's.
         """
         if self._process != os.getpid():
             return
         try:
+            for one in list(self._mapped):
+                one.stop()
+            self._calls.wait()
             self._submissions.wait()
         finally:
             self._closed = True
@@ -170,8 +184,9 @@ class Grid:
             priority: 0 to 3, higher first.
             retry: when a task that went wrong is tried again; three tries when left out.
             timeout: the longest that one try of one task may take, in seconds; None for no limit.
-            codec: for payloads and results: ``json``, ``bytes``, or ``msgpack``, which is JSON with bytes, times, NaN
-                and infinities.
+            codec: for payloads and results: ``json``, ``bytes``, ``msgpack``, which is JSON with bytes, times, NaN
+                and infinities, or ``pickle``, for any object, on agents that allow it: whoever can send it can run any
+                code there.
             pool: which agents run it.
             labels: words to find the session by.
             keep_for: how long the session is kept after its last task has ended, in seconds; 7 days when left out.
@@ -248,15 +263,91 @@ class Grid:
         self._check()
         return put_shared(self._state, self._payloads, data, codec, keep_for)
 
-    def session(self, session_id: str) -> SessionHandle:
+    def map(
+        self,
+        function: str | Callable[..., Any],
+        *iterables: Iterable[Any],
+        ordered: bool = True,
+        return_exceptions: bool = False,
+        ahead: int = defaults.AHEAD_OF_MAP,
+        **options: Unpack[SessionOptions],
+    ) -> Generator[Any, None, None]:
+        """Return an iterator of ``function(*items)`` for the items of the iterables, the first of each, and so on.
+
+        The first result that is asked for opens a session. Items are taken beside the caller, and no more than
+        ``ahead`` before their results are; so the iterables may be endless. The shortest ends it. Leaving the iterator
+        early, with ``close()`` or by an error, cancels the session, and so does closing the grid.
+
+        A call that fails raises :class:`TaskFailedError` at its place; with codec ``pickle``, what the function raised.
+        What an iterable raises comes after the results of the items before it.
+
+        Args:
+            function: one that agents can import by its name, or that name; with codec ``pickle``, anything that can be
+                called. It is called with the items, and no context.
+            iterables: the arguments: what the codec can carry.
+            ordered: yield the results in the order of the items, and not as they come.
+            return_exceptions: yield the exception of a call that fails, and do not raise.
+            ahead: most calls that are made and whose results have not been taken.
+            options: those of :meth:`submit`; ``timeout`` is for one try of one call.
+
+        Raises:
+            ConfigError: an argument is not right.
+        """
+        self._check()
+        rule_of(None, ahead, named=False)
+        if not iterables or not all(isinstance(items, Iterable) for items in iterables):
+            raise ConfigError("map needs one iterable for each argument of the function, and at least one")
+        form = CallForm(options.get("codec", "json"), self._limit)
+        handler = form.handler(function)
+        session = session_of(handler, None, options, calls=handler != PICKLED_CALL)
+        # Not strict: as the map that Python has, it ends with the shortest.
+        payloads = (form.payload(function, args, {}, handler=handler) for args in zip(*iterables, strict=False))
+        made = MappedCalls(
+            session,
+            payloads,
+            self._submissions,
+            self._state,
+            self._payloads,
+            form=form,
+            ahead=ahead,
+            check=self._check,
+        )
+        self._mapped.add(made)
+        return made.results(ordered=ordered, return_exceptions=return_exceptions)
+
+    def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
+        """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
+
+        Functions are found by their names, and arguments and results are what the codec can carry: with JSON, tuples
+        come as lists. With codec ``pickle`` everything is carried that can be pickled, also lambdas and what is defined
+        in the script itself, on agents that allow it.
+
+        Args:
+            max_workers: most calls that are handed over to the grid and have not ended; the others can be cancelled.
+            options: those of :meth:`submit`. When ``retry`` is left out, a call is tried once.
+
+        Raises:
+            ValueError: ``max_workers`` is not greater than 0.
+            ConfigError: an option is not right.
+        """
+        self._check()
+        return GridExecutor(self._calls, max_workers, options, limit=self._limit)
+
+    def session(self, session_id: str, *, pickle: bool = False) -> SessionHandle:
         """Return a handle to a session that exists, submitted by any process.
+
+        Args:
+            session_id: its id.
+            pickle: unpickle the results of a session with codec ``pickle``, which can run any code here: only for
+                sessions of clients that you trust, on agents that you trust.
 
         Raises:
             SessionNotFoundError: there is none of this id.
         """
         self._check()
-        status = self._state.status([SessionId(session_id)])[0]
-        return SessionHandle(status.session, self._state, self._payloads, check=self._check)
+        session = self._state.status([SessionId(session_id)])[0].session
+        decode = refuse_to_unpickle if session.codec == PICKLE and not pickle else None
+        return SessionHandle(session, self._state, self._payloads, decode=decode, check=self._check)
 
     def sessions(
         self,

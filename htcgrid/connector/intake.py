@@ -3,8 +3,23 @@
 import time
 from collections.abc import Iterator
 from threading import Condition
+from typing import Protocol
 
 from htcgrid.errors import ConflictError
+
+
+class Source(Protocol):
+    """Where a submission's payloads come from."""
+
+    def batches(self) -> Iterator[list[bytes]]:
+        """Yield what has come, as soon as something has, until the source was ended and is empty."""
+        ...
+
+    def end(self) -> None:
+        """Take in no more; what was taken in is still handed over. Safe to repeat."""
+
+    def close(self) -> None:
+        """Hand over no more: nobody writes any more."""
 
 
 class Intake:
@@ -48,6 +63,10 @@ class Intake:
         with self._changed:
             self._ended = True
             self._changed.notify_all()
+
+    def close(self) -> None:
+        """Take in no more: nobody writes any more."""
+        self.end()
 
     def batches(self) -> Iterator[list[bytes]]:
         """Yield what has come, as soon as something has, until the intake was ended and is empty."""

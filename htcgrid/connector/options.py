@@ -26,8 +26,10 @@ class SessionOptions(TypedDict, total=False):
     output: Literal["failed", "all", "none"]
 
 
-def session_of(handler: str | Callable[..., Any], session_id: str | None, options: SessionOptions) -> Session:
-    """Return the session that a client describes.
+def session_of(
+    handler: str | Callable[..., Any], session_id: str | None, options: SessionOptions, *, calls: bool = False
+) -> Session:
+    """Return the session that a client describes; of ``calls``, or of events.
 
     Raises:
         ConfigError: an option is not right.
@@ -51,6 +53,7 @@ def session_of(handler: str | Callable[..., Any], session_id: str | None, option
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         output=_output(options.get("output", "failed")),
         python="{}.{}".format(*sys.version_info),
+        calls=calls,
     )
 
 

@@ -32,6 +32,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     session: SessionId
     #: What the handler printed; None when nothing was, or nothing is kept.
     printed: Printed | None = None
+    #: The exception itself, pickled, of a task that failed with codec ``pickle``; None if it could not be carried.
+    raised: bytes | None = None
 
     @property
     def succeeded(self) -> bool:

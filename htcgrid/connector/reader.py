@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import timedelta
+from typing import Any
 
 from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.duration import seconds_of
@@ -28,6 +29,7 @@ class Reader:
         *,
         total: int | None = None,
         submitter: Submitter | None = None,
+        decode: Callable[[bytes], Any] | None = None,
         check: Callable[[], None],
     ) -> None:
         self.session = session
@@ -37,6 +39,8 @@ class Reader:
         self._total = total
         #: What goes on submitting to it, if this process does.
         self._submitter = submitter
+        #: What makes a value of its bytes; the session's codec does when left out.
+        self._decode = decode or codec_of(session.codec).decode
         self.check = check
 
     def status(self) -> SessionStatus:
@@ -47,7 +51,7 @@ class Reader:
     def collection(self) -> Collection:
         """Return a new reader's cursor and counts."""
         self.check()
-        collection = Collection(self.session.id, codec_of(self.session.codec).decode)
+        collection = Collection(self.session.id, self._decode)
         if self._total is not None:
             collection.expect(self._total)
         else:

@@ -32,11 +32,12 @@ class SessionHandle:
         *,
         total: int | None = None,
         submitter: Submitter | None = None,
+        decode: Callable[[bytes], Any] | None = None,
         check: Callable[[], None],
     ) -> None:
         self._session = session
         self._state = state
-        self._reader = Reader(session, state, payloads, total=total, submitter=submitter, check=check)
+        self._reader = Reader(session, state, payloads, total=total, submitter=submitter, decode=decode, check=check)
         self._tracker = Tracker(self._reader)
         #: The number of tasks, when it is known to be final.
         self._total = total

@@ -7,6 +7,7 @@ from functools import partial
 
 from htcgrid.connector import submission
 from htcgrid.connector.cut import cut
+from htcgrid.connector.intake import Source
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import OnError, Rule, Submitter
@@ -40,7 +41,7 @@ class Submissions:
         try:
             for submitter in self._submitters:
                 if not submitter.drawn:
-                    submitter.intake.end()
+                    submitter.source.end()
                 # Whoever asks for the session's results is told what went wrong.
                 with suppress(Exception):
                     submitter.wait()
@@ -72,16 +73,28 @@ class Submissions:
 
     def submit_beside(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
         """Submit in threads beside the caller's; the session is recorded when this returns."""
+        submitter = self.submit_drawn(session, payloads, rule)
+        return SessionHandle(session, self._state, self._payloads, submitter=submitter, check=self._check)
+
+    def submit_drawn(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> Submitter:
+        """Submit in threads beside the caller's; return what does."""
         submitter = self._started(session, rule)
         submitter.draw(payloads)
-        return SessionHandle(session, self._state, self._payloads, submitter=submitter, check=self._check)
+        return submitter
 
     def open(self, session: Session, rule: Rule, limit: int) -> OpenSession:
         """Record a session that takes tasks of at most ``limit`` bytes from its caller."""
         submitter = self._started(session, rule)
         return OpenSession(session, self._state, self._payloads, submitter=submitter, limit=limit, check=self._check)
 
-    def _started(self, session: Session, rule: Rule) -> Submitter:
+    def submit_from(self, session: Session, source: Source, rule: Rule) -> Submitter:
+        """Submit what comes from a source, in a thread beside the caller's; the session is recorded when this returns.
+
+        Whoever has the source ends it.
+        """
+        return self._started(session, rule, source)
+
+    def _started(self, session: Session, rule: Rule, source: Source | None = None) -> Submitter:
         written = submission.Submission(session, inline=self._state.limits.inline)
         for command in written.begin():
             self._do(session.id, command)
@@ -93,6 +106,7 @@ class Submissions:
             drop=partial(self._drop, session.id, written, named=rule.named),
             bundle_tasks=self._state.limits.bundle_tasks,
             rule=rule,
+            source=source,
         )
         with self._lock:
             self._submitters = [other for other in self._submitters if not other.done] + [submitter]

@@ -8,7 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from htcgrid.connector.cut import cut
-from htcgrid.connector.intake import Intake
+from htcgrid.connector.intake import Intake, Source
 from htcgrid.connector.submission import Command, Seal, Submission
 from htcgrid.errors import ConfigError, ConflictError, HtcGridError, ResultTimeoutError
 from htcgrid.model import Session
@@ -53,7 +53,7 @@ def rule_of(on_error: object, ahead: object, *, named: bool) -> Rule:
 
 
 class Submitter:
-    """Writes what comes to its intake, in a thread of its own, and knows how that went.
+    """Writes what comes to its intake, or from another source, in a thread of its own, and knows how that went.
 
     ``do`` carries a command out, ``ended`` tells how many tasks of the session have ended, and ``drop`` ends it.
     """
@@ -71,6 +71,7 @@ class Submitter:
         drop: Callable[[], object],
         bundle_tasks: int,
         rule: Rule,
+        source: Source | None = None,
     ) -> None:
         self._session = session
         self._written = written
@@ -92,6 +93,7 @@ class Submitter:
         #: Whether a generator ends the submission; else its caller does.
         self.drawn = False
         self.intake = Intake(tasks=rule.ahead)
+        self.source: Source = source or self.intake
         self._thread = threading.Thread(target=self._run, name=f"submit {session.id}", daemon=True)
 
     @property
@@ -131,13 +133,13 @@ class Submitter:
         """End the submission with an error, unless it has ended."""
         self._error = self._error or error
         self._hurried.set()
-        self.intake.end()
+        self.source.end()
 
     def stop(self) -> None:
         """Take no more; what was taken in is still written. Safe to repeat."""
         self._stopped = True
         self._hurried.set()
-        self.intake.end()
+        self.source.end()
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the number of tasks once all are accepted.
@@ -182,9 +184,10 @@ class Submitter:
         finally:
             self.stop()
             self._done.set()
+            self.source.close()
 
     def _payloads(self) -> Iterator[bytes | None]:
-        for batch in self.intake.batches():
+        for batch in self.source.batches():
             self._hold_back(len(batch))
             yield from batch
             yield None

@@ -8,6 +8,9 @@ import msgspec
 
 from htcgrid.errors import ConfigError, EncodingError
 
+#: The codec whose data can run any code.
+PICKLE = "pickle"
+
 
 class Codec(msgspec.Struct, frozen=True):
     """A pair of functions that raise :class:`EncodingError` for what they cannot carry."""
@@ -20,6 +23,9 @@ class Codec(msgspec.Struct, frozen=True):
 def codec_of(name: str) -> Codec:
     """Return the codec of this name.
 
+    Whoever decodes with ``pickle`` runs whatever code the bytes ask for: only workers of agents that allow it, and
+    clients that asked for it, do.
+
     Raises:
         ConfigError: there is none.
     """
@@ -29,7 +35,9 @@ def codec_of(name: str) -> Codec:
         return Codec("bytes", _encode_bytes, _decode_bytes)
     if name == "msgpack":
         return Codec("msgpack", _encode_msgpack, _decode_msgpack)
-    raise ConfigError(f"there is no codec {name!r}; use 'json', 'bytes' or 'msgpack'")
+    if name == PICKLE:
+        return Codec(PICKLE, _encode_pickle, _decode_pickle)
+    raise ConfigError(f"there is no codec {name!r}; use 'json', 'bytes', 'msgpack' or 'pickle'")
 
 
 def _natural(value: Any) -> Any:
@@ -104,6 +112,30 @@ def _encode_bytes(value: Any) -> bytes:
 
 def _decode_bytes(data: bytes) -> bytes:
     return data
+
+
+def _encode_pickle(value: Any) -> bytes:
+    import cloudpickle  # noqa: PLC0415 - takes 25 ms, and only whoever pickles needs it
+
+    try:
+        return cloudpickle.dumps(value)  # type: ignore[no-any-return]
+    except Exception as error:  # the user's objects are asked how they are pickled
+        raise EncodingError(
+            f"{_shown(value)} cannot be pickled: {type(error).__name__}: {error}; leave out what belongs to this "
+            "process, as locks, open files and connections"
+        ) from error
+
+
+def _decode_pickle(data: bytes) -> Any:
+    import pickle  # noqa: PLC0415 - needed by few
+
+    try:
+        return pickle.loads(data)  # noqa: S301 - both sides have asked for it
+    except Exception as error:  # the user's objects are made again
+        raise EncodingError(
+            f"{len(data)} bytes cannot be unpickled: {type(error).__name__}: {error}; what they refer to must be "
+            "importable here, in the same version as where they come from"
+        ) from error
 
 
 def _shown(value: Any) -> str:

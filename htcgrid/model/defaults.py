@@ -32,6 +32,8 @@ BUNDLE_TASKS = 4096
 BUNDLE_BYTES = 1 << 20
 #: Most tasks of a generator that are accepted and have not ended.
 AHEAD = 1_000_000
+#: Most calls that a map makes before their results are taken.
+AHEAD_OF_MAP = 20_000
 #: Most bytes of one payload or one result.
 PAYLOAD_BYTES = 64 << 20
 #: Most megabytes (10**6 bytes) of shared inputs that an agent keeps on its disk.

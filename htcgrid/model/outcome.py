@@ -44,7 +44,7 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
 
     #: The index of the first task.
     start: int
-    #: The encoded result of each task, None for one without.
+    #: The encoded result of each task, None for one without; of a failed task with codec ``pickle``, its exception.
     values: list[bytes | None]
     #: When the first task started: seconds since the epoch by the worker's clock, for people to read.
     began: float

@@ -110,6 +110,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     output: KeepOutput = KeepOutput.FAILED
     #: The version of Python that the client runs, as ``3.11``: workers may run another, and say so when a task fails.
     python: str = ""
+    #: Whether each payload is a call's arguments, and not an event.
+    calls: bool = False
     schema: int = defaults.SCHEMA
 
     def __post_init__(self) -> None:
@@ -139,7 +141,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """The digest of what makes two submissions under one id the same: all but the time of the call."""
         fields = (self.handler, self.pool, self.priority, self.retry, self.timeout, self.codec, self.labels)
-        return hashlib.sha256(msgspec.json.encode((self.id, *fields), order="deterministic")).hexdigest()
+        return hashlib.sha256(msgspec.json.encode((self.id, *fields, self.calls), order="deterministic")).hexdigest()
 
 
 def _is_name(value: object) -> bool:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 
 from htcgrid.model import AgentId, Failure, Ranges, RetryPolicy, TaskState
+from htcgrid.model.call import PICKLED_CALL
 from htcgrid.testing.memory import MemoryStateStore
 from htcgrid.testing.samples import bundle_of, session_of
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
@@ -322,6 +323,34 @@ def test_a_handler_that_is_not_allowed_fails_its_tasks_with_the_reason() -> None
     assert len(failures) == 1
     assert "'m:f' is not allowed" in failures.pop()
     assert not world.begun
+
+
+@pytest.mark.parametrize("handler", ["m:f", PICKLED_CALL])
+def test_an_agent_that_does_not_unpickle_fails_pickled_tasks_and_says_what_to_set(handler: str) -> None:
+    world = World()
+    world.start_agent("a")
+    session = world.submit([3], codec="pickle", handler=handler)
+    world.finish(session)
+    ended = world.ended(session)
+    assert {end.failure.type for end in ended.values() if end.failure} == {"PickleNotAllowed"}
+    assert all(end.failure and "set 'pickle = true' in its [agent]" in end.failure.message for end in ended.values())
+    assert {end.tries for end in ended.values()} == {1}
+    assert not world.begun
+
+
+def test_pickled_calls_are_allowed_with_pickle_and_handlers_by_their_names() -> None:
+    world = World()
+    world.start_agent("a", handlers=("pricing:*",), pickle=True)
+    pickled = world.submit([2], codec="pickle", handler=PICKLED_CALL)
+    named = world.submit([2], codec="pickle", handler="pricing:f")
+    other = world.submit([2], codec="pickle", handler="m:f")
+    # Without the codec it is a handler as any other.
+    plain = world.submit([2], handler=PICKLED_CALL)
+    for session in (pickled, named, other, plain):
+        world.finish(session)
+    assert world.state.status([pickled])[0].succeeded == world.state.status([named])[0].succeeded == 2
+    for session in (other, plain):
+        assert {end.failure.type for end in world.ended(session).values() if end.failure} == {"HandlerNotAllowed"}
 
 
 @pytest.mark.parametrize("kind", [commands.Commit, commands.GiveBack, commands.Acquire])

@@ -53,6 +53,16 @@ def test_a_handler_in_a_file_may_import_its_neighbours(tmp_path: Path) -> None:
     assert call(f"{folder}/job.py:run", 6) == 42
 
 
+def test_a_function_may_be_called_with_arguments(tmp_path: Path) -> None:
+    (tmp_path / "called.py").write_text("def show(*args, **kwargs): return [args, kwargs]\n")
+    handlers = Handlers()
+    assert handlers.load("called:show", calls=True)([[1, 2], {"a": 3}], "context") == [(1, 2), {"a": 3}]
+    assert handlers.load("called:show", calls=True)(b"data", "context") == [(b"data",), {}]
+    assert handlers.load("called:show")(1, "context") == [(1, "context"), {}]
+    # A function without arguments is no handler, and can be called all the same.
+    assert handlers.load("os:getpid", calls=True)([[], {}], "context") == os.getpid()
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

@@ -6,11 +6,14 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
+from threading import Lock
+from typing import Any, cast
 
 import pytest
 
 from htcgrid.model import Failure
+from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.codec import codec_of
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.workers.messages import Report, RunTasks, Setup
 
@@ -149,6 +152,31 @@ def test_a_worker_runs_tasks_and_reports_their_values(worker: Heard) -> None:
     assert (report.block.start, report.block.values) == (10, [b"2", b'"aa"', b"[]"])
     assert worker.cell.look() is None
     assert not worker.ended
+
+
+def test_a_worker_calls_what_was_pickled_and_returns_what_was_raised(worker: Heard) -> None:
+    # Functions of this function travel whole; those of a module do by their names.
+    def raise_much() -> None:
+        raise ValueError(b"z" * 100_000)
+
+    def raise_lock() -> None:
+        raise ValueError(Lock())
+
+    calls: list[Any] = [(lambda x: {x}, (1,), {}), (int, ("one",), {}), (raise_much, (), {}), (raise_lock, (), {})]
+    payloads = [codec_of("pickle").encode(call) for call in calls]
+    cloudless = [b"not pickled", codec_of("pickle").encode((Lock, (), {}))]
+    worker.send(RunTasks(RUN, "s", PICKLED_CALL, "pickle", None, {}, 0, payloads + cloudless, {}))
+    values, failures = ended(worker)
+    first, second, *others = [value and codec_of("pickle").decode(value) for value in values]
+    assert (first, type(second), str(second)) == ({1}, ValueError, str(failures[1].message))
+    # What is too long, or cannot be pickled, is told in words alone.
+    assert others[:2] == [None, None]
+    assert [failures[index].type for index in (2, 3, 4, 5)] == [*["ValueError"] * 2, *["EncodingError"] * 2]
+    assert "b'zzz" in failures[2].message
+    assert "cannot be unpickled" in failures[4].message
+    assert "cannot be pickled" in failures[5].message
+    assert failures[4].final
+    assert failures[5].final
 
 
 def test_a_large_message_goes_through_a_channel_that_takes_a_part_at_a_time(worker: Heard) -> None:

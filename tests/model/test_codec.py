@@ -1,5 +1,7 @@
 """Payloads and results come through as they were, or not at all."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -153,6 +155,47 @@ def test_only_bytes_are_sent_as_bytes() -> None:
         codec_of("bytes").encode("text")
 
 
+def test_any_object_comes_back_from_pickle() -> None:
+    codec = codec_of("pickle")
+    assert codec.decode(codec.encode((1, {2}, Trade(3.0)))) == (1, {2}, Trade(3.0))
+    assert codec.decode(codec.encode(lambda x: x + 1))(2) == 3
+
+
+class Stubborn:
+    def __reduce__(self) -> str:
+        raise RuntimeError("never")
+
+
+@pytest.mark.parametrize(("value", "reason"), [(Lock(), "TypeError"), (Stubborn(), "RuntimeError: never")])
+def test_what_cannot_be_pickled_is_told_with_the_reason(value: Any, reason: str) -> None:
+    with pytest.raises(EncodingError, match=f"a value of type .* cannot be pickled: {reason}.*; leave out what"):
+        codec_of("pickle").encode(value)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "EOFError"),
+        (b"\xff", "UnpicklingError"),
+        (b"cno_such_module\nf\n.", "ModuleNotFoundError: No module named 'no_such_module'"),
+    ],
+)
+def test_what_cannot_be_unpickled_is_told_with_the_reason(data: bytes, reason: str) -> None:
+    with pytest.raises(EncodingError, match=f"{len(data)} bytes cannot be unpickled: {reason}"):
+        codec_of("pickle").decode(data)
+
+
+def test_only_who_pickles_imports_cloudpickle() -> None:
+    code = """
+import sys
+from htcgrid.model.codec import codec_of
+for name in ("json", "bytes", "msgpack", "pickle"):
+    codec_of(name)
+assert not {"cloudpickle", "pickle"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_an_unknown_codec_is_named() -> None:
-    with pytest.raises(ConfigError, match="there is no codec 'pickle'; use 'json', 'bytes' or 'msgpack'"):
-        codec_of("pickle")
+    with pytest.raises(ConfigError, match="there is no codec 'yaml'; use 'json', 'bytes', 'msgpack' or 'pickle'"):
+        codec_of("yaml")

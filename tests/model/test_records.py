@@ -45,6 +45,7 @@ def test_the_digest_of_a_session_is_that_of_what_was_asked_for() -> None:
         session(timeout=timedelta(seconds=1)),
         session(retry=RetryPolicy(tries=1)),
         session(codec="bytes"),
+        session(calls=True),
         session(id=SessionId("t")),
     ]
     assert len({first.digest, *(other.digest for other in others)}) == len(others) + 1

@@ -8,6 +8,8 @@ from typing import Any
 import msgspec
 
 from htcgrid.model import Block, Claim, Failure, KeepOutput, LossCause, Printed, Ranges, Remainder, defaults
+from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.codec import PICKLE
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.acquirer import Acquirer
 from htcgrid_agent.core.blocks import lone_failure
@@ -330,6 +332,15 @@ class AgentCore:
                 "along, by using up memory, killing processes or hanging the machine"
             )
             return Failure(type="AgentLost", message=message, final=True)
+        if claim.session.codec == PICKLE and not self._policy.pickle:
+            message = (
+                f"agent {self._policy.agent} does not unpickle, which can run any code; set 'pickle = true' in its "
+                "[agent] if all who can submit may do that, or use codec 'json' or 'msgpack'"
+            )
+            return Failure(type="PickleNotAllowed", message=message, final=True)
+        if claim.session.codec == PICKLE and handler == PICKLED_CALL:
+            # It does nothing by itself, and whoever may have any handler unpickle could run the same.
+            return None
         if not any(fnmatchcase(handler, pattern) for pattern in self._policy.handlers):
             allowed = ", ".join(repr(pattern) for pattern in self._policy.handlers) or "none"
             message = (

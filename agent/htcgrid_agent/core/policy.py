@@ -19,6 +19,8 @@ class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     report: float = 15.0
     #: Patterns of the handlers that may be run.
     handlers: tuple[str, ...]
+    #: Whether workers may unpickle.
+    pickle: bool = False
     #: The agent asks for more bundles when its workers would run dry within this. An urgent session waits for about
     #: as long behind work that is held already, so it is short.
     horizon: float = 0.1

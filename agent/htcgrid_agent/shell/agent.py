@@ -260,6 +260,7 @@ class Agent:
                 session.output,
                 session.retry,
                 session.python,
+                session.calls,
             )
         )
         self._watch_channel(worker)

@@ -48,6 +48,8 @@ class RunTasks(msgspec.Struct, frozen=True, array_like=True):
     retry: RetryPolicy = RetryPolicy()
     #: The client's version of Python.
     python: str = ""
+    #: Whether each payload is a call's arguments, and not an event.
+    calls: bool = False
 
 
 class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):

@@ -33,23 +33,25 @@ class Handlers:
     """The handlers that this process has loaded, by name."""
 
     def __init__(self) -> None:
-        self._loaded: dict[str, Handler] = {}
+        self._loaded: dict[tuple[str, bool], Handler] = {}
         #: Modules whose ``setup()`` has been called.
         self._set_up: set[str] = set()
 
-    def load(self, name: str) -> Handler:
+    def load(self, name: str, *, calls: bool = False) -> Handler:
         """Return the handler as a function of event and context; its module is set up by then.
+
+        With ``calls``, the event is its arguments.
 
         Raises:
             HandlerError: its module, file or function does not exist, fails at import, or cannot be a handler.
             SetupError: its module's ``setup()`` raised.
         """
-        if name not in self._loaded:
+        if (name, calls) not in self._loaded:
             module, function = _find(name)
-            handler = _with_context(function, name)
+            handler = _with_arguments(function) if calls else _with_context(function, name)
             self._prepare(module)
-            self._loaded[name] = handler
-        return self._loaded[name]
+            self._loaded[name, calls] = handler
+        return self._loaded[name, calls]
 
     def _prepare(self, module: ModuleType) -> None:
         """Call the ``setup()`` that the module itself defines, once; one that needs arguments is of another kind."""
@@ -132,6 +134,18 @@ def _needed(function: FunctionType) -> bool:
     code = function.__code__
     named = set(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
     return code.co_argcount > len(function.__defaults__ or ()) or not named <= set(function.__kwdefaults__ or ())
+
+
+def _with_arguments(function: Callable[..., Any]) -> Handler:
+    """Return ``function`` as one that is called with what the event says, see :mod:`htcgrid.model.call`."""
+
+    def call(event: Any, _context: Any) -> Any:
+        if isinstance(event, bytes):
+            return function(event)
+        args, kwargs = event
+        return function(*args, **kwargs)
+
+    return call
 
 
 def _positional(function: Callable[..., Any]) -> int | None:

@@ -9,9 +9,10 @@ import time
 from typing import Any
 
 from htcgrid.errors import ConfigError, EncodingError
-from htcgrid.model.codec import Codec, codec_of
+from htcgrid.model.codec import PICKLE, Codec, codec_of
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.session import KeepOutput
+from htcgrid_agent.runtimes.python import call
 from htcgrid_agent.runtimes.python.channel import Channel
 from htcgrid_agent.runtimes.python.context import Context
 from htcgrid_agent.runtimes.python.faults import failure_of, unloadable
@@ -60,7 +61,7 @@ class Worker:
         # A handler whose import kills the process is blamed on the first task.
         self._cell.begin(tasks.start, tasks.start + len(tasks.payloads))
         try:
-            handler = self._handlers.load(tasks.handler)
+            handler = self._handlers.load(tasks.handler, calls=tasks.calls)
             codec = codec_of(tasks.codec)
         except (HandlerError, ConfigError, SetupError) as error:
             self._refuse(tasks, unloadable(error, tasks))
@@ -95,7 +96,7 @@ class Worker:
                 if len(value) > limit:
                     _refuse_length(len(value), limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
-                values.append(None)
+                values.append(call.raised(codec, error) if codec.name == PICKLE else None)
                 block.failures[index] = failure_of(error, tasks)
             else:
                 values.append(value)

@@ -1,0 +1,68 @@
+"""Calls of functions, as payloads for the sessions that carry them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from htcgrid.connector.handler_name import handler_name
+from htcgrid.errors import ConfigError, EncodingError
+from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.codec import PICKLE, codec_of
+
+
+class CallForm:
+    """How calls of one codec are carried: by the function's name, or with codec ``pickle`` the function and all."""
+
+    def __init__(self, codec: str, limit: int) -> None:
+        self._codec = codec_of(codec)
+        #: Most bytes of one payload.
+        self._limit = limit
+        #: Makes a result, or an exception, of its bytes.
+        self.decode = self._codec.decode
+
+    def handler(self, function: str | Callable[..., Any]) -> str:
+        """Return the handler of a session of calls of this function.
+
+        Raises:
+            ConfigError: it cannot be called, or has no name by which an agent could find it.
+        """
+        if not isinstance(function, str) and self._codec.name == PICKLE:
+            if not callable(function):
+                raise ConfigError(f"only what can be called can be called on a grid, not {type(function).__name__}")
+            return PICKLED_CALL
+        try:
+            return handler_name(function)
+        except ConfigError as error:
+            raise ConfigError(f"{error}; or use codec 'pickle', which takes the function along") from error
+
+    def payload(
+        self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], *, handler: str
+    ) -> bytes:
+        """Return one call as bytes.
+
+        Raises:
+            EncodingError: it cannot be carried.
+        """
+        try:
+            payload = self._codec.encode(self._event(function, args, kwargs, handler))
+        except EncodingError as error:
+            more = "" if self._codec.name == PICKLE else "; or use codec 'pickle'"
+            raise EncodingError(f"a call of {_shown(function)}: {error}{more}") from error
+        if len(payload) > self._limit:
+            raise EncodingError(
+                f"a call of {_shown(function)}: the arguments are {len(payload)} bytes long, more than the "
+                f"{self._limit} allowed"
+            )
+        return payload
+
+    def _event(
+        self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], handler: str
+    ) -> Any:
+        if self._codec.name == "bytes":
+            if len(args) != 1 or kwargs:
+                raise EncodingError("codec 'bytes' carries one argument, of bytes")
+            return args[0]
+        return (function, args, kwargs) if handler == PICKLED_CALL else (args, kwargs)
+
+
+def _shown(function: str | Callable[..., Any]) -> str:
+    return repr(function if isinstance(function, str) else getattr(function, "__qualname__", type(function).__name__))

@@ -1,0 +1,104 @@
+"""The sessions of calls that one grid has open."""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from htcgrid.connector.call_queue import CallQueue, Room
+from htcgrid.connector.call_session import CallSession
+from htcgrid.connector.reader import Reader
+from htcgrid.connector.submissions import Submissions
+from htcgrid.connector.submitter import OnError, Rule
+from htcgrid.errors import ConfigError
+from htcgrid.interfaces import PayloadStore, StateStore
+from htcgrid.model import Session, defaults
+
+
+class CallSessions:
+    """Opens sessions of calls, and waits for them when the grid is closed or the interpreter ends.
+
+    As with the executors of concurrent.futures, what was submitted is done before the interpreter ends.
+    """
+
+    def __init__(
+        self, submissions: Submissions, state: StateStore, payloads: PayloadStore, *, check: Callable[[], None]
+    ) -> None:
+        self._submissions = submissions
+        self._state = state
+        self._payloads = payloads
+        #: Raises when the grid is closed.
+        self.check = check
+        self._lock = threading.Lock()
+        #: Those that may not have ended. Each holds this object, and so keeps it for as long as calls go on.
+        self._open: list[CallSession] = []
+        #: The process whose threads carry the calls.
+        self.process = os.getpid()
+        self._registered = False
+        #: Whether the interpreter ends.
+        self.ending = False
+
+    def open(self, session: Session, room: Room, decode: Callable[[bytes], Any]) -> CallSession:
+        """Record a session, and return what takes its calls.
+
+        Raises:
+            RuntimeError: the interpreter ends.
+            ProviderError: it cannot be recorded.
+        """
+        self._watch_the_end()
+        queue = CallQueue(room)
+        rule = Rule(on_error=OnError.CANCEL, ahead=defaults.AHEAD, named=False)
+        submitter = self._submissions.submit_from(session, queue, rule)
+        reader = Reader(session, self._state, self._payloads, submitter=submitter, decode=bytes, check=self.check)
+        opened = CallSession(queue, submitter, reader, decode=decode, ended=self._forget)
+        with self._lock:
+            self._open.append(opened)
+        opened.start()
+        return opened
+
+    def wait(self) -> None:
+        """Take no more calls, and return when all have ended; when this is interrupted, let the others fail."""
+        for session in self._opened():
+            session.end()
+        try:
+            for session in self._opened():
+                session.wait()
+        except BaseException:
+            self.fail()
+            raise
+
+    def fail(self) -> None:
+        """Let every call that has not ended fail."""
+        for session in self._opened():
+            session.fail(ConfigError("the grid was closed before this call had ended"))
+
+    def _opened(self) -> list[CallSession]:
+        with self._lock:
+            return list(self._open)
+
+    def _forget(self, session: CallSession) -> None:
+        with self._lock:
+            self._open.remove(session)
+
+    def _watch_the_end(self) -> None:
+        """Have the calls ended before the interpreter ends: its daemon threads, and atexit, come too late for that."""
+        with self._lock:
+            if self._registered:
+                return
+            # As concurrent.futures does itself, for want of a public way.
+            register = threading._register_atexit  # type: ignore[attr-defined] # noqa: SLF001
+            try:
+                register(partial(_finish, weakref.ref(self)))
+            except RuntimeError as error:
+                raise RuntimeError("cannot schedule new futures after interpreter shutdown") from error
+            self._registered = True
+
+
+def _finish(reference: "weakref.ref[CallSessions]") -> None:
+    sessions = reference()
+    # In a forked child there are no threads that could end anything.
+    if sessions is not None and sessions.process == os.getpid():
+        sessions.ending = True
+        sessions.wait()

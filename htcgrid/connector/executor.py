@@ -1,0 +1,120 @@
+"""A grid as an executor of concurrent.futures."""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from concurrent.futures import BrokenExecutor, Executor, Future
+from typing import ParamSpec, TypeVar
+
+from htcgrid.connector.call import CallForm
+from htcgrid.connector.call_queue import Room
+from htcgrid.connector.call_session import CallSession
+from htcgrid.connector.call_sessions import CallSessions
+from htcgrid.connector.options import SessionOptions, session_of
+from htcgrid.errors import ConfigError, ConflictError
+from htcgrid.model import RetryPolicy, defaults
+from htcgrid.model.call import PICKLED_CALL
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class GridExecutor(Executor):
+    """Runs calls as tasks of a grid; :meth:`Grid.executor` makes one.
+
+    Each function has a session of its own, or with codec ``pickle`` there is one for all; each session needs two
+    threads here, however many calls it has. It is opened by the first call.
+
+    A future is pending until its call is handed over to the grid, and can be cancelled until then; from then on it is
+    running, wherever its task is. It ends with the result, or with a :class:`TaskFailedError`; with codec ``pickle``
+    with the error that the call raised.
+    """
+
+    def __init__(self, sessions: CallSessions, max_workers: int | None, options: SessionOptions, *, limit: int) -> None:
+        if max_workers is not None and (isinstance(max_workers, bool) or not isinstance(max_workers, int)):
+            raise ConfigError(f"max_workers must be a whole number, or None, not {max_workers!r}")
+        if max_workers is not None and max_workers <= 0:
+            raise ValueError("max_workers must be greater than 0")
+        options.setdefault("retry", RetryPolicy(tries=1))
+        # What is no option is told now, and not by the first call.
+        codec = session_of("a:function", None, options).codec
+        self._sessions = sessions
+        self._options = options
+        self._form = CallForm(codec, limit)
+        self._room = Room(defaults.AHEAD if max_workers is None else max_workers)
+        self._lock = threading.Lock()
+        #: By handler.
+        self._opened: dict[str, CallSession] = {}
+        self._shut = False
+        # An executor that nobody holds any more ends its sessions once their calls have ended.
+        weakref.finalize(self, _end, self._opened).atexit = False
+
+    def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
+        """Call ``fn(*args, **kwargs)`` on the grid; return the future of its result.
+
+        Does not wait for the grid, but for the first call of a function, which opens a session.
+
+        Raises:
+            RuntimeError: the executor was shut down, or is of another process.
+            BrokenExecutor: the grid's services failed, or its session was cancelled.
+            ConfigError: agents cannot find the function by a name; or the grid is closed.
+            EncodingError: the arguments cannot be carried.
+        """
+        self._check()
+        handler = self._form.handler(fn)
+        payload = self._form.payload(fn, args, kwargs, handler=handler)
+        future: Future[_T] = Future()
+        session = self._opened.get(handler) or self._open(handler)
+        try:
+            session.put(payload, future)
+        except ConflictError as error:
+            self._check()
+            raise BrokenExecutor(f"no more calls of {handler} can be made: {session.error or error}") from (
+                session.error or error
+            )
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; see :meth:`concurrent.futures.Executor.shutdown`.
+
+        With ``cancel_futures``, calls that were not handed over to the grid are cancelled; the others go on.
+        """
+        if self._sessions.process != os.getpid():
+            return
+        with self._lock:
+            self._shut = True
+            opened = list(self._opened.values())
+        for session in opened:
+            if cancel_futures:
+                session.cancel()
+            session.end()
+        if wait:
+            for session in opened:
+                session.wait()
+
+    def _check(self) -> None:
+        if self._sessions.process != os.getpid():
+            raise RuntimeError(
+                f"this executor is of process {self._sessions.process}, and its threads did not come along when "
+                f"process {os.getpid()} was forked: open a grid of its own there"
+            )
+        if self._shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
+        if self._sessions.ending:
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        self._sessions.check()
+
+    def _open(self, handler: str) -> CallSession:
+        with self._lock:
+            if handler not in self._opened:
+                if self._shut:
+                    raise RuntimeError("cannot schedule new futures after shutdown")
+                session = session_of(handler, None, self._options, calls=handler != PICKLED_CALL)
+                self._opened[handler] = self._sessions.open(session, self._room, self._form.decode)
+            return self._opened[handler]
+
+
+def _end(opened: dict[str, CallSession]) -> None:
+    for session in opened.values():
+        session.end()

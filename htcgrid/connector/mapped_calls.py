@@ -1,0 +1,93 @@
+"""Calling a function with each item of iterables, and getting the results as an iterator."""
+
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing, suppress
+from typing import Any
+
+from htcgrid.connector.call import CallForm
+from htcgrid.connector.outcome import Outcome
+from htcgrid.connector.reader import Reader
+from htcgrid.connector.remote_error import error_of
+from htcgrid.connector.submissions import Submissions
+from htcgrid.connector.submitter import OnError, Rule, Submitter
+from htcgrid.connector.window import Window
+from htcgrid.errors import EncodingError, HtcGridError
+from htcgrid.interfaces import PayloadStore, StateStore
+from htcgrid.model import Session, defaults
+
+
+class MappedCalls:
+    """One call of :meth:`Grid.map`, from its first item to its last result, or until nobody wants any more."""
+
+    def __init__(
+        self,
+        session: Session,
+        payloads: Iterable[bytes],
+        submissions: Submissions,
+        state: StateStore,
+        payload_store: PayloadStore,
+        *,
+        form: CallForm,
+        ahead: int,
+        check: Callable[[], None],
+    ) -> None:
+        self._session = session
+        self._payloads = payloads
+        self._submissions = submissions
+        self._state = state
+        self._payload_store = payload_store
+        self._form = form
+        self._window = Window(ahead)
+        self._check = check
+        #: Once it has begun.
+        self._submitter: Submitter | None = None
+
+    def results(self, *, ordered: bool, return_exceptions: bool) -> Generator[Any, None, None]:
+        """Begin, and yield the results; when left early, cancel the session."""
+        self._check()
+        # The window is what bounds it, at no request's cost.
+        rule = Rule(on_error=OnError.RUN, ahead=defaults.AHEAD, named=False)
+        self._submitter = self._submissions.submit_drawn(self._session, self._window.let_through(self._payloads), rule)
+        # Values are decoded one by one: each may fail to be, and those that wait for their turn are small as bytes.
+        reader = Reader(
+            self._session, self._state, self._payload_store, submitter=self._submitter, decode=bytes, check=self._check
+        )
+        try:
+            with closing(reader.outcomes()) as outcomes:
+                for outcome in _in_order(outcomes) if ordered else outcomes:
+                    yield self._result(outcome, return_exceptions)
+                    self._window.leave()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Take no more items, and cancel the session. Safe to repeat."""
+        self._window.close()
+        if self._submitter is not None:
+            self._submitter.stop()
+            # Whoever leaves early does not wait for anything, and what made others leave says more.
+            with suppress(HtcGridError):
+                self._state.cancel([self._session.id])
+
+    def _result(self, outcome: Outcome, return_exceptions: bool) -> Any:
+        error = error_of(outcome, self._form.decode)
+        if error is None:
+            try:
+                return self._form.decode(outcome.value)
+            except EncodingError as unreadable:
+                error = unreadable
+        if return_exceptions:
+            return error
+        raise error
+
+
+def _in_order(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    """Yield outcomes in the order of their tasks, each as soon as those before it are there."""
+    early: dict[int, Outcome] = {}
+    index = 0
+    for outcome in outcomes:
+        early[outcome.index] = outcome
+        while index in early:
+            yield early.pop(index)
+            index += 1
