@@ -95,6 +95,7 @@ def run_agent(
             report=settings.report,
             handlers=tuple(settings.handlers),
             pickle=settings.pickle,
+            python="{}.{}".format(*sys.version_info),
         )
         inputs = Inputs()
         calls = StoreCalls(
@@ -130,6 +131,7 @@ def run_agent(
                 path=[str(config.folder / folder) for folder in settings.path],
                 environment=settings.environment,
                 nice=settings.nice,
+                pickle=settings.pickle,
                 recycle_tasks=settings.recycle_tasks,
                 recycle_bytes=None if settings.recycle_megabytes is None else settings.recycle_megabytes * 1_000_000,
             ),

@@ -253,7 +253,7 @@ class Grid:
 
         Args:
             data: what the codec can carry, up to the payload store's largest object.
-            codec: ``json``, ``bytes`` or ``msgpack``.
+            codec: ``json``, ``bytes``, ``msgpack`` or, where agents allow it, ``pickle``.
             keep_for: how long it is kept, in seconds; 7 days when left out.
 
         Raises:

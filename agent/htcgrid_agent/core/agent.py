@@ -338,6 +338,13 @@ class AgentCore:
                 "[agent] if all who can submit may do that, or use codec 'json' or 'msgpack'"
             )
             return Failure(type="PickleNotAllowed", message=message, final=True)
+        if handler == PICKLED_CALL and claim.session.python not in {"", self._policy.python}:
+            message = (
+                f"the client runs Python {claim.session.python} and agent {self._policy.agent} Python "
+                f"{self._policy.python}: a pickled function holds code of its own version; run the same on both, or "
+                "name a function that agents can import"
+            )
+            return Failure(type="PythonMismatch", message=message, final=True)
         if claim.session.codec == PICKLE and handler == PICKLED_CALL:
             # It does nothing by itself, and whoever may have any handler unpickle could run the same.
             return None

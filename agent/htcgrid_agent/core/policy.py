@@ -21,6 +21,8 @@ class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     handlers: tuple[str, ...]
     #: Whether workers may unpickle.
     pickle: bool = False
+    #: The workers' version of Python, as ``3.11``.
+    python: str = ""
     #: The agent asks for more bundles when its workers would run dry within this. An urgent session waits for about
     #: as long behind work that is held already, so it is short.
     horizon: float = 0.1

@@ -37,6 +37,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str] = {}
     #: What their priority in the operating system is lowered by.
     nice: int = 0
+    #: Whether they may unpickle.
+    pickle: bool = False
     #: They are replaced after this many tasks, or once they hold this many bytes of memory.
     recycle_tasks: int | None = None
     recycle_bytes: int | None = None
@@ -227,6 +229,7 @@ class Agent:
                 self._settings.path,
                 defaults.PAYLOAD_BYTES,
                 self._settings.nice,
+                self._settings.pickle,
                 self._settings.recycle_tasks,
                 self._settings.recycle_bytes,
             )

@@ -23,6 +23,8 @@ class Setup(msgspec.Struct, frozen=True, array_like=True):
     result_limit: int
     #: What the worker's priority is lowered by.
     nice: int
+    #: Whether it may unpickle shared inputs; which tasks' codecs are allowed, the agent sees to.
+    pickle: bool = False
     #: The worker asks to be replaced after this many tasks, or once it holds this many bytes of memory.
     recycle_tasks: int | None = None
     recycle_bytes: int | None = None

@@ -38,7 +38,7 @@ class Worker:
         self._handlers = Handlers()
         self._context = Context(setup.worker, self._shared)
         self._recorder = Recorder()
-        self._values = SharedValues(channel.ask, codec_of)
+        self._values = SharedValues(channel.ask, self._codec)
         self._wear = Wear(setup.recycle_tasks, setup.recycle_bytes)
         #: Whether a handler is running, so that it may ask for shared inputs.
         self._running = False
@@ -51,6 +51,15 @@ class Worker:
         self._channel.report(Report(0, None, done=True))
         while (tasks := self._channel.run()) is not None:
             self._run(tasks)
+
+    def _codec(self, name: str) -> Codec:
+        """Return a codec that this worker may decode with."""
+        if name == PICKLE and not self._setup.pickle:
+            raise ConfigError(
+                "a shared input is pickled, and this agent does not unpickle, which can run any code: set "
+                "'pickle = true' in its [agent], or put it with codec 'json', 'msgpack' or 'bytes'"
+            )
+        return codec_of(name)
 
     def _shared(self, ref: str) -> Any:
         if not self._running:
