@@ -21,21 +21,19 @@ class Room:
 
 
 class CallQueue:
-    """Hands calls over to the thread that writes them, as long as there is room, and keeps their futures.
+    """Hands calls over to the thread that writes them, each at once while there is room, and keeps their futures.
 
     A call that was not handed over can be cancelled. From then on its future is running, for nobody can take back what
-    the grid has accepted.
+    the grid accepts.
     """
-
-    #: Calls, and about how many bytes of payloads, that are handed over at once: others can still be cancelled.
-    _CALLS = 4096
-    _BYTES = 8 << 20
 
     def __init__(self, room: Room) -> None:
         self._room = room
         self._changed = room.changed
         self._waiting: deque[tuple[bytes, Future[Any]]] = deque()
-        #: By the index of the task.
+        #: Payloads that were handed over, and that the writing thread has not fetched yet.
+        self._handed: list[bytes] = []
+        #: The futures of calls that were handed over and have not ended, by the index of the task.
         self._under_way: dict[int, Future[Any]] = {}
         self._count = 0
         self._ended = False
@@ -50,9 +48,11 @@ class CallQueue:
         with self._changed:
             if self._ended:
                 raise ConflictError("the queue takes no more calls")
-            if not self._waiting:
-                self._changed.notify_all()
             self._waiting.append((payload, future))
+            idle = not self._handed
+            self._hand_over()
+            if idle and self._handed:
+                self._changed.notify_all()
 
     def end(self) -> None:
         """Take in no more; what was taken in is still handed over. Safe to repeat."""
@@ -67,19 +67,25 @@ class CallQueue:
             self._changed.notify_all()
 
     def batches(self) -> Iterator[list[bytes]]:
-        """Yield the payloads of calls whose futures run from now on, until the queue was ended and is empty.
+        """Yield the payloads of calls that were handed over, until the queue was ended and is empty.
 
         Calls that come while a batch is written wait for the next, so that no call waits for company, and many calls
         find some.
         """
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: (self._waiting and self._room.free) or self._over)
-                if not self._waiting:
-                    return
-                batch = self._hand_over()
+                self._changed.wait_for(lambda: self._handed or (self._waiting and self._room.free > 0) or self._over)
+                idle = not self._under_way
+                self._hand_over()
+                batch, self._handed = self._handed, []
+                over = self._over
+                if idle:
+                    # Whoever waits for calls to be under way, or for there to be none any more.
+                    self._changed.notify_all()
             if batch:
                 yield batch
+            elif over:
+                return
 
     def awaited(self) -> bool:
         """Return True once calls are under way; False when none are, and none will be."""
@@ -93,7 +99,8 @@ class CallQueue:
             future = self._under_way.pop(index, None)
             if future is not None:
                 self._room.free += 1
-                if self._room.free == 1 or self._over:
+                if self._room.free == 1:
+                    # There was none, so others may wait for it.
                     self._changed.notify_all()
             return future
 
@@ -112,6 +119,7 @@ class CallQueue:
         with self._changed:
             waiting, self._waiting = self._waiting, deque()
             under_way, self._under_way = self._under_way, {}
+            self._handed.clear()
             self._room.free += len(under_way)
             self.end()
         for future in under_way.values():
@@ -123,19 +131,14 @@ class CallQueue:
 
     @property
     def _over(self) -> bool:
-        return self._ended and not self._waiting
+        return self._ended and not self._waiting and not self._handed
 
-    def _hand_over(self) -> list[bytes]:
-        batch: list[bytes] = []
-        size = 0
-        while self._waiting and self._room.free and len(batch) < self._CALLS and size < self._BYTES:
+    def _hand_over(self) -> None:
+        """Hand over what waits, as far as there is room; under the lock."""
+        while self._waiting and self._room.free > 0:
             payload, future = self._waiting.popleft()
             if future.set_running_or_notify_cancel():
                 self._under_way[self._count] = future
                 self._count += 1
                 self._room.free -= 1
-                batch.append(payload)
-                size += len(payload)
-        # Whoever waits for calls to be under way, or for the last one.
-        self._changed.notify_all()
-        return batch
+                self._handed.append(payload)

@@ -26,9 +26,9 @@ class GridExecutor(Executor):
     Each function has a session of its own, or with codec ``pickle`` there is one for all; each session needs two
     threads here, however many calls it has. It is opened by the first call.
 
-    A future is pending until its call is handed over to the grid, and can be cancelled until then; from then on it is
-    running, wherever its task is. It ends with the result, or with a :class:`TaskFailedError`; with codec ``pickle``
-    with the error that the call raised.
+    A call is handed over to the grid at once, or with ``max_workers`` once fewer are under way. Until then its future
+    is pending, and can be cancelled; from then on it is running, wherever its task is. It ends with the result, or with
+    a :class:`TaskFailedError`; with codec ``pickle`` with the error that the call raised.
     """
 
     def __init__(self, sessions: CallSessions, max_workers: int | None, options: SessionOptions, *, limit: int) -> None:
