@@ -78,6 +78,13 @@ def test_what_cannot_be_loaded_is_said_with_its_name(name: str, message: str) ->
         Handlers().load(name)
 
 
+@pytest.mark.parametrize("attribute", ["os.system", "__loader__.get_data", "price.__globals__.update", "__import__"])
+def test_a_name_leads_to_nothing_that_its_module_only_has_from_elsewhere(tmp_path: Path, attribute: str) -> None:
+    (tmp_path / "pricing.py").write_text("import os\ndef price(event): return event\n")
+    with pytest.raises(HandlerError, match="is not one of the names that 'pricing' defines"):
+        Handlers().load(f"pricing:{attribute}")
+
+
 def test_a_module_that_fails_at_import_is_said_with_its_error(tmp_path: Path) -> None:
     (tmp_path / "broken_at_import.py").write_text("raise SystemExit('no licence')\n")
     with pytest.raises(HandlerError, match="importing 'broken_at_import' failed: SystemExit: no licence"):

@@ -395,7 +395,8 @@ def test_an_error_in_the_grid_s_block_fails_the_calls_that_have_not_ended(state:
 
 def test_a_session_that_is_cancelled_breaks_its_executor(grid: Grid, tmp_path: Path) -> None:
     executor = grid.executor(max_workers=1, labels={"test": "cancelled"})
-    futures = [executor.submit(calls.hold, str(tmp_path / "never")) for _ in range(3)]
+    go = tmp_path / "go"
+    futures = [executor.submit(calls.hold, str(go)) for _ in range(3)]
     (status,) = grid.sessions(labels={"test": "cancelled"})
     deadline = time.monotonic() + 20
     while not grid.session(status.session.id).accepted:
@@ -404,6 +405,8 @@ def test_a_session_that_is_cancelled_breaks_its_executor(grid: Grid, tmp_path: P
     grid.session(status.session.id).cancel()
     for future in futures:
         assert isinstance(error(future), TaskCancelledError)
+    # Its worker learns of the cancel later than that.
+    go.touch()
     with pytest.raises(BrokenExecutor, match=r"no more calls of tests.connector.calls:hold can be made: session .*was"):
         executor.submit(calls.hold, "x")
     # Another function's session is another.

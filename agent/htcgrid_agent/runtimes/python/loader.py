@@ -85,7 +85,12 @@ def _find(name: str) -> tuple[ModuleType, Callable[..., Any]]:
     finally:
         del os.environ[LOADING]
     found: Any = module
-    for part in attribute.split("."):
+    for depth, part in enumerate(attribute.split(".")):
+        if part.startswith("__") or (depth and isinstance(found, ModuleType)):
+            # Whoever allows 'pricing:*' allows neither what 'pricing' imports nor what Python puts beside it.
+            raise HandlerError(
+                f"handler {name!r}: {part!r} is not one of the names that {home!r} defines; name the module that does"
+            )
         if not hasattr(found, part):
             raise HandlerError(f"handler {name!r}: {home!r} has no attribute {attribute!r}")
         found = getattr(found, part)
