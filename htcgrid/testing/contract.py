@@ -23,9 +23,10 @@ class Contract:
     def __init_subclass__(cls, **keywords: Any) -> None:
         """Refuse clauses that are dropped or replaced without a reason, and skip those that are dropped with one."""
         super().__init_subclass__(**keywords)
-        clauses = {name for base in cls.__mro__[1:] for name in vars(base) if name.startswith("test_")}
         reasons = vars(cls).get("dropped", {})
-        for name in sorted(clauses & set(vars(cls)) - set(reasons)):
+        clauses = {name for base in cls.__mro__[1:] for name in vars(base) if name.startswith("test_")}
+        replaced = {name for name in clauses if _replaces(cls, name)}
+        for name in sorted(replaced - set(reasons)):
             raise TypeError(
                 f"{cls.__name__} replaces the clause {name} without a reason: add it to `dropped`, with one"
             )
@@ -34,8 +35,15 @@ class Contract:
                 raise TypeError(f"{cls.__name__} drops {name}, which is no clause of its contract")
             if not isinstance(reason, str) or not reason.strip():
                 raise TypeError(f"{cls.__name__} drops the clause {name} without a reason: say why it does not hold")
-            if not callable(vars(cls).get(name)):
+            if name not in replaced or not callable(getattr(cls, name)):
                 setattr(cls, name, _skipped(reason))
+
+
+def _replaces(cls: type, name: str) -> bool:
+    """Return whether a class has something of its own, or of a class mixed in, in the place of a clause."""
+    owners = [base for base in cls.__mro__ if name in vars(base)]
+    covered = any(issubclass(owner, Contract) for owner in owners[1:])
+    return covered and (owners[0] is cls or not issubclass(owners[0], owners[1]))
 
 
 def _skipped(reason: str) -> Callable[..., None]:

@@ -1,7 +1,9 @@
 """Calls that happen at once, to lose races on purpose."""
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from threading import Barrier
 from typing import TypeVar
 
@@ -9,6 +11,8 @@ _Result = TypeVar("_Result")
 
 #: A call that has not come back after this many seconds is stuck.
 _PATIENCE = 60
+#: How long a thread runs before another one does: seconds. Python's own is longer than most calls in memory take.
+_TURN = 1e-5
 
 
 def at_once(actions: Sequence[Callable[[], _Result]]) -> list[_Result]:
@@ -22,3 +26,14 @@ def at_once(actions: Sequence[Callable[[], _Result]]) -> list[_Result]:
     with ThreadPoolExecutor(len(actions)) as threads:
         running = [threads.submit(run, action) for action in actions]
         return [future.result(_PATIENCE) for future in running]
+
+
+@contextmanager
+def short_turns() -> Iterator[None]:
+    """Within the block threads take turns so often that also calls without input or output overlap."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_TURN)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -6,9 +6,11 @@ from datetime import timedelta
 
 import msgspec
 
-from htcgrid.interfaces import BEGINNING, Entries, Renewal
+from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal
 from htcgrid.model import (
     AgentId,
+    AgentReport,
+    AgentStatus,
     Bundle,
     BundleKey,
     CancelCounts,
@@ -24,12 +26,14 @@ from htcgrid.model import (
     Session,
     SessionId,
     SessionState,
+    SessionStatus,
 )
 from htcgrid.model.outcome import LossCause, Lost
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid.testing.memory.bundle import BundleRecord
 
 NOTHING = Ranges()
+_NO_BUNDLES = Bundles([], None)
 
 
 class BlindCreate(MemoryStateStore):
@@ -467,6 +471,191 @@ class DelayedInTheBacklog(MemoryStateStore):
         hints = super().due(limit, backlog=backlog)
         later = [bundle for bundle in self._runnable() if bundle.pending and bundle.due > self._clock()]
         return hints + [self._hint(bundle) for bundle in later if backlog]
+
+
+class AttemptReused(MemoryStateStore):
+    """Every claim is the first attempt."""
+
+    def _win(self, key: BundleKey, agent: AgentId, lease: timedelta) -> Claim:
+        self._sessions[key.session].bundles[key].attempt = 0
+        return super()._win(key, agent, lease)
+
+
+class CommitInTwoSteps(MemoryStateStore):
+    """A commit looks which tasks have no outcome, and records them a little later."""
+
+    def commit(self, commits: Sequence[Commit]) -> list[Committed]:
+        looked = [bundle.done if (bundle := self._bundle(commit.lease.key)) else None for commit in commits]
+        time.sleep(0.005)
+        with self._changed:
+            for commit, done in zip(commits, looked, strict=True):
+                bundle = self._bundle(commit.lease.key)
+                if bundle is not None and done is not None:
+                    bundle.done = done
+            return super().commit(commits)
+
+
+class RefusedOutcomesCounted(MemoryStateStore):
+    """The counts are of what was asked for."""
+
+    def _accept(self, commit: Commit) -> tuple[Committed, Part]:
+        answer, part = super()._accept(commit)
+        if answer.refused and not answer.cancelled and (bundle := self._bundle(commit.lease.key)):
+            self._sessions[commit.lease.key.session].log(bundle.root).succeeded += answer.refused.count
+        return answer, part
+
+
+class RenewalOfWhatIsHeld(MemoryStateStore):
+    """A renewal looks whether somebody holds the bundle, and not who."""
+
+    def renew(self, leases: Sequence[Lease]) -> Renewal:
+        with self._changed:
+            held = [lease for lease in leases if (bundle := self._bundle(lease.key)) and bundle.running]
+            return Renewal(held, [self._lost(lease) for lease in leases if lease not in held])
+
+
+class CancelThatIsSeenLater(MemoryStateStore):
+    """A cancel is counted at once, and takes effect when somebody has looked often enough what is due."""
+
+    def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
+        with self._changed:
+            for session_id in session_ids:
+                self.__dict__.setdefault("looks", {}).setdefault(session_id, 10)
+            found = [self._found(session_id).status for session_id in session_ids]
+        return [
+            CancelCounts(
+                session=status.session.id,
+                succeeded=status.succeeded,
+                failed=status.failed,
+                cancelled=status.total - status.ended,
+            )
+            for status in found
+        ]
+
+    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+        looks: dict[SessionId, int] = self.__dict__.get("looks", {})
+        for session_id in list(looks):
+            looks[session_id] -= 1
+            if looks[session_id] <= 0:
+                super().cancel([session_id])
+        return super().due(limit, backlog=backlog)
+
+
+class StatusOfTheLastLook(MemoryStateStore):
+    """A status is what it was when somebody asked the last time."""
+
+    def status(self, session_ids: Sequence[SessionId]) -> list[SessionStatus]:
+        now = super().status(session_ids)
+        seen = self.__dict__.setdefault("seen", {})
+        before = [seen.get(status.session.id, status) for status in now]
+        seen.update({status.session.id: status for status in now})
+        return before
+
+
+class BundlesWithEndedTasks(MemoryStateStore):
+    """A bundle is shown with all the tasks that it holds."""
+
+    def bundles(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
+    ) -> Bundles:
+        page = super().bundles(session_id, cursor, limit=limit, task=task)
+        held = self._sessions[session_id].bundles
+        return page._replace(
+            bundles=[msgspec.structs.replace(bundle, open=held[bundle.key].held) for bundle in page.bundles]
+        )
+
+
+class BundlesOfCancelled(MemoryStateStore):
+    """Bundles are shown for as long as nobody deleted their records."""
+
+    def bundles(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
+    ) -> Bundles:
+        record = self._found(session_id)
+        state, record.state = record.state, SessionState.OPEN
+        try:
+            return super().bundles(session_id, cursor, limit=limit, task=task)
+        finally:
+            record.state = state
+
+
+class BundlesOfNoSession(MemoryStateStore):
+    """A session that is not there has no bundles, as one that is over."""
+
+    def bundles(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
+    ) -> Bundles:
+        return super().bundles(session_id, cursor, limit=limit, task=task) if self._alive(session_id) else _NO_BUNDLES
+
+
+class BundleOfATaskByItsStart(MemoryStateStore):
+    """The bundle of a task is the one that starts last before it."""
+
+    def bundles(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
+    ) -> Bundles:
+        page = super().bundles(session_id, cursor, limit=1000)
+        before = [bundle for bundle in page.bundles if task is not None and bundle.key.start <= task]
+        return page if task is None else Bundles(before[-1:], None)
+
+
+class FirstPageOfBundles(MemoryStateStore):
+    """What does not fit on a page is dropped."""
+
+    def bundles(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
+    ) -> Bundles:
+        return super().bundles(session_id, cursor, limit=limit, task=task)._replace(cursor=None)
+
+
+class FirstReportStays(MemoryStateStore):
+    """What an agent said first is all that is ever known of it."""
+
+    def register(self, report: AgentReport) -> None:
+        _, known = self._agents.get(report.id, (0.0, report))
+        super().register(known)
+
+
+class ReportsWithoutFaults(MemoryStateStore):
+    """Only what somebody thought of is kept of a report."""
+
+    def register(self, report: AgentReport) -> None:
+        super().register(msgspec.structs.replace(report, faults=()))
+
+
+class SilentSinceTheFirstReport(MemoryStateStore):
+    """An agent is as silent as its first report is old."""
+
+    def register(self, report: AgentReport) -> None:
+        heard, _ = self._agents.get(report.id, (self._clock(), report))
+        super().register(report)
+        self._agents[report.id] = (heard, report)
+
+
+class AgentsOfAllPools(MemoryStateStore):
+    """An agent is shown whatever pool is asked for."""
+
+    def agents(self, cursor: str = BEGINNING, *, limit: int = 100, pool: str | None = None) -> Agents:
+        return super().agents(cursor, limit=limit)
+
+
+class AgentsOfTheFirstPage(MemoryStateStore):
+    """Agents that do not fit on a page are dropped."""
+
+    def agents(self, cursor: str = BEGINNING, *, limit: int = 100, pool: str | None = None) -> Agents:
+        return super().agents(cursor, limit=limit, pool=pool)._replace(cursor=None)
+
+
+class AgentsForEver(MemoryStateStore):
+    """Nobody forgets an agent."""
+
+    def agents(self, cursor: str = BEGINNING, *, limit: int = 100, pool: str | None = None) -> Agents:
+        known = [
+            AgentStatus(report=report, silent=timedelta(seconds=self._clock() - heard))
+            for heard, report in reversed(self._agents.values())
+            if pool in {None, report.pool}
+        ]
+        return Agents(known, None)
 
 
 class OverwritingPayloads(MemoryPayloadStore):

@@ -7,6 +7,8 @@ import pytest
 from htcgrid.testing import GridContract, MemoryStateStore, StateStoreContract, VirtualClock
 from htcgrid.testing.contract import Contract
 
+pytest_plugins = ["pytester"]
+
 
 class Promise(Contract):
     def test_one(self) -> None:
@@ -44,6 +46,22 @@ def test_a_clause_cannot_be_replaced_without_a_reason() -> None:
 def test_a_clause_cannot_be_removed_without_a_reason() -> None:
     with pytest.raises(TypeError, match=r"replaces the clause test_one without a reason"):
         type("Silent", (Promise,), {"test_one": None})
+
+
+def test_a_clause_cannot_be_hidden_by_a_class_that_is_mixed_in() -> None:
+    class Plain:
+        def test_one(self) -> None:
+            """Has the name of a clause by chance, or not."""
+
+    class Other(Contract):
+        def test_one(self) -> None:
+            """A clause of another contract."""
+
+    for mixed_in in (Plain, Other):
+        with pytest.raises(TypeError, match=r"Silent replaces the clause test_one without a reason"):
+            type("Silent", (mixed_in, Promise), {})
+        told = type("Told", (mixed_in, Promise), {"dropped": {"test_one": "a reason"}})
+        assert told.test_one is mixed_in.test_one  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("reason", ["", "  ", None])

@@ -2,6 +2,8 @@
 
 import pytest
 
+# Imported here, so that not every run in a run imports them again.
+from htcgrid.testing import PayloadStoreContract, StateStoreContract, TaskQueueContract
 from tests.testing import defects
 
 pytest_plugins = ["pytester"]
@@ -10,7 +12,7 @@ _STATE = """
 import pytest
 from htcgrid.testing import PayloadStoreContract, StateStoreContract, TaskQueueContract
 
-class TestState(StateStoreContract):
+class TestStateStoreContract(StateStoreContract):
     examples = 500
     shrinks = False
 
@@ -18,12 +20,12 @@ class TestState(StateStoreContract):
     def store(self, clock, defective):
         return defective(clock=clock)
 
-class TestQueue(TaskQueueContract):
+class TestTaskQueueContract(TaskQueueContract):
     @pytest.fixture
     def queue(self, clock, defective):
         return defective(clock=clock)
 
-class TestPayloads(PayloadStoreContract):
+class TestPayloadStoreContract(PayloadStoreContract):
     @pytest.fixture
     def payloads(self, defective):
         return defective()
@@ -41,11 +43,11 @@ class _Gives:
         return self._defective
 
 
-def _broken(pytester: pytest.Pytester, defective: type, contract: str, clause: str) -> list[str]:
+def _broken(pytester: pytest.Pytester, defective: type, contract: type, clause: str) -> list[str]:
     """Run one clause; return the clauses that failed, and not in their set-up."""
     file = pytester.makepyfile(_STATE)
     run = pytester.inline_run(
-        "-p", "no:cacheprovider", "-q", f"{file}::{contract}::{clause}", plugins=[_Gives(defective)]
+        "-p", "no:cacheprovider", "-q", f"{file}::Test{contract.__name__}::{clause}", plugins=[_Gives(defective)]
     )
     return [
         report.nodeid
@@ -110,6 +112,17 @@ _STORES = [
     (defects.SealInTwoSteps, "test_a_seal_beside_an_add_takes_its_tasks_or_refuses_them"),
     (defects.RenewInTwoSteps, "test_a_renewal_beside_a_lapse_is_kept_or_lost"),
     (defects.DelayedInTheBacklog, "test_a_delayed_bundle_is_not_in_the_backlog_before_its_time"),
+    (defects.BundlesWithEndedTasks, "test_tasks_with_an_outcome_are_in_no_open_bundle"),
+    (defects.BundlesOfCancelled, "test_a_session_that_is_over_has_no_open_bundle"),
+    (defects.BundlesOfNoSession, "test_bundles_of_an_unknown_session_are_refused"),
+    (defects.BundleOfATaskByItsStart, "test_the_bundle_of_a_task_is_found_by_the_task"),
+    (defects.FirstPageOfBundles, "test_pages_of_bundles_hold_each_once"),
+    (defects.FirstReportStays, "test_an_agent_is_known_by_its_last_report"),
+    (defects.ReportsWithoutFaults, "test_a_report_is_told_as_it_was_given"),
+    (defects.SilentSinceTheFirstReport, "test_an_agent_is_known_by_its_last_report"),
+    (defects.AgentsOfAllPools, "test_agents_are_asked_for_by_pool"),
+    (defects.AgentsOfTheFirstPage, "test_pages_of_agents_hold_each_once"),
+    (defects.AgentsForEver, "test_an_agent_is_forgotten_when_it_was_silent_for_a_day"),
 ]
 
 
@@ -117,7 +130,7 @@ _STORES = [
 def test_a_defect_of_a_state_store_breaks_the_clause_that_names_it(
     pytester: pytest.Pytester, defective: type, clause: str
 ) -> None:
-    assert _broken(pytester, defective, "TestState", clause)
+    assert _broken(pytester, defective, StateStoreContract, clause)
 
 
 @pytest.mark.parametrize(
@@ -139,20 +152,20 @@ def test_a_defect_of_a_state_store_breaks_the_clause_that_names_it(
 )
 def test_a_defect_is_also_found_by_comparing_with_the_memory_store(pytester: pytest.Pytester, defective: type) -> None:
     clause = "test_any_sequence_of_calls_is_answered_as_by_the_memory_store"
-    assert _broken(pytester, defective, "TestState", clause)
+    assert _broken(pytester, defective, StateStoreContract, clause)
 
 
 @pytest.mark.parametrize(
     ("defective", "contract", "clause"),
     [
-        (defects.OverwritingPayloads, "TestPayloads", "test_an_object_is_never_overwritten"),
-        (defects.PrefixWithoutSlash, "TestPayloads", "test_a_prefix_and_a_slash_delete_all_that_starts_so"),
-        (defects.QueueWithoutPriorities, "TestQueue", "test_higher_priorities_come_first"),
-        (defects.QueueOfOnePool, "TestQueue", "test_a_pool_gets_its_own_hints_only"),
-        (defects.QueueWithoutAck, "TestQueue", "test_a_hint_that_was_acknowledged_does_not_come_again"),
+        (defects.OverwritingPayloads, PayloadStoreContract, "test_an_object_is_never_overwritten"),
+        (defects.PrefixWithoutSlash, PayloadStoreContract, "test_a_prefix_and_a_slash_delete_all_that_starts_so"),
+        (defects.QueueWithoutPriorities, TaskQueueContract, "test_higher_priorities_come_first"),
+        (defects.QueueOfOnePool, TaskQueueContract, "test_a_pool_gets_its_own_hints_only"),
+        (defects.QueueWithoutAck, TaskQueueContract, "test_a_hint_that_was_acknowledged_does_not_come_again"),
     ],
 )
 def test_a_defect_of_another_interface_breaks_the_clause_that_names_it(
-    pytester: pytest.Pytester, defective: type, contract: str, clause: str
+    pytester: pytest.Pytester, defective: type, contract: type, clause: str
 ) -> None:
     assert _broken(pytester, defective, contract, clause)

@@ -6,6 +6,7 @@ from htcgrid.testing.state.collecting import Collecting
 from htcgrid.testing.state.committing import Committing
 from htcgrid.testing.state.giving_back import GivingBack
 from htcgrid.testing.state.hinting import Hinting
+from htcgrid.testing.state.histories import Histories
 from htcgrid.testing.state.inspecting import Inspecting
 from htcgrid.testing.state.lapsing import Lapsing
 from htcgrid.testing.state.likeness import Likeness
@@ -26,6 +27,7 @@ class StateStoreContract(
     Inspecting,
     Collecting,
     Racing,
+    Histories,
     Likeness,
 ):
     """What a state store is. Give it a fixture ``store``; :class:`StateClauses` lists what else may be set."""
