@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 
-import click
-
 from htcgrid.cli.facts import print_facts
+from htcgrid.cli.table import Column, show_table
 from htcgrid.model import SessionState, SessionStatus
 
 _COUNTS = ("total", "pending", "running", "succeeded", "failed", "cancelled")
@@ -39,26 +38,17 @@ def _handler(status: SessionStatus) -> str:
 
 
 def _table(found: Iterable[SessionStatus]) -> None:
-    from rich.measure import Measurement
-    from rich.table import Table
-    from rich.text import Text
-
-    from htcgrid.cli.console import Screen
-
-    table = Table(box=None, header_style="bold")
-    for name in ("session", "handler", "state"):
-        table.add_column(name, overflow="fold", no_wrap=name != "handler")
-    for name in _COUNTS:
-        table.add_column(name, justify="right", no_wrap=True)
     listed = list(found)
-    for status in listed:
-        # As text: a file's name may hold what rich takes for its own markup.
-        handler = Text(_handler(status))
-        table.add_row(status.session.id, handler, state_of(status), *(f"{getattr(status, name):,}" for name in _COUNTS))
-    screen = Screen()
-    if Measurement.get(screen, screen.options.update(max_width=1000), table).minimum <= screen.width:
-        screen.print(table)
-        return
-    for status in listed:
-        counts = ", ".join(f"{getattr(status, name):,} {name}" for name in _COUNTS)
-        click.echo(f"{status.session.id}  {state_of(status)}\n  {_handler(status)}\n  {counts}")
+    columns = [Column("session"), Column("handler", folds=True), Column("state")]
+    columns += [Column(name, right=True) for name in _COUNTS]
+    show_table(columns, [_row(status) for status in listed], map(_lines, listed))
+
+
+def _row(status: SessionStatus) -> list[str]:
+    counts = [f"{getattr(status, name):,}" for name in _COUNTS]
+    return [status.session.id, _handler(status), state_of(status), *counts]
+
+
+def _lines(status: SessionStatus) -> str:
+    counts = ", ".join(f"{getattr(status, name):,} {name}" for name in _COUNTS)
+    return f"{status.session.id}  {state_of(status)}\n  {_handler(status)}\n  {counts}"

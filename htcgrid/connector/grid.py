@@ -24,8 +24,8 @@ from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
 from htcgrid.errors import ConfigError
-from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
-from htcgrid.model import RetryPolicy, SessionId, SessionStatus, SharedRef, defaults
+from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue
+from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE
 
@@ -376,6 +376,29 @@ class Grid:
             labels={} if labels is None else labels, handler=handler, finished=finished, since=since_of(since)
         )
         return listed(self._state, wanted)
+
+    def agents(self, *, pool: str | None = None) -> Iterator[AgentStatus]:
+        """Yield the agents that reported in the last day, those heard of last first, also those that have ended.
+
+        What an agent reported a moment ago may be missing. Costs 1 request per 100 agents.
+
+        Args:
+            pool: only the agents of this one.
+
+        Raises:
+            ConfigError: the pool's name is not right.
+        """
+        self._check()
+        if pool is not None:
+            check_name("pool", pool)
+        return self._agents(pool)
+
+    def _agents(self, pool: str | None) -> Iterator[AgentStatus]:
+        cursor: str | None = BEGINNING
+        while cursor is not None:
+            page = self._state.agents(cursor, pool=pool)
+            yield from page.agents
+            cursor = page.cursor
 
     @property
     def _limit(self) -> int:

@@ -20,6 +20,7 @@ COMMANDS = [
     ("status", "some-session"),
     ("results", "some-session"),
     ("cancel", "some-session"),
+    ("agents",),
 ]
 
 
@@ -72,7 +73,7 @@ LOCAL = '[state]\nprovider = "local"\npath = "state"\n'
             "{file}: [state]: 'path': the environment variable",
         ),
         (LOCAL + "[agent]\nworkers = 'two'", "{file}: [agent]: Expected `int | null`, got `str` - key `workers`"),
-        (LOCAL + "[agent]\nworker = 2", "{file}: [agent]: unknown key 'worker'; it may have environment, flush, grace, "),
+        (LOCAL + "[agent]\nworker = 2", "{file}: [agent]: unknown key 'worker'; it may have environment, flush, "),
         (LOCAL + "[agent]\nhandlers = '*'", "{file}: [agent]: Expected `array`, got `str` - key `handlers`"),
         (LOCAL + "[agent]\nlease = 1", "{file}: [agent]: `heartbeat` (5.0 s) must be at most half of `lease` (1.0 s)"),
     ],

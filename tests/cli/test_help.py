@@ -27,6 +27,7 @@ COMMANDS = (
     "results",
     "cancel",
     "delete",
+    "agents",
     "providers",
 )
 #: What takes long to import, and nobody needs to read help.

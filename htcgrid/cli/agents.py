@@ -1,0 +1,117 @@
+"""``htcgrid agents``: which agents there are, and what they do."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from htcgrid.cli.facts import json_option, print_facts
+from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.phrasing import counted, span
+from htcgrid.cli.table import Column, show_table
+from htcgrid.model import AgentStatus, defaults
+
+_COLUMNS = (
+    Column("agent"),
+    Column("state"),
+    Column("pool"),
+    Column("host"),
+    Column("pid", right=True),
+    Column("htcgrid"),
+    Column("python"),
+    Column("busy", right=True),
+    Column("holds", folds=True),
+    Column("succeeded", right=True),
+    Column("failed", right=True),
+    Column("heard of"),
+)
+#: The states of agents that are there.
+_THERE = ("READY", "DRAINING")
+
+
+@click.command()
+@config_option
+@click.option("--pool", help="Only the agents of this pool.")
+@click.option("--all", "everyone", is_flag=True, help="Also those that ended or were lost in the last day.")
+@json_option
+def command(config: Path | None, pool: str | None, *, everyone: bool, as_json: bool) -> None:
+    """List the grid's agents, those heard of last first: what they run on, what they hold, what they have done.
+
+    An agent is READY, DRAINING when it was told to stop, ENDED, or LOST when it has not been heard of for three times
+    as long as it wanted to be. "busy" is how many of its workers are at work.
+    """
+    from htcgrid.connector import Grid
+
+    with Grid.open(required_config(config).file) as grid:
+        known = list(grid.agents(pool=pool))
+    shown = [agent for agent in known if everyone or agent.state in _THERE]
+    if as_json:
+        for agent in shown:
+            print_facts(facts_of(agent))
+        return
+    if shown:
+        show_table(_COLUMNS, [_row(agent) for agent in shown], map(_lines, shown))
+    if note := _note(known, shown, pool):
+        click.echo(note)
+
+
+def facts_of(agent: AgentStatus) -> dict[str, object]:
+    """Return what there is to say about an agent."""
+    report = agent.report
+    names = ("pool", "host", "pid", "version", "python", "started", "workers", "busy", "succeeded", "failed")
+    facts: dict[str, object] = {"agent": report.id, "state": agent.state}
+    facts |= {name: getattr(report, name) for name in names}
+    facts["handlers"] = report.handlers
+    facts["holds"] = report.holds
+    facts["heard"] = round(agent.silent.total_seconds(), 3)
+    return facts
+
+
+def _row(agent: AgentStatus) -> list[str]:
+    report = agent.report
+    return [
+        report.id,
+        agent.state,
+        report.pool,
+        report.host,
+        str(report.pid),
+        report.version,
+        report.python,
+        f"{report.busy}/{report.workers}",
+        _holds(agent),
+        f"{report.succeeded:,}",
+        f"{report.failed:,}",
+        f"{span(agent.silent)} ago",
+    ]
+
+
+def _lines(agent: AgentStatus) -> str:
+    report = agent.report
+    return (
+        f"{report.id}  {agent.state}  heard of {span(agent.silent)} ago\n"
+        f"  pool {report.pool}, pid {report.pid} on {report.host}, htcgrid {report.version}, Python {report.python}\n"
+        f"  {report.busy} of {counted(report.workers, 'worker')} busy, holds {_holds(agent)}, "
+        f"{report.succeeded:,} succeeded, {report.failed:,} failed"
+    )
+
+
+def _holds(agent: AgentStatus) -> str:
+    holds = agent.report.holds
+    if not holds:
+        return "nothing"
+    tasks = counted(sum(held.tasks for held in holds), "task")
+    return f"{tasks} of {holds[0].session if len(holds) == 1 else counted(len(holds), 'session')}"
+
+
+def _note(known: Sequence[AgentStatus], shown: Sequence[AgentStatus], pool: str | None) -> str:
+    """Return what is to be said of the agents that are not shown."""
+    hidden = len(known) - len(shown)
+    if hidden:
+        return f"{counted(hidden, 'agent')} ended or lost in the last day: --all shows them"
+    if shown:
+        return ""
+    words = "" if pool in {None, defaults.POOL} else f" --pool {pool}"
+    return (
+        f"no agent{'' if pool is None else f' of pool {pool}'} has reported in the last day: "
+        f"'htcgrid agent{words}' starts one"
+    )
