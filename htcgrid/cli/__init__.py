@@ -25,6 +25,7 @@ _COMMANDS = {
     "results": ("htcgrid.cli.results", "Print outcomes as they become known, one JSON object a line."),
     "cancel": ("htcgrid.cli.cancel", "Cancel sessions."),
     "delete": ("htcgrid.cli.delete", "Delete sessions with their payloads and outcomes."),
+    "explain": ("htcgrid.cli.explain", "Say why a session or a task has not ended."),
     "agents": ("htcgrid.cli.agents", "List the agents, and what they hold."),
     "providers": ("htcgrid.cli.providers", "List the installed providers."),
 }

@@ -7,8 +7,9 @@ import click
 
 from htcgrid.cli.console import plain
 from htcgrid.cli.facts import encoded_facts
+from htcgrid.cli.failed import FailedTask
 from htcgrid.cli.listing import facts_of, state_of
-from htcgrid.cli.watched import FailedTask, Glance
+from htcgrid.cli.watched import Glance
 from htcgrid.model import SessionId, SessionStatus
 
 #: At most one line of a session in this time: seconds.

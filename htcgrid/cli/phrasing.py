@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from htcgrid.model import Ranges
+from htcgrid.model import BundleStatus, Ranges
 
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
@@ -18,9 +18,9 @@ def span(time: timedelta) -> str:
     return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s".replace(".0 s", " s")
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number of things, as ``1 task`` or ``2,000 tasks``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def tasks(indexes: Ranges) -> str:
@@ -29,6 +29,13 @@ def tasks(indexes: Ranges) -> str:
     shown = [str(first) if first == last else f"{first}–{last}" for first, last in spans[:3]]
     left = sum(last - first + 1 for first, last in spans[3:])
     return ("task " if indexes.count == 1 else "tasks ") + listed(shown, left)
+
+
+def tasks_of(bundles: Sequence[BundleStatus]) -> str:
+    """Return the tasks of bundles that have not ended, as ``tasks 3–9`` or ``12 tasks in 3 bundles``."""
+    if len(bundles) == 1:
+        return tasks(bundles[0].open)
+    return f"{counted(sum(bundle.open.count for bundle in bundles), 'task')} in {counted(len(bundles), 'bundle')}"
 
 
 def listed(words: Sequence[str], more: int = 0) -> str:

@@ -7,21 +7,14 @@ from itertools import islice
 
 import msgspec
 
+from htcgrid.cli.failed import FailedTask, failed_tasks
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore
-from htcgrid.model import Entry, Part, SessionId, SessionStatus, unpack_blocks
+from htcgrid.model import Entry, Part, SessionId, SessionStatus
 
 #: How far back the speed is measured, at most and at least: seconds.
 _LATELY = 10.0
 _BRIEFLY = 0.5
 _NEWEST = 5
-
-
-class FailedTask(msgspec.Struct, frozen=True, kw_only=True):
-    """A task that failed, and why."""
-
-    index: int
-    type: str
-    message: str
 
 
 class Glance(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +107,7 @@ class Failures:
         while self._read < failed and self._take():
             pass
         if self._read > before:
-            tasks = (task for _, part in self._parts for task in self._tasks(part))
+            tasks = (task for _, part in self._parts for task in reversed(failed_tasks(self._payloads, part)))
             self._newest = tuple(islice(tasks, _NEWEST))
         return self._newest
 
@@ -130,17 +123,3 @@ class Failures:
         self._parts.sort(key=lambda found: found[0].committed, reverse=True)
         del self._parts[_NEWEST:]
         return bool(entries.entries)
-
-    def _tasks(self, part: Part) -> list[FailedTask]:
-        data = part.pack.data
-        if data is None and part.pack.key is not None:
-            data = self._payloads.get([part.pack.key]).get(part.pack.key)
-        if data is None:
-            # The payload store was emptied; how many failed is known all the same.
-            return []
-        found = {
-            index: FailedTask(index=index, type=failure.type, message=failure.message)
-            for block in unpack_blocks(part.pack.checked(data))
-            for index, failure in block.failures.items()
-        }
-        return [found[index] for index in reversed(list(part.failed)) if index in found]

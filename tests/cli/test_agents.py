@@ -20,8 +20,8 @@ from tests.cli.terminal import Terminal
 
 @pytest.fixture
 def quick(grid: Path) -> Path:
-    """A grid whose agents report often."""
-    grid.write_text(grid.read_text() + "report = 0.05\n")
+    """A grid whose agents report often, and soon learn of a cancel."""
+    grid.write_text(grid.read_text() + "report = 0.05\nheartbeat = 0.2\n")
     return grid
 
 
@@ -31,9 +31,11 @@ def agent(name: str, *words: str) -> Iterator[int]:
     with started("agent", "--id", name, *words) as process:
         assert process.stderr is not None
         process.stderr.readline()
-        yield process.pid
-        process.terminate()
-        ended(process)
+        try:
+            yield process.pid
+        finally:
+            process.terminate()
+            ended(process)
 
 
 def listed(shown: Ended) -> dict[str, dict[str, Any]]:

@@ -21,6 +21,7 @@ COMMANDS = [
     ("results", "some-session"),
     ("cancel", "some-session"),
     ("agents",),
+    ("explain", "some-session"),
 ]
 
 

@@ -27,6 +27,7 @@ COMMANDS = (
     "results",
     "cancel",
     "delete",
+    "explain",
     "agents",
     "providers",
 )

@@ -1,0 +1,45 @@
+"""``htcgrid explain``: why a session or a task has not ended."""
+
+from contextlib import ExitStack, closing
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from htcgrid.cli.facts import json_option, print_facts
+from htcgrid.cli.options import config_option, required_config
+from htcgrid.model import SessionId
+
+
+@click.command()
+@click.argument("session")
+@click.argument("index", type=click.IntRange(0), required=False)
+@config_option
+@json_option
+def command(session: str, index: int | None, config: Path | None, *, as_json: bool) -> None:
+    """Say why SESSION has not ended, or its task INDEX: what it waits for, who holds it, and what went wrong.
+
+    It looks once, at the store and at what agents last reported, which may be 15 s old. With --json, each finding is an
+    object with the session, a "finding" in one word, and the "message" and "advice" for people.
+    """
+    from htcgrid.cli.console import plain
+    from htcgrid.cli.findings import findings
+    from htcgrid.cli.sight import look
+
+    grid = required_config(config)
+    with ExitStack() as stack:
+        state = stack.enter_context(closing(grid.open_state()))
+        payloads = stack.enter_context(closing(grid.open_payloads()))
+        lease = timedelta(seconds=grid.agent.lease)
+        sight = look(state, payloads, SessionId(session), index, lease=lease)
+    asked: dict[str, object] = {"session": session} | ({} if index is None else {"index": index})
+    if not as_json:
+        of = sight.status.session
+        click.echo(plain(f"{of.id}: {of.handler} on pool {of.pool}, made {of.created:%Y-%m-%d %H:%M:%S} UTC"))
+    for found in findings(sight):
+        if as_json:
+            print_facts(asked | {"finding": found.kind, "message": found.message, "advice": found.advice or None})
+            continue
+        click.echo(f"- {plain(found.message)}")
+        if found.advice:
+            click.echo(f"  {plain(found.advice)}")

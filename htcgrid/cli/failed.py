@@ -1,0 +1,54 @@
+"""Tasks that failed, as a session's log tells of them."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+import msgspec
+
+from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore
+from htcgrid.model import Part, SessionId, unpack_blocks
+
+
+class FailedTask(msgspec.Struct, frozen=True, kw_only=True):
+    """A task that failed, and why."""
+
+    index: int
+    type: str
+    message: str
+
+
+def failed_tasks(payloads: PayloadStore, part: Part) -> list[FailedTask]:
+    """Return the tasks of a part that failed, in order; costs 1 request when its pack is in the payload store."""
+    data = part.pack.data
+    if data is None and part.pack.key is not None:
+        data = payloads.get([part.pack.key]).get(part.pack.key)
+    if data is None:
+        # The payload store was emptied; how many failed is known all the same.
+        return []
+    found = {
+        index: FailedTask(index=index, type=failure.type, message=failure.message)
+        for block in unpack_blocks(part.pack.checked(data))
+        for index, failure in block.failures.items()
+    }
+    return [found[index] for index in part.failed if index in found]
+
+
+def first_failures(
+    state: StateStore, payloads: PayloadStore, session: SessionId, *, limit: int, pages: int
+) -> list[FailedTask]:
+    """Return up to ``limit`` of the tasks that failed first, as far as the first ``pages`` of the log tell.
+
+    Costs 1 request per page that is read, and at most ``limit`` to the payload store.
+    """
+    parts = list(islice(_failing(state, session, pages), limit))
+    return [task for part in parts for task in failed_tasks(payloads, part)][:limit]
+
+
+def _failing(state: StateStore, session: SessionId, pages: int) -> Iterator[Part]:
+    cursor = BEGINNING
+    for _ in range(pages):
+        page = state.outcomes(session, cursor)
+        yield from (part for entry in page.entries for part in entry.parts if part.failed)
+        if not page.entries:
+            return
+        cursor = page.cursor

@@ -1,0 +1,119 @@
+"""What there is to see of a session that somebody asks about: a bounded look at the grid."""
+
+import platform
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TypeVar
+
+import msgspec
+
+from htcgrid import __version__
+from htcgrid.cli.failed import FailedTask, first_failures
+from htcgrid.connector import Outcome, SessionHandle
+from htcgrid.errors import ConfigError, ResultTimeoutError
+from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore
+from htcgrid.model import AgentStatus, BundleStatus, SessionId, SessionState, SessionStatus, defaults
+
+#: Most pages of bundles, of agents and of the log that one look reads; a page has up to 100.
+_PAGES = 10
+_FAILURES = 5
+
+_Item = TypeVar("_Item")
+
+
+class Sight(msgspec.Struct, frozen=True, kw_only=True):
+    """What one look at a session, or at one of its tasks, has shown."""
+
+    status: SessionStatus
+    #: The task that was asked for; None for the session.
+    index: int | None = None
+    #: How that task ended, if it has.
+    outcome: Outcome | None = None
+    #: Those with tasks that have not ended: the first, or the one that holds the task.
+    bundles: Sequence[BundleStatus] = ()
+    #: Whether there are more bundles than were read.
+    more: bool = False
+    #: The agents of the session's pool that were heard of last.
+    agents: Sequence[AgentStatus] = ()
+    #: Those of other pools, looked for only when none of its own pool is there.
+    others: Sequence[AgentStatus] = ()
+    #: The first tasks that failed.
+    failures: Sequence[FailedTask] = ()
+    #: How long a bundle stays with an agent that is lost, as this client's grid.toml says.
+    lease: timedelta = defaults.LEASE
+    #: The versions of htcgrid and Python that this client runs.
+    version: str = __version__
+    python: str = ""
+    #: The time, in seconds since the epoch by this client's clock.
+    now: float = 0.0
+
+
+def look(
+    state: StateStore, payloads: PayloadStore, session: SessionId, index: int | None, *, lease: timedelta
+) -> Sight:
+    """Look at a session, or at one of its tasks.
+
+    Costs up to 10 requests for bundles and 11 for agents; when tasks failed, also up to 10 for the log and 5 for packs;
+    for a task that has ended, 1 per 100 entries of the log up to its own.
+
+    Raises:
+        SessionNotFoundError: there is no such session.
+        ConfigError: it has no such task.
+    """
+    (status,) = state.status([session])
+    if index is not None and not 0 <= index < status.total:
+        so_far = " so far" if status.state is SessionState.OPEN else ""
+        range_ = f"tasks 0 to {status.total - 1}{so_far}" if status.total else f"no tasks{so_far}"
+        raise ConfigError(f"session {session} has {range_}, so none of the index {index}")
+    bundles, more = _bundles(state, status, index)
+    outcome = _outcome(state, payloads, status, index) if index is not None and not bundles else None
+    ended = status.finished or outcome is not None
+    agents = [] if ended else _agents(state, status.session.pool)
+    failing = index is None and status.failed > 0
+    return Sight(
+        status=status,
+        index=index,
+        outcome=outcome,
+        bundles=bundles,
+        more=more,
+        agents=agents,
+        others=[] if ended or any(agent.alive for agent in agents) else state.agents().agents,
+        failures=first_failures(state, payloads, session, limit=_FAILURES, pages=_PAGES) if failing else [],
+        lease=lease,
+        python=platform.python_version(),
+        now=time.time(),
+    )
+
+
+def _bundles(state: StateStore, status: SessionStatus, index: int | None) -> tuple[list[BundleStatus], bool]:
+    session = status.session.id
+    if index is not None:
+        return state.bundles(session, task=index).bundles, False
+    return ([], False) if status.finished else _pages(lambda cursor: state.bundles(session, cursor))
+
+
+def _agents(state: StateStore, pool: str) -> list[AgentStatus]:
+    found, _ = _pages(lambda cursor: state.agents(cursor, pool=pool))
+    return found
+
+
+def _pages(read: Callable[[str], tuple[list[_Item], str | None]]) -> tuple[list[_Item], bool]:
+    """Return what the first pages hold, and whether there are more."""
+    found: list[_Item] = []
+    cursor: str | None = BEGINNING
+    pages = 0
+    while cursor is not None and pages < _PAGES:
+        page, cursor = read(cursor)
+        found += page
+        pages += 1
+    return found, cursor is not None
+
+
+def _outcome(state: StateStore, payloads: PayloadStore, status: SessionStatus, index: int) -> Outcome | None:
+    handle = SessionHandle(status.session, state, payloads, check=lambda: None)
+    try:
+        return handle.task(index).outcome(timeout=0)
+    except ResultTimeoutError:
+        # It was given to another bundle between the two questions.
+        return None
