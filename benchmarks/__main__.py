@@ -64,6 +64,13 @@ def measured(runs: int, million: int) -> dict[str, tuple[list[float], str]]:
         trips = [measures.round_trips(grid, 200) for _ in range(runs)]
         rows["round trip of one task, p50"] = ([run[len(run) // 2] * 1000 for run in trips], "ms")
         rows["round trip of one task, p99"] = ([run[len(run) * 99 // 100] * 1000 for run in trips], "ms")
+        rows["map, 100,000 calls"] = ([measures.mapped(grid, 100_000) for _ in range(runs)], "calls/s")
+        for codec in ("json", "pickle"):
+            found = [measures.calls(grid, 20_000, codec) for _ in range(runs)]
+            rows[f"executor, {codec}: submit alone"] = ([submitted for submitted, _ in found], "calls/s")
+            rows[f"executor, {codec}: 20,000 calls"] = ([ended for _, ended in found], "calls/s")
+            trips = [measures.call_round_trips(grid, 200, codec) for _ in range(runs)]
+            rows[f"executor, {codec}: round trip of one call, p50"] = ([run[100] * 1000 for run in trips], "ms")
         if million:
             rows[f"end to end, {million:,} tasks"] = ([measures.end_to_end(grid, million)], "tasks/s")
             rows[f"agent without its workers, {million:,} tasks"] = ([measures.agent_memory(folder)], "MB")

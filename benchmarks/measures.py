@@ -51,6 +51,36 @@ def round_trips(grid: Grid, count: int) -> list[float]:
     return sorted(seconds)
 
 
+def calls(grid: Grid, count: int, codec: str) -> tuple[float, float]:
+    """Return calls per second that an executor takes, and from the first submit to the last result."""
+    with grid.executor(codec=codec) as executor:
+        executor.submit(abs, -1).result(timeout=60)
+        began = time.perf_counter()
+        futures = [executor.submit(abs, -number) for number in range(count)]
+        submitted = time.perf_counter() - began
+        assert sum(future.result(timeout=600) for future in futures) == count * (count - 1) // 2
+        return count / submitted, count / (time.perf_counter() - began)
+
+
+def call_round_trips(grid: Grid, count: int, codec: str) -> list[float]:
+    """Return the sorted seconds that calls took, one after the other."""
+    seconds = []
+    with grid.executor(codec=codec) as executor:
+        executor.submit(abs, -1).result(timeout=60)
+        for number in range(count):
+            began = time.perf_counter()
+            executor.submit(abs, -number).result(timeout=60)
+            seconds.append(time.perf_counter() - began)
+    return sorted(seconds)
+
+
+def mapped(grid: Grid, count: int) -> float:
+    """Return calls per second of a map, from its first item to its last result."""
+    began = time.perf_counter()
+    assert sum(grid.map(abs, range(-count, 0))) == count * (count + 1) // 2
+    return count / (time.perf_counter() - began)
+
+
 def durable_write(folder: Path, count: int = 100) -> float:
     """Return the median seconds of an fsync of 4 KB: what no durable grid on this disk can be faster than."""
     seconds = []

@@ -81,6 +81,7 @@ class CallSessions:
     def _forget(self, session: CallSession) -> None:
         with self._lock:
             self._open.remove(session)
+        self._submissions.forget_ended()
 
     def _watch_the_end(self) -> None:
         """Have the calls ended before the interpreter ends: its daemon threads, and atexit, come too late for that."""

@@ -57,6 +57,11 @@ class Submissions:
             with suppress(Exception):
                 submitter.wait(_PATIENCE)
 
+    def forget_ended(self) -> None:
+        """Let go of the submissions that have ended, and of their threads."""
+        with self._lock:
+            self._submitters = [submitter for submitter in self._submitters if not submitter.done]
+
     def submit_all(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
         """Submit in this thread; all tasks are accepted when this returns."""
         written = submission.Submission(session, inline=self._state.limits.inline)
@@ -108,8 +113,9 @@ class Submissions:
             rule=rule,
             source=source,
         )
+        self.forget_ended()
         with self._lock:
-            self._submitters = [other for other in self._submitters if not other.done] + [submitter]
+            self._submitters.append(submitter)
         submitter.start()
         return submitter
 
