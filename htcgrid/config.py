@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from htcgrid.errors import ConfigError, ProviderNotFoundError
+from htcgrid.errors import ConfigError, ProviderError, ProviderNotFoundError
 from htcgrid.interfaces import ComputeBackend, PayloadStore, Provided, Source, StateStore, TaskQueue
 from htcgrid.model import check_name, defaults
 from htcgrid.plugins import load_provider
@@ -126,7 +126,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
                 f"{', '.join(provider.interfaces)}: name another provider in [{table}]"
             )
         settings = _convert(_resolved(values, self._where(table)), offer.Settings, self._where(table))
-        return offer.open(settings, Source(file=self.file, folder=self.folder, table=f"[{table}]"))
+        opened = offer.open(settings, Source(file=self.file, folder=self.folder, table=f"[{table}]"))
+        # A stranger's class, so mypy's word is not enough.
+        if not isinstance(opened, interface):
+            raise ProviderError(
+                f"{self._where(table)}: provider {name!r}: {offer.__name__}.open returned {type(opened).__name__}, "
+                f"not an open {interface.__name__}; tell its authors"
+            )
+        return opened
 
     def _where(self, table: str) -> str:
         return f"{self.file or 'configuration'}: [{table}]"

@@ -14,12 +14,15 @@ from typing import NamedTuple, TypeVar, cast
 import msgspec
 import pluggy
 
-from htcgrid.errors import ProviderNotFoundError
+from htcgrid.errors import ConfigError, ProviderNotFoundError
 from htcgrid.interfaces import ComputeBackend, PayloadStore, Provided, StateStore, TaskQueue
+from htcgrid.model import check_name
 
 GROUP = "htcgrid"
 hookspec = pluggy.HookspecMarker(GROUP)
 hookimpl = pluggy.HookimplMarker(GROUP)
+#: The distribution whose names are taken for good.
+_OURS = "htcgrid"
 
 _Interface = TypeVar("_Interface", bound=Provided)
 
@@ -35,21 +38,24 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 
     def offer(self, interface: type[_Interface]) -> type[_Interface] | None:
         """Return the class that implements ``interface``, or None when the provider does not offer it."""
-        offers = (self.state_store, self.task_queue, self.payload_store, self.compute_backend)
-        return next(
-            (cast("type[_Interface]", offer) for offer in offers if offer and issubclass(offer, interface)), None
-        )
+        for _, field, asked in _OFFERS:
+            if asked is interface:
+                return cast("type[_Interface] | None", getattr(self, field))
+        return None
 
     @property
     def interfaces(self) -> tuple[str, ...]:
         """The tables of grid.toml in which this provider may stand."""
-        offers = {
-            "state": self.state_store,
-            "queue": self.task_queue,
-            "payloads": self.payload_store,
-            "compute": self.compute_backend,
-        }
-        return tuple(table for table, offer in offers.items() if offer is not None)
+        return tuple(table for table, field, _ in _OFFERS if getattr(self, field) is not None)
+
+
+#: A table of grid.toml, the field of a provider that may stand there, and what that one must implement.
+_OFFERS: tuple[tuple[str, str, type[Provided]], ...] = (
+    ("state", "state_store", StateStore),
+    ("queue", "task_queue", TaskQueue),
+    ("payloads", "payload_store", PayloadStore),
+    ("compute", "compute_backend", ComputeBackend),
+)
 
 
 class ProviderHook:
@@ -66,6 +72,14 @@ class InstalledProvider(NamedTuple):
     name: str
     distribution: str
     entry_point: EntryPoint
+
+    def __str__(self) -> str:
+        return f"provider {self.name!r} of {self.distribution}"
+
+    @property
+    def where(self) -> str:
+        """Its entry point, as its authors wrote it."""
+        return f"entry point `{self.name} = {self.entry_point.value}`"
 
 
 def installed_providers() -> Iterator[InstalledProvider]:
@@ -84,15 +98,76 @@ def load_provider(name: str) -> Provider:
     found = [installed for installed in installed_providers() if installed.name == name]
     if not found:
         raise ProviderNotFoundError(_unknown(name))
-    if len(found) > 1:
-        owners = ", ".join(installed.distribution for installed in found)
-        raise ProviderNotFoundError(f"provider {name!r} is offered by {owners}: uninstall all but one of them")
-    return _call(found[0])
+    ours = (installed for installed in found if installed.distribution == _OURS)
+    return load_installed(next(ours, found[0]))
+
+
+def load_installed(installed: InstalledProvider) -> Provider:
+    """Load one of the providers that are installed, and no other.
+
+    Raises:
+        ProviderNotFoundError: another one has its name, its SDK is missing, or it is not a provider.
+    """
+    _check_name(installed)
+    provider = _call(installed)
+    if not isinstance(provider, Provider) or provider.name != installed.name:
+        found = f"Provider(name={provider.name!r}, …)" if isinstance(provider, Provider) else type(provider).__name__
+        hint = ": is the function decorated with @hookimpl?" if provider is None else ""
+        raise ProviderNotFoundError(
+            f"{installed}: the {installed.where} must have a hook htcgrid_provider that returns "
+            f"Provider(name={installed.name!r}, …), not {found}{hint}"
+        )
+    if fault := _fault(provider):
+        raise ProviderNotFoundError(f"{installed} ({installed.where}): {fault}")
+    return provider
 
 
 def _unknown(name: str) -> str:
     known = ", ".join(repr(installed.name) for installed in installed_providers()) or "none"
     return f"there is no provider {name!r}; installed: {known}; 'pip install' the distribution that has it"
+
+
+def _check_name(installed: InstalledProvider) -> None:
+    """Refuse a name that no table of grid.toml should have, or that more than one provider has.
+
+    Of htcgrid's own names nobody takes one away: whoever installs something must not lose the grid that he has.
+    """
+    try:
+        check_name("the name", installed.name)
+    except ConfigError as error:
+        raise ProviderNotFoundError(f"{installed} ({installed.where}): {error}") from error
+    owners = [other.distribution for other in installed_providers() if other.name == installed.name]
+    if len(owners) == 1 or installed.distribution == _OURS:
+        return
+    if _OURS in owners:
+        raise ProviderNotFoundError(f"{installed} ({installed.where}): the name is htcgrid's own; uninstall it")
+    if len(set(owners)) == 1:
+        raise ProviderNotFoundError(f"{installed} is there {len(owners)} times: a name has one entry point")
+    raise ProviderNotFoundError(
+        f"provider {installed.name!r} is offered by {', '.join(owners)}: uninstall all but one of them"
+    )
+
+
+def _call(installed: InstalledProvider) -> object:
+    """Import what the entry point names, and return what its hook does."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(ProviderHook)
+    try:
+        manager.register(installed.entry_point.load(), installed.name)
+        provider: object = manager.hook.htcgrid_provider()
+        if provider is None:
+            # Maybe its name is misspelt.
+            manager.check_pending()
+        return provider
+    except ImportError as error:
+        raise ProviderNotFoundError(
+            f"{installed} cannot be imported: {_text(error)} ({installed.where}){_advice(installed)}"
+        ) from error
+    # Whatever a stranger's module does, also to leave, must not end those who only list it.
+    except (Exception, SystemExit) as error:
+        raise ProviderNotFoundError(
+            f"{installed} cannot be loaded: {type(error).__name__}: {_text(error)} ({installed.where})"
+        ) from error
 
 
 def _advice(installed: InstalledProvider) -> str:
@@ -102,21 +177,30 @@ def _advice(installed: InstalledProvider) -> str:
     return f"; pip install '{installed.distribution}[{installed.name}]' installs it" if installed.name in extras else ""
 
 
-def _call(installed: InstalledProvider) -> Provider:
-    where = f"provider {installed.name!r} of {installed.distribution}"
-    manager = pluggy.PluginManager(GROUP)
-    manager.add_hookspecs(ProviderHook)
-    try:
-        manager.register(installed.entry_point.load(), installed.name)
-        provider = manager.hook.htcgrid_provider()
-    except ImportError as error:
-        raise ProviderNotFoundError(f"{where} cannot be imported: {error}{_advice(installed)}") from error
-    except Exception as error:
-        raise ProviderNotFoundError(f"{where} cannot be loaded: {type(error).__name__}: {error}") from error
-    if not isinstance(provider, Provider) or provider.name != installed.name:
-        found = f"Provider(name={provider.name!r}, …)" if isinstance(provider, Provider) else type(provider).__name__
-        raise ProviderNotFoundError(
-            f"{where}: the entry point {installed.entry_point.value!r} must have a hook htcgrid_provider that returns "
-            f"Provider(name={installed.name!r}, …), not {found}"
-        )
-    return provider
+def _fault(provider: Provider) -> str | None:
+    """Return what keeps a provider from being used; None when nothing does."""
+    if not provider.interfaces:
+        return f"it offers none of {', '.join(field for _, field, _ in _OFFERS)}"
+    for _, field, interface in _OFFERS:
+        offer = getattr(provider, field)
+        if offer is not None and (fault := _fault_of(offer, interface)):
+            return f"its {field} {fault}"
+    return None
+
+
+def _fault_of(offer: object, interface: type[Provided]) -> str | None:
+    if not isinstance(offer, type):
+        return f"must be a subclass of {interface.__name__}, not {_text(repr(offer))}"
+    if not issubclass(offer, interface):
+        return f"{offer.__name__} must be a subclass of {interface.__name__}"
+    if missing := sorted(getattr(offer, "__abstractmethods__", ())):
+        return f"{offer.__name__} has no {', '.join(missing)}"
+    settings = getattr(offer, "Settings", None)
+    if not isinstance(settings, type) or not issubclass(settings, msgspec.Struct):
+        return f"{offer.__name__} has no Settings: a msgspec.Struct of the keys that its table may have"
+    return None
+
+
+def _text(error: object) -> str:
+    """Return a message on one line, since it becomes part of another one."""
+    return " ".join(str(error).split()) or "without a message"

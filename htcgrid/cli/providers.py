@@ -10,13 +10,13 @@ from htcgrid.errors import ProviderNotFoundError
 @json_option
 def command(*, as_json: bool) -> None:
     """List the installed providers, and in which tables of grid.toml each may stand."""
-    from htcgrid.plugins import installed_providers, load_provider
+    from htcgrid.plugins import installed_providers, load_installed
 
     for installed in installed_providers():
         tables: list[str] = []
         wrong = None
         try:
-            tables.extend(load_provider(installed.name).interfaces)
+            tables.extend(load_installed(installed).interfaces)
         except ProviderNotFoundError as error:
             wrong = str(error)
         if as_json:
