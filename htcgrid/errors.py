@@ -4,6 +4,7 @@ HtcGridError
 ├── ConfigError                 grid.toml or an argument is wrong: change it
 ├── ConflictError               the id is taken by other content, or the session takes no more
 ├── SessionNotFoundError        no session of that id: check the id and the grid
+├── AgentNotFoundError          the compute backend has started no agent of that id
 ├── EncodingError               a payload or a result cannot be carried: change the data
 ├── PayloadLostError            data that was stored is there no more: put it again
 ├── ProviderError               a service answered with an error: look at the cause
@@ -33,6 +34,10 @@ class ConflictError(HtcGridError):
 
 class SessionNotFoundError(HtcGridError):
     """The grid knows no session of this id."""
+
+
+class AgentNotFoundError(HtcGridError):
+    """The compute backend knows no agent of this id: it did not start it, or has forgotten it."""
 
 
 class EncodingError(HtcGridError):

@@ -16,7 +16,7 @@ holds more sessions, tasks or agents, unless it says so.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, NamedTuple, Self
@@ -358,3 +358,15 @@ class ComputeBackend(Provided):
     @abstractmethod
     def drain(self, agents: Sequence[AgentId]) -> None:
         """Tell agents to give back what they hold and end. One that is gone is fine."""
+
+    @abstractmethod
+    def logs(self, agent: AgentId, *, tail: int = 100, follow: bool = False) -> Iterator[str]:
+        """Return the last ``tail`` lines of an agent's own log, oldest first and without their ends.
+
+        With ``follow`` also the lines that come from now on, until the agent has ended or the iterator is closed; a
+        line may come a second late. The log of an agent that has ended can be read for as long as the service keeps
+        it. Costs 1 request per page of lines; with ``follow`` 1 stream, or 1 request a second.
+
+        Raises:
+            AgentNotFoundError: nothing is known of an agent of this id; raised by the call, before the first line.
+        """

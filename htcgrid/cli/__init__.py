@@ -26,6 +26,7 @@ _COMMANDS = {
     "cancel": ("htcgrid.cli.cancel", "Cancel sessions."),
     "delete": ("htcgrid.cli.delete", "Delete sessions with their payloads and outcomes."),
     "explain": ("htcgrid.cli.explain", "Say why a session or a task has not ended."),
+    "logs": ("htcgrid.cli.logs", "Print what handlers printed, or an agent's log."),
     "agents": ("htcgrid.cli.agents", "List the agents, and what they hold."),
     "providers": ("htcgrid.cli.providers", "List the installed providers."),
 }

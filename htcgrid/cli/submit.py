@@ -4,7 +4,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import click
 
@@ -12,7 +12,7 @@ from htcgrid.cli.document import decoded
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, required_config, to_duration, to_labels
 from htcgrid.errors import ConfigError, EncodingError
-from htcgrid.model import RetryPolicy, defaults
+from htcgrid.model import KeepOutput, RetryPolicy, defaults
 
 
 @click.command()
@@ -46,6 +46,13 @@ from htcgrid.model import RetryPolicy, defaults
     "--keep-for", is_eager=True, callback=to_duration, help="How long it is kept after its last task, as 12h or 7d."
 )
 @click.option(
+    "--output",
+    type=click.Choice([str(kept) for kept in KeepOutput]),
+    default=str(KeepOutput.FAILED),
+    show_default=True,
+    help="Of which tasks it is kept what their handler printed.",
+)
+@click.option(
     "--backoff",
     type=float,
     default=defaults.BACKOFF.total_seconds(),
@@ -64,6 +71,7 @@ def command(
     backoff: float,
     labels: dict[str, str],
     keep_for: timedelta | None,
+    output: Literal["failed", "all", "none"],
     *,
     lines: bool,
     as_json: bool,
@@ -86,6 +94,7 @@ def command(
             retry=retry,
             labels=labels,
             keep_for=keep_for,
+            output=output,
             # The command ends when all is accepted, whoever runs it, and when.
             ahead=sys.maxsize,
         )

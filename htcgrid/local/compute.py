@@ -16,8 +16,9 @@ from typing import Self, cast
 
 import msgspec
 
-from htcgrid.errors import ConfigError, ProviderUnavailableError
+from htcgrid.errors import AgentNotFoundError, ConfigError, ProviderUnavailableError
 from htcgrid.interfaces import ComputeBackend, Source
+from htcgrid.local.agent_log import AgentLog
 from htcgrid.local.process import birthmark, send_signal
 from htcgrid.local.roster import AgentRecord, Roster
 from htcgrid.local.settings import LocalSettings
@@ -125,6 +126,18 @@ class ProcessComputeBackend(ComputeBackend):
             for agent in agents:
                 if record := self._roster.find(agent):
                     self._drain(record)
+
+    def logs(self, agent: AgentId, *, tail: int = 100, follow: bool = False) -> Iterator[str]:
+        """Read the file that the agent's output goes to; it is kept when the agent has ended."""
+        with self._usable():
+            file = self._roster.log(agent)
+            if not file.is_file():
+                raise AgentNotFoundError(
+                    f"no agent {agent!r} was started by the compute backend of {self._roster.folder}: one that was "
+                    "started by hand logs to its own stderr"
+                )
+            log = AgentLog(file, ended=lambda: self._roster.find(agent) is None)
+            return log.follow(tail) if follow else iter(log.tail(tail))
 
     @contextmanager
     def _usable(self) -> Iterator[None]:

@@ -8,6 +8,7 @@ from typing import ClassVar
 import msgspec
 import pytest
 
+from htcgrid.errors import AgentNotFoundError
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import AgentId, AgentInfo, Pool
 from htcgrid.testing.contract import Contract
@@ -124,3 +125,29 @@ class ComputeBackendContract(Contract):
             assert [agent.id for agent in compute.agents(other)] == theirs != mine
         finally:
             compute.scale(other, 0)
+
+    def test_an_agent_s_log_can_be_read(self, compute: ComputeBackend, pool: str) -> None:
+        [agent] = self.scaled(compute, pool, 1)
+        self.until(lambda: bool(list(compute.logs(agent))))
+        assert not any("\n" in line for line in compute.logs(agent))
+
+    def test_no_more_lines_of_a_log_come_than_are_asked_for(self, compute: ComputeBackend, pool: str) -> None:
+        [agent] = self.scaled(compute, pool, 1)
+        self.until(lambda: bool(list(compute.logs(agent))))
+        assert len(list(compute.logs(agent, tail=1))) == 1
+        assert list(compute.logs(agent, tail=0)) == []
+
+    def test_a_log_that_is_followed_ends_with_its_agent(self, compute: ComputeBackend, pool: str) -> None:
+        [agent] = self.scaled(compute, pool, 1)
+        self.until(lambda: bool(list(compute.logs(agent))))
+        lines = compute.logs(agent, follow=True)
+        assert next(lines)
+        compute.drain([agent])
+        for line in lines:
+            assert "\n" not in line
+        self.until(lambda: not compute.agents(pool))
+
+    def test_the_log_of_an_agent_that_nobody_knows_is_an_error(self, compute: ComputeBackend) -> None:
+        for follow in (False, True):
+            with pytest.raises(AgentNotFoundError):
+                compute.logs(AgentId(new_id()), follow=follow)

@@ -24,6 +24,7 @@ path = ["."]
 workers = 2
 """
 _WORK = """
+import sys
 import time
 
 def echo(event):
@@ -48,6 +49,11 @@ def third(event, context):
 
 def shout(event):
     return event.upper() if isinstance(event, str) else event
+
+def talk(event):
+    print("hello", event)
+    print("careful\\twith \\x1b[31mred", file=sys.stderr)
+    return refuse(event)
 """
 
 

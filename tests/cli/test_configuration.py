@@ -22,6 +22,7 @@ COMMANDS = [
     ("cancel", "some-session"),
     ("agents",),
     ("explain", "some-session"),
+    ("logs", "some-session"),
 ]
 
 

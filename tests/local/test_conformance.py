@@ -52,6 +52,6 @@ class TestProcessComputeBackend(ComputeBackendContract):
 
     @pytest.fixture
     def compute(self, tmp_path: Path) -> Iterator[ComputeBackend]:
-        agent = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); signal.pause()"
+        agent = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); print(1, flush=True); signal.pause()"
         with closing(ProcessComputeBackend(tmp_path, [sys.executable, "-c", agent])) as compute:
             yield compute

@@ -1,13 +1,15 @@
 """The compute backend in memory."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from threading import RLock
+from itertools import chain
+from threading import Condition, RLock
 from typing import Self
 
 import msgspec
 
+from htcgrid.errors import AgentNotFoundError
 from htcgrid.interfaces import ComputeBackend, Source
 from htcgrid.model import AgentId, AgentInfo, Pool
 from htcgrid.testing.clock import Clock
@@ -33,6 +35,8 @@ class MemoryComputeBackend(ComputeBackend):
         self._agents: dict[AgentId, AgentInfo] = {}
         self._drains: dict[AgentId, Drain] = {}
         self._lock = RLock()
+        self._logs: dict[AgentId, list[str]] = {}
+        self._logged = Condition(self._lock)
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - there is nothing to set
@@ -63,12 +67,38 @@ class MemoryComputeBackend(ComputeBackend):
             for agent in agents:
                 if agent in self._agents and not self._agents[agent].draining:
                     self._agents[agent] = msgspec.structs.replace(self._agents[agent], draining=True)
+                    self._log(agent, "stopping")
                     self._drains.get(agent, lambda agent=agent: self.ended(agent))()
+
+    def logs(self, agent: AgentId, *, tail: int = 100, follow: bool = False) -> Iterator[str]:
+        """See :meth:`ComputeBackend.logs`. What is logged is when an agent starts, is told to stop, and ends."""
+        with self._lock:
+            if agent not in self._logs:
+                raise AgentNotFoundError(f"no agent {agent!r} was started here")
+            lines = self._logs[agent][-tail:] if tail > 0 else []
+            read = len(self._logs[agent])
+        return chain(lines, self._following(agent, read)) if follow else iter(lines)
+
+    def _following(self, agent: AgentId, read: int) -> Iterator[str]:
+        while True:
+            with self._logged:
+                while len(self._logs[agent]) == read and agent in self._agents:
+                    self._logged.wait()
+                fresh = self._logs[agent][read:]
+            if not fresh:
+                return
+            read += len(fresh)
+            yield from fresh
+
+    def _log(self, agent: AgentId, line: str) -> None:
+        self._logs.setdefault(agent, []).append(line)
+        self._logged.notify_all()
 
     def ended(self, agent: AgentId) -> None:
         """Forget an agent that has ended, told to or not."""
         with self._lock:
-            self._agents.pop(agent, None)
+            if self._agents.pop(agent, None) is not None:
+                self._log(agent, "agent ended")
             self._drains.pop(agent, None)
 
     def _start_one(self, pool: Pool) -> None:
@@ -76,5 +106,6 @@ class MemoryComputeBackend(ComputeBackend):
         agent = AgentId(f"{pool.name}-{self._started}")
         started = datetime.fromtimestamp(self._clock(), UTC)
         self._agents[agent] = AgentInfo(id=agent, pool=pool.name, started=started, host="memory")
+        self._log(agent, "agent started")
         if self._start is not None:
             self._drains[agent] = self._start(pool, agent)
