@@ -107,7 +107,8 @@ def test_a_session_that_runs_is_told_with_its_agent(
 def test_a_task_that_is_tried_again_is_told_with_its_last_error(submit: Command, explained: Any, quick: Path) -> None:
     submit("risk", "work:refuse", ["good", "bad"], "--backoff", "60")
     with agent("desk-7"):
-        until(lambda: "went wrong" in str(explained("risk", "1")))
+        # That it waits is known a moment before the agent's report of what went wrong.
+        until(lambda: "try 1 of 3" in str(explained("risk", "1")))
         told = explained("risk", "1")
     message = told.get("DELAYED") or told["WENT_WRONG"]
     assert "try 1 of 3 of task 1 went wrong " in message
