@@ -40,7 +40,6 @@ class Submitting(StateClauses):
             codec="bytes",
             labels={"desk": "Zürich ☂", "empty": ""},
             keep_for=timedelta(days=3),
-            calls=True,
         )
         store.create(session, [bundle_of(session, 0, 1)])
         [status] = store.status([session.id])
