@@ -75,6 +75,9 @@ class CallSessions:
             session.fail(ConfigError("the grid was closed before this call had ended"))
 
     def _opened(self) -> list[CallSession]:
+        if self.process != os.getpid():
+            # A forked child has neither the threads nor, maybe, the locks that they held.
+            return []
         with self._lock:
             return list(self._open)
 
@@ -99,7 +102,6 @@ class CallSessions:
 
 def _finish(reference: "weakref.ref[CallSessions]") -> None:
     sessions = reference()
-    # In a forked child there are no threads that could end anything.
-    if sessions is not None and sessions.process == os.getpid():
+    if sessions is not None:
         sessions.ending = True
         sessions.wait()

@@ -36,7 +36,8 @@ class GridExecutor(Executor):
             raise ConfigError(f"max_workers must be a whole number, or None, not {max_workers!r}")
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
-        options.setdefault("retry", RetryPolicy(tries=1))
+        if options.get("retry") is None:
+            options["retry"] = RetryPolicy(tries=1)
         # What is no option is told now, and not by the first call.
         codec = session_of("a:function", None, options).codec
         self._sessions = sessions
@@ -48,7 +49,7 @@ class GridExecutor(Executor):
         self._opened: dict[str, CallSession] = {}
         self._shut = False
         # An executor that nobody holds any more ends its sessions once their calls have ended.
-        weakref.finalize(self, _end, self._opened).atexit = False
+        weakref.finalize(self, _end, sessions.process, self._opened).atexit = False
 
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
         """Call ``fn(*args, **kwargs)`` on the grid; return the future of its result.
@@ -115,6 +116,8 @@ class GridExecutor(Executor):
             return self._opened[handler]
 
 
-def _end(opened: dict[str, CallSession]) -> None:
-    for session in opened.values():
-        session.end()
+def _end(process: int, opened: dict[str, CallSession]) -> None:
+    # A forked child has neither the threads nor, maybe, the locks that they held.
+    if process == os.getpid():
+        for session in opened.values():
+            session.end()

@@ -441,6 +441,8 @@ def _submit_in_child(executor: GridExecutor, found: Any) -> None:
     executor.shutdown()
 
 
+# Python warns of what this test is about.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_an_executor_does_not_go_through_a_fork(named: GridExecutor) -> None:
     assert result(named.submit(abs, -1)) == 1
     context = multiprocessing.get_context("fork")
