@@ -4,13 +4,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from htcgrid.connector import Grid, OpenSession, Outcome, SessionHandle, TaskHandle, Watch
+    from htcgrid.connector import Grid, GridExecutor, OpenSession, Outcome, SessionHandle, TaskHandle, Watch
     from htcgrid.errors import TaskError
     from htcgrid.model import RetryPolicy, SessionStatus, TaskState
 
 __version__ = "0.1.0.dev0"
 __all__ = [
     "Grid",
+    "GridExecutor",
     "OpenSession",
     "Outcome",
     "RetryPolicy",
@@ -24,6 +25,7 @@ __all__ = [
 
 _HOMES = {
     "Grid": "htcgrid.connector",
+    "GridExecutor": "htcgrid.connector",
     "OpenSession": "htcgrid.connector",
     "Outcome": "htcgrid.connector",
     "SessionHandle": "htcgrid.connector",

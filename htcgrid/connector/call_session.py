@@ -65,8 +65,9 @@ class CallSession:
         self._queue.cancel()
 
     def fail(self, error: BaseException) -> None:
-        """Let every call that has not ended fail."""
+        """Let every call that has not ended fail, and cancel the session: nobody would get a result any more."""
         self.error = self.error or error
+        self._submitter.fail(error)
         self._queue.fail(error)
 
     def wait(self) -> None:

@@ -8,7 +8,7 @@ import multiprocessing
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future, as_completed, wait
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +16,10 @@ from typing import Any
 
 import pytest
 
-from htcgrid import Grid, RetryPolicy
-from htcgrid.connector import GridExecutor
+from htcgrid import Grid, GridExecutor, RetryPolicy
 from htcgrid.connector.remote_error import RemoteTraceback
 from htcgrid.errors import ConfigError, EncodingError, TaskCancelledError, TaskFailedError
+from htcgrid.model import SessionId, SessionState
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid.testing.race import at_once
 from tests.connector import calls
@@ -71,6 +71,14 @@ def error(future: "Future[Any]") -> BaseException:
     found = future.exception(timeout=30)
     assert found is not None
     return found
+
+
+def until(condition: Callable[[], object]) -> None:
+    """Return once the condition holds."""
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.002)
 
 
 def threads() -> int:
@@ -359,10 +367,7 @@ def test_an_executor_that_nobody_holds_ends_after_its_calls(grid: Grid) -> None:
     future = grid.executor().submit(calls.add, 20, 1)
     gc.collect()
     assert result(future) == 21
-    deadline = time.monotonic() + 20
-    while threads() > before:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: threads() <= before)
 
 
 def test_the_end_of_the_grid_s_block_waits_for_calls(tmp_path: Path) -> None:
@@ -377,12 +382,15 @@ def test_the_end_of_the_grid_s_block_waits_for_calls(tmp_path: Path) -> None:
 
 def test_an_error_in_the_grid_s_block_fails_the_calls_that_have_not_ended(state: MemoryStateStore) -> None:
     futures = list[Future[Any]]()
+    sessions = list[SessionId]()
 
     def left_early() -> None:
         with Grid(state, MemoryTaskQueue(), MemoryPayloadStore()) as grid:
             executor = grid.executor(max_workers=2)
             futures.extend(executor.submit(calls.add, number) for number in range(5))
             futures[4].cancel()
+            sessions.extend(status.session.id for status in grid.sessions())
+            until(lambda: grid.session(sessions[0]).accepted)
             raise KeyError
 
     with pytest.raises(KeyError):
@@ -391,6 +399,7 @@ def test_an_error_in_the_grid_s_block_fails_the_calls_that_have_not_ended(state:
     for future in futures[:4]:
         with pytest.raises(ConfigError, match="the grid was closed before this call had ended"):
             result(future)
+    assert [status.state for status in state.status(sessions)] == [SessionState.CANCELLED]
 
 
 def test_a_session_that_is_cancelled_breaks_its_executor(grid: Grid, tmp_path: Path) -> None:
@@ -398,10 +407,7 @@ def test_a_session_that_is_cancelled_breaks_its_executor(grid: Grid, tmp_path: P
     go = tmp_path / "go"
     futures = [executor.submit(calls.hold, str(go)) for _ in range(3)]
     (status,) = grid.sessions(labels={"test": "cancelled"})
-    deadline = time.monotonic() + 20
-    while not grid.session(status.session.id).accepted:
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
+    until(lambda: grid.session(status.session.id).accepted)
     grid.session(status.session.id).cancel()
     for future in futures:
         assert isinstance(error(future), TaskCancelledError)
