@@ -29,8 +29,9 @@ class CallSessions:
         self._submissions = submissions
         self._state = state
         self._payloads = payloads
-        #: Raises when the grid is closed.
-        self.check = check
+        self._check = check
+        #: Whether the grid is being closed: what goes on is waited for, and no more is taken.
+        self._closing = False
         self._lock = threading.Lock()
         #: Those that may not have ended. Each holds this object, and so keeps it for as long as calls go on.
         self._open: list[CallSession] = []
@@ -39,6 +40,19 @@ class CallSessions:
         self._registered = False
         #: Whether the interpreter ends.
         self.ending = False
+
+    def check(self) -> None:
+        """Raise when no more calls are taken.
+
+        Raises:
+            RuntimeError: the interpreter ends.
+            ConfigError: the grid is closed.
+        """
+        if self.ending:
+            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
+        if self._closing:
+            raise ConfigError("this grid is closed: use its executors inside its 'with' block")
+        self._check()
 
     def open(self, session: Session, room: Room, decode: Callable[[bytes], Any]) -> CallSession:
         """Record a session, and return what takes its calls.
@@ -51,7 +65,7 @@ class CallSessions:
         queue = CallQueue(room)
         rule = Rule(on_error=OnError.CANCEL, ahead=defaults.AHEAD, named=False)
         submitter = self._submissions.submit_from(session, queue, rule)
-        reader = Reader(session, self._state, self._payloads, submitter=submitter, decode=bytes, check=self.check)
+        reader = Reader(session, self._state, self._payloads, submitter=submitter, decode=bytes, check=self._check)
         opened = CallSession(queue, submitter, reader, decode=decode, ended=self._forget)
         with self._lock:
             self._open.append(opened)
@@ -60,6 +74,7 @@ class CallSessions:
 
     def wait(self) -> None:
         """Take no more calls, and return when all have ended; when this is interrupted, let the others fail."""
+        self._closing = True
         for session in self._opened():
             session.end()
         try:

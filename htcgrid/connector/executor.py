@@ -102,8 +102,6 @@ class GridExecutor(Executor):
             )
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
-        if self._sessions.ending:
-            raise RuntimeError("cannot schedule new futures after interpreter shutdown")
         self._sessions.check()
 
     def _open(self, handler: str) -> CallSession:

@@ -39,7 +39,7 @@ class MappedCalls:
         self._form = form
         self._window = Window(ahead)
         self._check = check
-        #: Once it has begun.
+        #: Once it has begun, until it has ended.
         self._submitter: Submitter | None = None
 
     def results(self, *, ordered: bool, return_exceptions: bool) -> Generator[Any, None, None]:
@@ -60,12 +60,14 @@ class MappedCalls:
         except BaseException:
             self.stop()
             raise
+        self._submitter = None
 
     def stop(self) -> None:
         """Take no more items, and cancel the session. Safe to repeat."""
         self._window.close()
-        if self._submitter is not None:
-            self._submitter.stop()
+        submitter, self._submitter = self._submitter, None
+        if submitter is not None:
+            submitter.stop()
             # Whoever leaves early does not wait for anything, and what made others leave says more.
             with suppress(HtcGridError):
                 self._state.cancel([self._session.id])

@@ -380,6 +380,26 @@ def test_the_end_of_the_grid_s_block_waits_for_calls(tmp_path: Path) -> None:
     executor.shutdown()
 
 
+def test_no_calls_are_taken_while_the_grid_is_being_closed(tmp_path: Path) -> None:
+    told = Future[BaseException]()
+
+    def again(_: "Future[Any]") -> None:
+        # The grid waits for the call that this one would follow.
+        until(lambda: grid._calls._closing)
+        try:
+            executor.submit(calls.add, 2)
+        except ConfigError as error:
+            told.set_result(error)
+
+    grid = Grid.open(folder=tmp_path, workers=1)
+    executor = grid.executor()
+    closing = threading.Thread(target=grid.close)
+    executor.submit(calls.add, 1).add_done_callback(again)
+    closing.start()
+    closing.join(30)
+    assert "this grid is closed" in str(result(told))
+
+
 def test_an_error_in_the_grid_s_block_fails_the_calls_that_have_not_ended(state: MemoryStateStore) -> None:
     futures = list[Future[Any]]()
     sessions = list[SessionId]()

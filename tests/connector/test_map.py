@@ -187,6 +187,28 @@ def test_closing_the_grid_ends_a_map_that_is_not_at_its_end() -> None:
         grid.map(abs, [1])
 
 
+def test_a_map_may_be_left_after_its_grid_was_closed(tmp_path: Path) -> None:
+    with Grid.open(folder=tmp_path, workers=1) as grid:
+        begun, never = grid.map(abs, Drawn(), ahead=10), grid.map(abs, Drawn())
+        assert next(begun) == 0
+        session = next(grid.sessions()).session.id
+    with Grid.open({"state": {"provider": "local", "path": str(tmp_path)}}) as grid:
+        assert grid.session(session).status().state is SessionState.CANCELLED
+    begun.close()
+    assert list(begun) == []
+    with pytest.raises(ConfigError, match="this grid is closed"):
+        next(never)
+
+
+def test_a_map_that_was_read_to_its_end_is_not_cancelled(grid: Grid) -> None:
+    results = grid.map(abs, [-1, -2], labels={"test": "ends"})
+    assert list(results) == [1, 2]
+    results.close()
+    (status,) = grid.sessions(labels={"test": "ends"})
+    assert status.state is SessionState.SEALED
+    assert status.finished
+
+
 def test_a_session_that_is_cancelled_is_told(grid: Grid, tmp_path: Path) -> None:
     go = tmp_path / "go"
     results = grid.map(calls.hold, [str(tmp_path), str(go)], labels={"test": "map-cancelled"})
