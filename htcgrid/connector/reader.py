@@ -8,6 +8,7 @@ from typing import Any
 from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.duration import seconds_of
 from htcgrid.connector.outcome import Outcome
+from htcgrid.connector.patience import patiently
 from htcgrid.connector.submitter import Submitter
 from htcgrid.errors import EncodingError, ResultTimeoutError
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -58,16 +59,23 @@ class Reader:
             collection.know(self.status())
         return collection
 
-    def look(self, collection: Collection, wait: float) -> list[tuple[Entry, Part]]:
-        """Look at the log once, for up to ``wait`` seconds; return the parts with new outcomes."""
+    def look(self, collection: Collection, wait: float, *, until: float | None = None) -> list[tuple[Entry, Part]]:
+        """Look at the log once, for up to ``wait`` seconds; return the parts with new outcomes.
+
+        A store that cannot be reached is asked again until that time (monotonic seconds), or for a minute.
+        """
         self.check()
-        found = self.state.outcomes(self.session.id, collection.cursor, wait=timedelta(seconds=wait))
+        found = patiently(
+            lambda: self.state.outcomes(self.session.id, collection.cursor, wait=timedelta(seconds=wait)),
+            self.check,
+            until=until,
+        )
         parts = collection.take(found)
         if self._submitter is not None:
             # Before the tasks that a broken submission cancelled are told: what broke it off says more.
             self._submitter.check()
         if collection.closed or (not parts and collection.total is None):
-            collection.know(self.status())
+            collection.know(patiently(self.status, self.check))
         return parts
 
     def looks(self, collection: Collection, timeout: float | timedelta | None) -> Iterator[list[tuple[Entry, Part]]]:
@@ -79,7 +87,7 @@ class Reader:
         seconds = seconds_of(timeout)
         deadline = None if seconds is None else time.monotonic() + seconds
         while not collection.finished:
-            yield self.look(collection, _WAIT if deadline is None else _left(deadline))
+            yield self.look(collection, _WAIT if deadline is None else _left(deadline), until=deadline)
             if deadline is not None and time.monotonic() >= deadline and not collection.finished:
                 known = collection.total if collection.total is not None else self.status().total
                 raise ResultTimeoutError(
@@ -117,7 +125,7 @@ class Reader:
                 data[part.pack.digest] = part.pack.data
             elif part.pack.key is not None:
                 keys[part.pack.key] = part.pack.digest
-        found = self._payloads.get(keys) if keys else {}
+        found = patiently(lambda: self._payloads.get(keys), self.check) if keys else {}
         if missing := set(keys) - set(found):
             raise EncodingError(
                 f"{len(missing)} packs of outcomes of session {self.session.id} are not in the payload store any more: "

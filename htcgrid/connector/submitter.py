@@ -9,6 +9,7 @@ import msgspec
 
 from htcgrid.connector.cut import cut
 from htcgrid.connector.intake import Intake, Source
+from htcgrid.connector.patience import patiently
 from htcgrid.connector.submission import Command, Seal, Submission
 from htcgrid.errors import ConfigError, ConflictError, HtcGridError, ResultTimeoutError
 from htcgrid.model import Session
@@ -173,9 +174,9 @@ class Submitter:
                 self._session.id, self._payloads(), tasks=self._bundle_tasks, by_time=not self._rule.named
             ):
                 for command in self._written.flush() if bundle is None else self._written.take(bundle):
-                    self._do(command)
+                    self._do_patiently(command)
             for command in self._written.end():
-                self._do(command)
+                self._do_patiently(command)
         except BaseException as error:  # noqa: BLE001 - the top of a thread; the caller gets it
             # One that was stopped, as by a cancel, is told by the store that the session takes no more.
             if self._error is None and not self._stopped:
@@ -186,18 +187,25 @@ class Submitter:
             self._done.set()
             self.source.close()
 
+    def _do_patiently(self, command: Command) -> None:
+        """Carry a command out, which may be repeated; a store that restarts does not end a submission of hours."""
+        patiently(lambda: self._do(command), self._check_wanted)
+
+    def _check_wanted(self) -> None:
+        if self._error is not None:
+            raise self._error
+
     def _payloads(self) -> Iterator[bytes | None]:
         for batch in self.source.batches():
             self._hold_back(len(batch))
             yield from batch
             yield None
-        if self._error is not None:
-            raise self._error
+        self._check_wanted()
 
     def _hold_back(self, more: int) -> None:
         """Wait until ``more`` tasks may be accepted: no more than allowed are to be accepted and not ended."""
         while self.accepted + more - self._known_ended > self._rule.ahead:
-            self._known_ended = self._ended()
+            self._known_ended = patiently(self._ended, self._check_wanted)
             if self.accepted + more - self._known_ended <= self._rule.ahead or self._hurried.wait(self._LOOK):
                 return
 

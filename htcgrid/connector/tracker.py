@@ -69,7 +69,7 @@ class Tracker:
         if not collection.finished:
             more = True
             while more and (found := self._known(index)) is None:
-                parts = self._reader.look(collection, wait)
+                parts = self._reader.look(collection, wait, until=time.monotonic() + wait)
                 self._keep(parts)
                 more = bool(parts)
                 wait = 0.0

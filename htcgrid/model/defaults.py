@@ -34,6 +34,8 @@ BUNDLE_BYTES = 1 << 20
 AHEAD = 1_000_000
 #: Most calls that a map makes before their results are taken.
 AHEAD_OF_MAP = 20_000
+#: How long a client that waits for outcomes, or submits beside its caller, asks a service that cannot be reached.
+PATIENCE = timedelta(seconds=60)
 #: Most bytes of one payload or one result.
 PAYLOAD_BYTES = 64 << 20
 #: Most megabytes (10**6 bytes) of shared inputs that an agent keeps on its disk.

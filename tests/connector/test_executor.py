@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future, as_completed, wait
+from datetime import timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,8 +19,8 @@ import pytest
 
 from htcgrid import Grid, GridExecutor, RetryPolicy
 from htcgrid.connector.remote_error import RemoteTraceback
-from htcgrid.errors import ConfigError, EncodingError, TaskCancelledError, TaskFailedError
-from htcgrid.model import SessionId, SessionState
+from htcgrid.errors import ConfigError, EncodingError, ProviderUnavailableError, TaskCancelledError, TaskFailedError
+from htcgrid.model import SessionId, SessionState, defaults
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid.testing.race import at_once
 from tests.connector import calls
@@ -440,12 +441,29 @@ def test_a_session_that_is_cancelled_breaks_its_executor(grid: Grid, tmp_path: P
     executor.shutdown()
 
 
+def test_a_store_that_is_away_for_a_moment_breaks_no_executor(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
+    with grid.executor() as executor:
+        assert result(executor.submit(calls.add, 1)) == 1
+        state = grid._state
+        asked, refused = state.outcomes, list[str]()
+
+        def away(*args: Any, **kwargs: Any) -> Any:
+            if len(refused) < 3:
+                refused.append("once more")
+                raise ProviderUnavailableError("the store restarts")
+            return asked(*args, **kwargs)
+
+        monkeypatch.setattr(state, "outcomes", away)
+        assert result(executor.submit(calls.add, 2)) == 2
+        assert len(refused) == 3
+
+
 def test_a_store_that_fails_breaks_the_executor(
     idle: Grid, state: MemoryStateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     executor = idle.executor(max_workers=1)
     first, second = executor.submit(abs, 1), executor.submit(abs, 2)
-    from htcgrid.errors import ProviderUnavailableError
+    monkeypatch.setattr(defaults, "PATIENCE", timedelta(milliseconds=100))
 
     def gone(*_: object, **__: object) -> None:
         raise ProviderUnavailableError("the store is gone")

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from itertools import count, islice
 from typing import Any
 
@@ -18,7 +19,7 @@ from htcgrid.errors import (
     SessionNotFoundError,
     TaskCancelledError,
 )
-from htcgrid.model import Bundle, SessionId, SessionState
+from htcgrid.model import Bundle, SessionId, SessionState, defaults
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 
 ECHO = "htcgrid.testing.handlers:echo"
@@ -35,9 +36,11 @@ class Stores(MemoryStateStore):
         super().__init__()
         self.written = 0
         self.away_after: int | None = None
+        self.when_away: Callable[[], object] = lambda: None
 
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
         if self.away_after is not None and self.written >= self.away_after:
+            self.when_away()
             raise ProviderUnavailableError("the store is away")
         super().add(session_id, bundles)
         self.written += len(bundles)
@@ -203,12 +206,26 @@ def test_a_submission_that_is_repeated_and_breaks_off_takes_no_results_along(gri
     assert grid.session("valuable").results(timeout=20) == [1, 2, 3]
 
 
-def test_a_store_that_goes_away_ends_the_submission_with_its_error(idle: Grid, state: Stores) -> None:
+def test_a_store_that_stays_away_ends_the_submission_with_its_error(
+    idle: Grid, state: Stores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(defaults, "PATIENCE", timedelta(milliseconds=100))
     state.away_after = 1
     session = idle.submit(ECHO, (number for number in count()))
     with pytest.raises(ProviderUnavailableError, match="the store is away"):
         session.submitted(timeout=20)
     assert session.status().state is SessionState.CANCELLED
+
+
+def test_a_store_that_comes_back_costs_a_submission_nothing(idle: Grid, state: Stores) -> None:
+    state.away_after = 0
+    asked = threading.Event()
+    state.when_away = asked.set
+    session = idle.submit(ECHO, iter(range(100)))
+    assert asked.wait(20)
+    state.away_after = None
+    assert session.submitted(timeout=20) == 100
+    assert session.status().total == 100
 
 
 def test_a_generator_is_held_up_while_too_many_tasks_have_not_ended(idle: Grid, state: Stores) -> None:
