@@ -80,6 +80,8 @@ unit: .venv/dev.stamp ## Run the tests
 format: .venv/dev.stamp ## Format the code and repair what can be repaired
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+	# The page that is written from docstrings.
+	$(BIN)/python -m tests.docs.interfaces
 
 .PHONY: wheel
 wheel: .venv/dev.stamp ## Build the wheel into build/dist

@@ -11,8 +11,8 @@
   ``bytes``.
 * A record of a schema that the code does not understand is not claimed, and never altered.
 
-Costs are given in requests to the service; *b* stands for the bundles of the call. No verb costs more as the store
-holds more sessions, tasks or agents, unless it says so.
+Costs are given in requests to the service. No verb costs more as the store holds more sessions, tasks or agents, unless
+it says so.
 """
 
 from abc import ABC, abstractmethod
@@ -133,7 +133,7 @@ class StateStore(Provided):
     def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
         """Record a session and its first bundles, all of them claimable when this returns.
 
-        Repeating it, with the same content, changes nothing; it then acts as :meth:`add`, and as :meth:`seal` when
+        Repeating it with the same content changes nothing; it then acts as :meth:`add`, and as :meth:`seal` when
         ``sealed``. Costs 1 request when it is small, else 1 per batch of bundles and 1 for the header.
 
         Raises:
@@ -144,8 +144,8 @@ class StateStore(Provided):
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
         """Record more bundles of an open session, claimable when this returns.
 
-        A bundle that is there with the same digest is left alone, whatever state the session is in. Costs 1 request
-        per batch of bundles and 1 for the header.
+        Repeating it changes nothing: a bundle that is there with the same digest is left alone, whatever state the
+        session is in. Costs 1 request per batch of bundles and 1 for the header.
 
         Raises:
             ConflictError: a bundle is there with another digest or another range, or is new and the session is
@@ -170,13 +170,17 @@ class StateStore(Provided):
 
         Each is one compare-and-set that wins only a bundle that is pending and due, whose whole range lies below the
         total of a session that is not cancelled, and that has a task without an outcome. It sets owner and lease,
-        ``attempt + 1`` and a fresh nonce. Of concurrent claims of one bundle exactly one wins. Costs 1 request per
-        batch, or per bundle where the service has no batches.
+        ``attempt + 1`` and a fresh nonce. Of concurrent claims of one bundle exactly one wins. Repeating it wins only
+        what is still pending: a bundle that was won by a call whose answer was lost comes back when its lease lapses.
+        Costs 1 request per batch, or per bundle where the service has no batches.
         """
 
     @abstractmethod
     def renew(self, leases: Sequence[Lease]) -> Renewal:
-        """Keep leases for another lease's time; tell which were lost, and why. Costs as :meth:`claim`."""
+        """Keep leases for another lease's time; tell which were lost, and why.
+
+        Repeating it keeps them for as long from then on. Costs as :meth:`claim`.
+        """
 
     @abstractmethod
     def commit(self, commits: Sequence[Commit]) -> list[Committed]:
@@ -203,8 +207,9 @@ class StateStore(Provided):
 
         A lease has lapsed when (attempt, beat) has not changed for a whole lease by the store's own time, or between
         two looks of this object's monotonic clock. With ``backlog``, asked when the queue is dry, pending bundles
-        that nobody claimed are among them. Also finishes cancels that broke off. Costs 1 request per shard of the
-        index, and 1 per bundle that lapsed.
+        that nobody claimed are among them. Also finishes cancels that broke off. Repeating it may hint a bundle again,
+        which costs nothing; one whose hint was lost is hinted again later. Costs 1 request per shard of the index, and
+        1 per bundle that lapsed.
         """
 
     @abstractmethod
@@ -220,7 +225,9 @@ class StateStore(Provided):
 
     @abstractmethod
     def status(self, session_ids: Sequence[SessionId]) -> list[SessionStatus]:
-        """Return how far sessions are, in the order asked. Costs 1 request per log and session.
+        """Return how far sessions are, in the order asked.
+
+        Repeating it changes nothing. Costs 1 request per log and session.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -232,7 +239,8 @@ class StateStore(Provided):
     ) -> Entries:
         """Return up to about ``limit`` entries behind a cursor, each exactly once and in the order of commit per log.
 
-        Waits up to ``wait`` for the first, by the provider's cheapest way. Costs 1 request per log and look.
+        Waits up to ``wait`` for the first, by the provider's cheapest way. Repeating it with the same cursor returns
+        the same entries, and maybe more behind them. Costs 1 request per log and look.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -240,7 +248,10 @@ class StateStore(Provided):
 
     @abstractmethod
     def sessions(self, cursor: str = BEGINNING, *, limit: int = 100) -> Sessions:
-        """Return a page of the sessions, newest first. Costs 1 request and what :meth:`status` costs for the page."""
+        """Return a page of the sessions, newest first.
+
+        Repeating it changes nothing. Costs 1 request and what :meth:`status` costs for the page.
+        """
 
     @abstractmethod
     def bundles(
@@ -249,7 +260,7 @@ class StateStore(Provided):
         """Return a page of those bundles of a session that have open tasks; with ``task``, only the one that holds it.
 
         For people who ask why a session has not ended: what it tells may be a moment old. A session that is cancelled
-        has none. Costs 1 request per page.
+        has none. Repeating it changes nothing. Costs 1 request per page.
 
         Raises:
             SessionNotFoundError: there is no such session.
@@ -257,20 +268,25 @@ class StateStore(Provided):
 
     @abstractmethod
     def register(self, report: AgentReport) -> None:
-        """Remember what an agent says of itself, in the place of what it said before, for a day. Costs 1 request."""
+        """Remember what an agent says of itself, in the place of what it said before, for a day.
+
+        Repeating it is one more sign of life. Costs 1 request.
+        """
 
     @abstractmethod
     def agents(self, cursor: str = BEGINNING, *, limit: int = 100, pool: str | None = None) -> Agents:
         """Return a page of the agents that reported in the last day; with ``pool``, only those of that one.
 
-        Those heard of last come first. What was reported a moment ago may be missing. Costs 1 request per page.
+        Those heard of last come first. What was reported a moment ago may be missing. Repeating it changes nothing.
+        Costs 1 request per page.
         """
 
     @abstractmethod
     def delete(self, session_id: SessionId) -> None:
         """Make a session a tombstone: nothing finds or runs it again, and its id is not to be used again.
 
-        Records and payloads are collected later. Deleting one that is gone changes nothing. Costs 1 request.
+        Records and payloads are collected later. Repeating it changes nothing, also for one that never was. Costs 1
+        request.
         """
 
     @abstractmethod
@@ -278,15 +294,16 @@ class StateStore(Provided):
         """Return sessions to collect: tombstones, and finished ones past their ``keep_for``, which become tombstones.
 
         A tombstone is among them until :meth:`collect` has said that none of its records is left, also when it never
-        had any: whoever collects deletes its payloads, too, of which this store knows nothing. Costs 1 request per
-        shard of the index.
+        had any: whoever collects deletes its payloads, too, of which this store knows nothing. Repeating it returns
+        them again. Costs 1 request per shard of the index.
         """
 
     @abstractmethod
     def collect(self, session_id: SessionId, limit: int) -> bool:
         """Delete up to ``limit`` records of a tombstone; return whether none is left but the tombstone.
 
-        The caller has deleted the session's payloads before. Costs 1 request per batch.
+        The caller has deleted the session's payloads before. Repeating it goes on where it stopped. Costs 1 request
+        per batch.
         """
 
 
@@ -297,14 +314,15 @@ class TaskQueue(Provided):
 
     @abstractmethod
     def send(self, hints: Sequence[Hint]) -> None:
-        """Queue hints. Costs 1 request per batch."""
+        """Queue hints. Repeating it doubles them, which costs a look. Costs 1 request per batch."""
 
     @abstractmethod
     def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:
         """Return up to ``limit`` hints, of higher priorities first; wait for the first up to ``wait``.
 
         With ``above``, only hints whose priority is higher than that: an agent that has work enough looks for work that
-        cannot wait. May return none although there are some. Costs 1 request per priority and look.
+        cannot wait. May return none although there are some. Repeating it returns others; one that was received and not
+        acknowledged may come back after a while. Costs 1 request per priority and look.
         """
 
     @abstractmethod
@@ -313,7 +331,10 @@ class TaskQueue(Provided):
 
     @abstractmethod
     def depth(self) -> int | None:
-        """Return about how many hints wait, or None where the service cannot tell. Costs 1 request."""
+        """Return about how many hints wait, or None where the service cannot tell.
+
+        Repeating it changes nothing. Costs 1 request.
+        """
 
 
 class PayloadStore(Provided):
@@ -323,20 +344,23 @@ class PayloadStore(Provided):
 
     @abstractmethod
     def put(self, blobs: Mapping[str, bytes]) -> None:
-        """Store objects; one that is there is left as it is. All are durable when this returns.
+        """Store objects; all are durable when this returns.
 
-        Costs 1 request per object.
+        Repeating it changes nothing: an object that is there is left as it is. Costs 1 request per object.
         """
 
     @abstractmethod
     def get(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Return the objects that are there; a key that is not there is left out. Costs 1 request per object."""
+        """Return the objects that are there; a key that is not there is left out.
+
+        Repeating it changes nothing. Costs 1 request per object.
+        """
 
     @abstractmethod
     def delete(self, keys: Iterable[str] = (), *, prefix: str | None = None) -> None:
-        """Delete objects by key, and all those whose key starts with ``prefix`` and a slash. What is not there is fine.
+        """Delete objects by key, and all those whose key starts with ``prefix`` and a slash.
 
-        Costs 1 request per batch, and 1 per page of a prefix.
+        Repeating it changes nothing: what is not there is fine. Costs 1 request per batch, and 1 per page of a prefix.
         """
 
 
@@ -345,19 +369,31 @@ class ComputeBackend(Provided):
 
     @abstractmethod
     def apply(self, pool: Pool) -> None:
-        """Make the pool as described; agents that run are not disturbed. Repeating it changes nothing."""
+        """Make the pool as described; agents that run are not disturbed.
+
+        Repeating it changes nothing. Costs 1 request.
+        """
 
     @abstractmethod
     def scale(self, pool: str, count: int) -> None:
-        """Start or drain agents until the pool has ``count`` that are not draining. Returns before they are ready."""
+        """Start or drain agents until the pool has ``count`` that are not draining. Returns before they are ready.
+
+        Repeating it changes nothing. Costs 1 request, or 1 per agent where the service starts them one by one.
+        """
 
     @abstractmethod
     def agents(self, pool: str) -> list[AgentInfo]:
-        """Return the agents of a pool, also those that drain."""
+        """Return the agents of a pool, also those that drain.
+
+        Repeating it changes nothing. Costs 1 request per page.
+        """
 
     @abstractmethod
     def drain(self, agents: Sequence[AgentId]) -> None:
-        """Tell agents to give back what they hold and end. One that is gone is fine."""
+        """Tell agents to give back what they hold and end. One that is gone is fine.
+
+        Repeating it may hasten them. Costs 1 request per agent.
+        """
 
     @abstractmethod
     def logs(self, agent: AgentId, *, tail: int = 100, follow: bool = False) -> Iterator[str]:
@@ -365,7 +401,8 @@ class ComputeBackend(Provided):
 
         With ``follow`` also the lines that come from now on, until the agent has ended or the iterator is closed; a
         line may come a second late. The log of an agent that has ended can be read for as long as the service keeps
-        it. Costs 1 request per page of lines; with ``follow`` 1 stream, or 1 request a second.
+        it. Repeating it begins anew. Costs 1 request per page of lines; with ``follow`` 1 stream, or 1 request a
+        second.
 
         Raises:
             AgentNotFoundError: nothing is known of an agent of this id; raised by the call, before the first line.

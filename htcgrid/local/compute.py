@@ -99,12 +99,12 @@ class ProcessComputeBackend(ComputeBackend):
             self._started.clear()
 
     def apply(self, pool: Pool) -> None:
-        """Start the pool's agents as described from now on."""
+        """Start the pool's agents as described from now on. Costs nothing."""
         with self._lock:
             self._pools[pool.name] = pool
 
     def scale(self, pool: str, count: int) -> None:
-        """Start agents, or drain the youngest."""
+        """Start agents, or drain the youngest. Costs 1 process or 1 signal per agent."""
         with self._lock, self._usable(), self._roster.locked():
             self._reap()
             running = [record for record in self._roster.running(pool) if not record.draining]
@@ -114,13 +114,16 @@ class ProcessComputeBackend(ComputeBackend):
                 self._start(self._pools.get(pool) or Pool(name=pool))
 
     def agents(self, pool: str) -> list[AgentInfo]:
-        """Return the agents whose processes run, whoever started them."""
+        """Return the agents whose processes run, whoever started them. Costs 1 file per agent on record."""
         with self._lock, self._usable():
             self._reap()
             return [record.info for record in self._roster.running(pool)]
 
     def drain(self, agents: Sequence[AgentId]) -> None:
-        """Send SIGTERM, also to an agent that was told before: it takes a second one as haste."""
+        """Send SIGTERM, also to an agent that was told before: it takes a second one as haste.
+
+        Costs 1 signal per agent.
+        """
         with self._lock, self._usable(), self._roster.locked():
             self._reap()
             for agent in agents:
@@ -128,7 +131,7 @@ class ProcessComputeBackend(ComputeBackend):
                     self._drain(record)
 
     def logs(self, agent: AgentId, *, tail: int = 100, follow: bool = False) -> Iterator[str]:
-        """Read the file that the agent's output goes to; it is kept when the agent has ended."""
+        """Read the file that the agent's output goes to; it is kept when the agent has ended. Costs 1 file."""
         with self._usable():
             file = self._roster.log(agent)
             if not file.is_file():

@@ -46,7 +46,10 @@ class FilePayloadStore(PayloadStore):
         return cls(cast("LocalSettings", settings).folder(source))
 
     def put(self, blobs: Mapping[str, bytes]) -> None:
-        """Store objects under names of their own, then give them their names, then make the names durable."""
+        """Store objects under names of their own, then give them their names, then make the names durable.
+
+        Costs 1 wait for the disk per object, and 1 per folder.
+        """
         files = {self._file(key): _fitting(key, data) for key, data in blobs.items()}
         with _translated(self._root):
             for file, data in files.items():
@@ -55,7 +58,7 @@ class FilePayloadStore(PayloadStore):
                 _sync(folder)
 
     def get(self, keys: Iterable[str]) -> dict[str, bytes]:
-        """Read the files that are there."""
+        """Read the files that are there. Costs 1 file per object."""
         found: dict[str, bytes] = {}
         with _translated(self._root):
             for key in keys:
@@ -64,7 +67,7 @@ class FilePayloadStore(PayloadStore):
         return found
 
     def delete(self, keys: Iterable[str] = (), *, prefix: str | None = None) -> None:
-        """Remove files, and the folder that is the prefix."""
+        """Remove files, and the folder that is the prefix. Costs 1 file per object."""
         files = [self._file(key) for key in keys]
         folder = None if prefix is None else self._root / _checked(prefix)
         with _translated(self._root):

@@ -48,7 +48,10 @@ class SqliteTaskQueue(TaskQueue):
         self._database.close()
 
     def send(self, hints: Sequence[Hint]) -> None:
-        """Store the hints of other state stores' sessions; ours rang when their bundles became pending."""
+        """Store the hints of other state stores' sessions; ours rang when their bundles became pending.
+
+        Costs 1 read, and 1 quick write when there are others.
+        """
         with self._database.reading() as connection:
             foreign = stored.foreign(connection, hints)
         if not foreign:
@@ -59,7 +62,11 @@ class SqliteTaskQueue(TaskQueue):
             self._doorbell.ring(pool_topic(pool))
 
     def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:
-        """Return pending bundles that are due; waits at a doorbell, and no longer than to the end of a delay."""
+        """Return pending bundles that are due; waits at a doorbell, and no longer than to the end of a delay.
+
+        Costs 1 read per look, and 1 quick write when a hint of another state store is there; who waits looks when the
+        bell rings, and twice a second.
+        """
         deadline = time.monotonic() + wait.total_seconds()
         found = self._look(limit, pool, above)
         if found or wait <= timedelta(0):
@@ -74,14 +81,17 @@ class SqliteTaskQueue(TaskQueue):
                 listener.wait(min(left, _POLL, self._ripening(pool)))
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
-        """Delete stored hints; a bundle stops being a hint when it is claimed."""
+        """Delete stored hints; a bundle stops being a hint when it is claimed.
+
+        Costs nothing, and 1 quick write when a hint of another state store is among them.
+        """
         tokens = [delivery.token for delivery in deliveries if delivery.token]
         if tokens:
             with self._database.writing(durable=False) as connection:
                 stored.delete(connection, tokens)
 
     def depth(self) -> int | None:
-        """Return how many bundles and stored hints wait, counted up to 100,000."""
+        """Return how many bundles and stored hints wait, counted up to 100,000. Costs 1 read."""
         with self._database.reading() as connection:
             return backlog.depth(connection, self._now()) + stored.depth(connection)
 

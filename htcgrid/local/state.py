@@ -81,7 +81,7 @@ class SqliteStateStore(StateStore):
         self._database.close()
 
     def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
-        """Record a session and its bundles: in one transaction, unless there are thousands."""
+        """Record a session and its bundles. Costs 1 write per 2,048 bundles or 16 MiB of them."""
         ordered = submissions.ordered(session.id, bundles)
         total = ordered[-1].stop if ordered else 0
         parts = list(submissions.chunks(ordered))
@@ -97,7 +97,7 @@ class SqliteStateStore(StateStore):
             self._doorbell.ring(session_topic(session.id))
 
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
-        """Record more bundles: in one transaction, unless there are thousands."""
+        """Record more bundles. Costs 1 write per 2,048 bundles or 16 MiB of them."""
         for part in submissions.chunks(submissions.ordered(session_id, bundles)):
             with self._database.writing() as connection:
                 header = submissions.find(connection, session_id)
@@ -106,14 +106,14 @@ class SqliteStateStore(StateStore):
                 self._doorbell.ring(pool_topic(header.pool))
 
     def seal(self, session_id: SessionId, total: int) -> None:
-        """Record that no more tasks will come."""
+        """Record that no more tasks will come. Costs 1 write."""
         with self._database.writing() as connection:
             sealed = submissions.seal(connection, session_id, total, self._now())
         if sealed:
             self._doorbell.ring(session_topic(session_id))
 
     def claim(self, keys: Sequence[BundleKey], *, agent: AgentId, lease: timedelta) -> list[Claim]:
-        """Win bundles in one transaction, which the loss of power may undo: then nobody holds them."""
+        """Win bundles, which the loss of power may undo: then nobody holds them. Costs 1 quick write."""
         if not keys:
             return []
         if self._liveness is not None:
@@ -122,14 +122,14 @@ class SqliteStateStore(StateStore):
             return leasing.claim(connection, keys, agent=agent, lease=lease, now=self._now(), decode=self._decode)
 
     def renew(self, leases: Sequence[Lease]) -> Renewal:
-        """Renew leases in one transaction."""
+        """Renew leases. Costs 1 quick write."""
         if not leases:
             return Renewal([], [])
         with self._database.writing(durable=False) as connection:
             return leasing.renew(connection, leases)
 
     def commit(self, commits: Sequence[Commit]) -> list[Committed]:
-        """Record outcomes in one transaction, with one entry per session."""
+        """Record outcomes, with one entry per session. Costs 1 write."""
         if not commits:
             return []
         with self._database.writing() as connection:
@@ -141,14 +141,17 @@ class SqliteStateStore(StateStore):
         return answers
 
     def give_back(self, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
-        """Carve parts of a leased bundle into new pending bundles, in one transaction."""
+        """Carve parts of a leased bundle into new pending bundles. Costs 1 write."""
         with self._database.writing() as connection:
             given = returns.give_back(connection, lease, remainders, self._now())
         self._ring({pool_topic(hint.pool) for hint in given.hints} if given else ())
         return given
 
     def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
-        """Return bundles to hint; writes nothing when no lease lapsed, no delay passed and no cancel broke off."""
+        """Return bundles to hint.
+
+        Costs 1 read, and 1 write when a lease lapsed or a delay passed; with ``backlog`` 1 read more.
+        """
         with self._database.reading() as connection:
             lapsed = self._watch.lapsed(connection)
             timed = reaping.any_timed(connection, self._now())
@@ -167,7 +170,7 @@ class SqliteStateStore(StateStore):
         return hints + self._backlog(hints, limit) if backlog else hints
 
     def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
-        """End sessions in one transaction, then sweep their bundles."""
+        """End sessions, then sweep their bundles. Costs 1 write, and 2 quick writes or more."""
         with self._database.writing() as connection:
             found = [cancels.cancel(connection, session_id, self._now()) for session_id in session_ids]
         self._ring({session_topic(session_id) for session_id in session_ids})
@@ -178,14 +181,17 @@ class SqliteStateStore(StateStore):
         return [counts for counts in found if counts is not None]
 
     def status(self, session_ids: Sequence[SessionId]) -> list[SessionStatus]:
-        """Return how far sessions are."""
+        """Return how far sessions are. Costs 1 read."""
         with self._database.reading() as connection:
             return [reports.status(connection, session_id, self._decode) for session_id in session_ids]
 
     def outcomes(
         self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, wait: timedelta = timedelta(0)
     ) -> Entries:
-        """Return entries behind a cursor; waits at a doorbell, and no longer than something can come."""
+        """Return entries behind a cursor; waits at a doorbell, and no longer than something can come.
+
+        Costs 1 read per look; who waits looks when the bell rings, and 4 times a second.
+        """
         look = self._look(session_id, cursor, limit)
         deadline = time.monotonic() + wait.total_seconds()
         if look.found.entries or look.last or wait <= timedelta(0):
@@ -200,36 +206,36 @@ class SqliteStateStore(StateStore):
                 listener.wait(min(left, _POLL))
 
     def sessions(self, cursor: str = BEGINNING, *, limit: int = 100) -> Sessions:
-        """Return a page of sessions, newest first."""
+        """Return a page of sessions, newest first. Costs 1 read."""
         with self._database.reading() as connection:
             return reports.sessions(connection, cursor, limit, self._decode)
 
     def bundles(
         self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
     ) -> Bundles:
-        """Return a page of a session's open bundles."""
+        """Return a page of a session's open bundles. Costs 1 read."""
         with self._database.reading() as connection:
             return inspection.bundles(connection, session_id, cursor, limit=limit, task=task, now=self._now())
 
     def register(self, report: AgentReport) -> None:
-        """Remember an agent's report; the loss of power may undo it."""
+        """Remember an agent's report; the loss of power may undo it. Costs 1 quick write."""
         with self._database.writing(durable=False) as connection:
             inspection.register(connection, report, self._now())
 
     def agents(self, cursor: str = BEGINNING, *, limit: int = 100, pool: str | None = None) -> Agents:
-        """Return a page of agents."""
+        """Return a page of agents. Costs 1 read."""
         with self._database.reading() as connection:
             return inspection.agents(connection, cursor, limit, pool, self._now())
 
     def delete(self, session_id: SessionId) -> None:
-        """Make a session a tombstone."""
+        """Make a session a tombstone, then sweep its bundles. Costs 1 write, and 2 quick writes or more."""
         with self._database.writing() as connection:
             collection.bury(connection, session_id)
         self._doorbell.ring(session_topic(session_id))
         self._sweep()
 
     def expired(self, limit: int) -> list[SessionId]:
-        """Return sessions to collect; writes only when one is past its retention."""
+        """Return sessions to collect. Costs 1 read, and 1 write when one is past its retention."""
         with self._database.reading() as connection:
             found = collection.tombstones(connection, limit)
             more = len(found) < limit and collection.any_expired(connection, self._now())
@@ -240,7 +246,7 @@ class SqliteStateStore(StateStore):
             return collection.tombstones(connection, limit)
 
     def collect(self, session_id: SessionId, limit: int) -> bool:
-        """Delete records of a tombstone, in one transaction."""
+        """Delete records of a tombstone. Costs 1 quick write."""
         with self._database.writing(durable=False) as connection:
             return collection.collect(connection, session_id, limit)
 

@@ -20,7 +20,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -90,7 +90,7 @@ def commands(text: str) -> Iterator[tuple[str, str]]:
 class Terminal:
     """A process that goes on beside the reader."""
 
-    def __init__(self, command: str, folder: Path, output: Path) -> None:
+    def __init__(self, command: str, folder: Path, output: Path, variables: Mapping[str, str]) -> None:
         self._output = output
         self._seen = 0
         with output.open("wb") as stream:
@@ -98,7 +98,7 @@ class Terminal:
                 f"exec {command}",
                 shell=True,
                 cwd=folder,
-                env=environment(),
+                env=variables,
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=subprocess.STDOUT,
@@ -123,10 +123,11 @@ class Terminal:
 
 
 class Reader:
-    """Somebody who does what a page says, in an empty folder."""
+    """Somebody who does what a page says, in an empty folder, and in a shell with the variables."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, variables: Mapping[str, str] | None = None) -> None:
         self._folder = folder
+        self._variables = environment() if variables is None else variables
         self._terminals: dict[str, Terminal] = {}
 
     def __enter__(self) -> Self:
@@ -151,7 +152,7 @@ class Reader:
                     self._run(command, shown, folder)
             case "start":
                 command, shown = next(commands(block.text))
-                terminal = Terminal(command, folder, self._folder / f"{block.argument}.output")
+                terminal = Terminal(command, folder, self._folder / f"{block.argument}.output", self._variables)
                 self._terminals[block.argument] = terminal
                 terminal.begins_with(shown)
             case "signal":
@@ -160,7 +161,7 @@ class Reader:
                 self._terminals[block.argument].ends_with(block.text)
 
     def _run(self, command: str, shown: str, folder: Path) -> None:
-        ended = run(command, folder)
+        ended = run(command, folder, self._variables)
         assert loosely(shown).match(settled(ended)), f"$ {command}\nshows:\n{ended}\nnot:\n{shown}"
 
     def _signal(self, argument: str, folder: Path) -> None:
@@ -169,24 +170,23 @@ class Reader:
         )
         assert words, argument
         if tasks := int(words["tasks"] or 0):
-            wait_until(lambda: tasks <= sum(status["succeeded"] for status in statuses(folder)))
+            wait_until(lambda: tasks <= sum(status["succeeded"] for status in self._statuses(folder)))
         process = self._terminals[words["name"]].process
         os.kill(process.pid, signal.Signals[f"SIG{words['signal']}"])
         process.wait(_PATIENCE)
 
+    def _statuses(self, folder: Path) -> list[dict[str, int]]:
+        """Return the grid's sessions."""
+        return [json.loads(line) for line in run("htcgrid status --json", folder, self._variables).splitlines()]
 
-def statuses(folder: Path) -> list[dict[str, int]]:
-    """Return the grid's sessions."""
-    return [json.loads(line) for line in run("htcgrid status --json", folder).splitlines()]
 
-
-def run(command: str, folder: Path) -> str:
+def run(command: str, folder: Path, variables: Mapping[str, str]) -> str:
     """Run a command; return what a terminal would show."""
     return subprocess.run(
         command,
         shell=True,
         cwd=folder,
-        env=environment(),
+        env=variables,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -197,9 +197,9 @@ def run(command: str, folder: Path) -> str:
     ).stdout
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of a shell in which htcgrid is installed, and no grid is named."""
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+def environment(programs: Path = Path(sys.executable).parent) -> dict[str, str]:
+    """Return the environment of a shell in which the folder's programs are found first, and no grid is named."""
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HTCGRID_", "PYTEST_"))}
     return kept | {"PATH": path, "PYTHONUNBUFFERED": "1", "COLUMNS": "120", "NO_COLOR": "1"}
 
