@@ -3,8 +3,10 @@
 Everything here happens in an environment that has the two wheels, what they require, and no source folder.
 """
 
+import re
 import shutil
 import subprocess
+import textwrap
 import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
@@ -102,6 +104,18 @@ def test_a_grid_toml_that_names_it_runs_a_session(installed: Environment, tmp_pa
     shared = tmp_path / "shared"
     assert list(shared.glob("queue/pools/*/*")), "its hints went through the folder"
     assert list(shared.glob("payloads/objects/**/*.object")), "its large payload lies in the folder"
+
+
+def test_a_copy_is_made_ones_own_by_the_commands_of_its_readme(installed: Environment, tmp_path: Path) -> None:
+    copy = shutil.copytree(TEMPLATE, tmp_path / "copy", ignore=shutil.ignore_patterns(".*", "__pycache__"))
+    [commands] = re.findall(r"called by:\n\n((?: {7}.*\n)+)", (copy / "README.md").read_text())
+    run("sh", "-ec", textwrap.dedent(commands), folder=copy)
+    assert not [file for file in copy.rglob("*.*") if re.search(r"htcgrid[-_]folder|Folder[A-Z]", file.read_text())]
+    installed.install(build(copy, tmp_path / "dist"))
+    listed = run(*installed.command("htcgrid", "providers"), folder=tmp_path).splitlines()
+    assert "acme  (htcgrid-acme)  [queue], [payloads]" in listed
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/test_payloads.py")
+    assert " passed" in run(*installed.command("python", *words), folder=copy)
 
 
 def test_what_the_template_names_in_its_files_is_there() -> None:
