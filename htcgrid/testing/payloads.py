@@ -2,17 +2,43 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import ClassVar
 
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from htcgrid.interfaces import PayloadStore
 from htcgrid.testing.contract import Contract
+from htcgrid.testing.memory import MemoryPayloadStore
 from htcgrid.testing.race import at_once
 from htcgrid.testing.samples import new_id
+
+#: Keys that are each other's prefix, or nearly.
+_NAMES = ("a", "a/b", "a/b/c", "a/b2", "a-", "A", "b")
+_names = st.lists(st.sampled_from(_NAMES), max_size=4)
+_Call = tuple[str, list[str]]
+_calls = st.tuples(st.sampled_from(["put", "put", "delete", "delete prefix"]), _names)
+
+
+def _do(store: PayloadStore, folder: str, call: _Call) -> None:
+    """Put or delete objects, each of which says which call it is of."""
+    verb, names = call
+    keys = [f"{folder}/{name}" for name in names]
+    if verb == "put":
+        store.put({key: f"{number} of {names}".encode() for number, key in enumerate(keys)})
+    elif verb == "delete":
+        store.delete(keys)
+    else:
+        store.delete(keys[1:], prefix=keys[0] if keys else None)
 
 
 class PayloadStoreContract(Contract):
     """What a payload store is. Give it a fixture ``payloads``: an open store, which others may use beside."""
+
+    #: Sequences of calls that are compared with the memory store's, and whether one that differs is cut short.
+    examples: ClassVar[int] = 50
+    shrinks: ClassVar[bool] = True
 
     @pytest.fixture
     def payloads(self) -> PayloadStore:
@@ -118,6 +144,27 @@ class PayloadStoreContract(Contract):
         first = payloads.get([f"{folder}/a"])
         assert first[f"{folder}/a"] in rivals
         assert payloads.get([f"{folder}/a"]) == first
+
+    def test_any_sequence_of_calls_is_answered_as_by_the_memory_store(self, payloads: PayloadStore) -> None:
+        @settings(
+            max_examples=self.examples,
+            phases=[phase for phase in Phase if self.shrinks or phase is not Phase.shrink],
+            deadline=None,
+            derandomize=True,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(calls=st.lists(_calls, max_size=12))
+        def compare(calls: list[_Call]) -> None:
+            folder, twin = new_id(), MemoryPayloadStore()
+            everything = [f"{folder}/{name}" for name in _NAMES]
+            for call in calls:
+                for store in (payloads, twin):
+                    _do(store, folder, call)
+                assert payloads.get(everything) == twin.get(everything), call
+            payloads.delete(prefix=folder)
+
+        compare()
 
     def test_the_limits_allow_for_a_pack_of_outcomes(self, payloads: PayloadStore) -> None:
         assert payloads.limits.size >= 1 << 20

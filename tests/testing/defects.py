@@ -673,6 +673,13 @@ class PrefixWithoutSlash(MemoryPayloadStore):
         super().delete([*keys, *below])
 
 
+class PrefixIsAKey(MemoryPayloadStore):
+    """A prefix also meets the object that has its name."""
+
+    def delete(self, keys: Sequence[str] = (), *, prefix: str | None = None) -> None:  # type: ignore[override]
+        super().delete([*keys, *([] if prefix is None else [prefix])], prefix=prefix)
+
+
 class QueueWithoutPriorities(MemoryTaskQueue):
     """First in, first out."""
 
