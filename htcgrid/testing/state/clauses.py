@@ -33,6 +33,9 @@ class StateClauses(Contract):
     examples: ClassVar[int] = 100
     #: Whether a sequence that shows a difference is cut to its shortest, which can take minutes.
     shrinks: ClassVar[bool] = True
+    #: Threads of a history of calls at once, and the calls of each.
+    threads: ClassVar[int] = 64
+    steps: ClassVar[int] = 20
 
     @pytest.fixture
     def clock(self) -> VirtualClock:

@@ -5,7 +5,6 @@ from functools import partial
 from itertools import count
 from random import Random
 from threading import Lock
-from typing import ClassVar
 
 import pytest
 
@@ -18,23 +17,19 @@ from htcgrid.testing.state.history import History
 from htcgrid.testing.state.judgement import violations
 from htcgrid.testing.state.recorder import Recorder
 
-_BUNDLES, _TASKS = 6, 150
+_BUNDLES, _TASKS = 6, 200
 #: The bundles that the session begins with; the others are added beside claims.
 _FIRST = 3
 #: How often time passes, in the course of a history, by more than a lease.
 _LAPSES = 4
 #: How often a last agent looks for work. Once is enough; twice shows that nothing comes back.
 _ROUNDS = 2
-#: One thread in so many also reads, and one in so many cancels when the time has come.
-_READERS, _CANCELLERS = 8, 16
+#: One thread in so many also reads; whoever makes one step in so many cancels, when the time has come.
+_READERS, _CANCELS = 8, 16
 
 
 class Histories(StateClauses):
     """Whatever threads do to a session at once, what each of them was told fits with what all the others were."""
-
-    #: How many threads there are, and what each does in turn: claims, commits and the like.
-    threads: ClassVar[int] = 64
-    steps: ClassVar[int] = 20
 
     @pytest.mark.parametrize("cancelled", [False, True], ids=["to the end", "with a cancel"])
     def test_what_threads_at_once_are_told_fits_together(
@@ -66,7 +61,7 @@ class _Crowd:
         self._time = Lock()
         all_steps = clauses.threads * clauses.steps
         self._lapse_every = max(1, all_steps // (_LAPSES + 1))
-        self._cancel_from = all_steps * 2 // 3 if cancelled else all_steps + 1
+        self._cancel_from = all_steps // 2 if cancelled else all_steps + 1
 
     def act(self, number: int) -> None:
         """Do one thing after another, as agent ``number``."""
@@ -76,7 +71,7 @@ class _Crowd:
             step = next(self._steps)
             if step % self._lapse_every == 0:
                 self._let_leases_lapse()
-            if step >= self._cancel_from and number % _CANCELLERS == 0:
+            if step >= self._cancel_from and step % _CANCELS == 0:
                 self._store.cancel()
             if number % _READERS == 0:
                 self._store.read_on(number, random.randint(1, 9))
