@@ -7,7 +7,7 @@ A provider is a module, or object, with one function behind an entry point of th
         return Provider(name="acme", state_store=AcmeStateStore)
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple, TypeVar, cast
 
@@ -95,11 +95,11 @@ def load_provider(name: str) -> Provider:
     Raises:
         ProviderNotFoundError: none of this name is installed, its SDK is missing, or it is not a provider.
     """
-    found = [installed for installed in installed_providers() if installed.name == name]
+    found = _named(name)
     if not found:
         raise ProviderNotFoundError(_unknown(name))
     ours = (installed for installed in found if installed.distribution == _OURS)
-    return load_installed(next(ours, found[0]))
+    return _load(next(ours, found[0]), found)
 
 
 def load_installed(installed: InstalledProvider) -> Provider:
@@ -108,7 +108,15 @@ def load_installed(installed: InstalledProvider) -> Provider:
     Raises:
         ProviderNotFoundError: another one has its name, its SDK is missing, or it is not a provider.
     """
-    _check_name(installed)
+    return _load(installed, _named(installed.name))
+
+
+def _named(name: str) -> list[InstalledProvider]:
+    return [installed for installed in installed_providers() if installed.name == name]
+
+
+def _load(installed: InstalledProvider, namesakes: Sequence[InstalledProvider]) -> Provider:
+    _check_name(installed, [namesake.distribution for namesake in namesakes])
     provider = _call(installed)
     if not isinstance(provider, Provider) or provider.name != installed.name:
         found = f"Provider(name={provider.name!r}, …)" if isinstance(provider, Provider) else type(provider).__name__
@@ -127,16 +135,15 @@ def _unknown(name: str) -> str:
     return f"there is no provider {name!r}; installed: {known}; 'pip install' the distribution that has it"
 
 
-def _check_name(installed: InstalledProvider) -> None:
+def _check_name(installed: InstalledProvider, owners: Sequence[str]) -> None:
     """Refuse a name that no table of grid.toml should have, or that more than one provider has.
 
-    Of htcgrid's own names nobody takes one away: whoever installs something must not lose the grid that he has.
+    Nobody takes a name of htcgrid's own: to install something must cost nobody the grid that is there.
     """
     try:
         check_name("the name", installed.name)
     except ConfigError as error:
         raise ProviderNotFoundError(f"{installed} ({installed.where}): {error}") from error
-    owners = [other.distribution for other in installed_providers() if other.name == installed.name]
     if len(owners) == 1 or installed.distribution == _OURS:
         return
     if _OURS in owners:
