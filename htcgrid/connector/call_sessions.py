@@ -69,31 +69,37 @@ class CallSessions:
         opened = CallSession(queue, submitter, reader, decode=decode, ended=self._forget)
         with self._lock:
             self._open.append(opened)
-        opened.start()
+            opened.start()
+            late = self._closing
+        if late:
+            # The others were told before this one was among them.
+            opened.fail(_closed())
         return opened
 
     def wait(self) -> None:
         """Take no more calls, and return when all have ended; when this is interrupted, let the others fail."""
-        self._closing = True
-        for session in self._opened():
+        opened = self._close()
+        for session in opened:
             session.end()
         try:
-            for session in self._opened():
+            for session in opened:
                 session.wait()
         except BaseException:
             self.fail()
             raise
 
     def fail(self) -> None:
-        """Let every call that has not ended fail."""
-        for session in self._opened():
-            session.fail(ConfigError("the grid was closed before this call had ended"))
+        """Take no more calls, and let every one that has not ended fail."""
+        for session in self._close():
+            session.fail(_closed())
 
-    def _opened(self) -> list[CallSession]:
+    def _close(self) -> list[CallSession]:
+        """Open no more sessions; return those that may not have ended."""
         if self.process != os.getpid():
             # A forked child has neither the threads nor, maybe, the locks that they held.
             return []
         with self._lock:
+            self._closing = True
             return list(self._open)
 
     def _forget(self, session: CallSession) -> None:
@@ -113,6 +119,10 @@ class CallSessions:
             except RuntimeError as error:
                 raise RuntimeError("cannot schedule new futures after interpreter shutdown") from error
             self._registered = True
+
+
+def _closed() -> ConfigError:
+    return ConfigError("the grid was closed before this call had ended")
 
 
 def _finish(reference: "weakref.ref[CallSessions]") -> None:

@@ -10,8 +10,10 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import BrokenExecutor, CancelledError, Future, as_completed, wait
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from types import ModuleType
 from typing import Any
 
@@ -421,6 +423,32 @@ def test_an_error_in_the_grid_s_block_fails_the_calls_that_have_not_ended(state:
         with pytest.raises(ConfigError, match="the grid was closed before this call had ended"):
             result(future)
     assert [status.state for status in state.status(sessions)] == [SessionState.CANCELLED]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_future_ends_when_a_grid_is_left_while_threads_submit(seed: int) -> None:
+    """However far each call has come by then."""
+    random = Random(seed)
+    futures = list[Future[Any]]()
+
+    def submit() -> None:
+        with suppress(RuntimeError, ConfigError):
+            while True:
+                futures.append(executor.submit(abs, 1))
+                if random.random() < 0.1:
+                    futures[-1].cancel()
+
+    with suppress(KeyError), Grid(MemoryStateStore(), MemoryTaskQueue(), MemoryPayloadStore()) as grid:
+        executor = grid.executor(random.choice([None, 5, 500]))
+        submitting = [threading.Thread(target=submit) for _ in range(3)]
+        for thread in submitting:
+            thread.start()
+        wanted = random.randrange(300)
+        until(lambda: len(futures) >= wanted)
+        raise KeyError
+    for thread in submitting:
+        thread.join(30)
+    assert not wait(futures, timeout=30).not_done
 
 
 def test_a_session_that_is_cancelled_breaks_its_executor(grid: Grid, tmp_path: Path) -> None:
