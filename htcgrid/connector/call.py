@@ -25,7 +25,9 @@ class CallForm:
         Raises:
             ConfigError: it cannot be called, or has no name by which an agent could find it.
         """
-        if not isinstance(function, str) and self._codec.name == PICKLE:
+        if isinstance(function, str):
+            return handler_name(function)
+        if self._codec.name == PICKLE:
             if not callable(function):
                 raise ConfigError(f"only what can be called can be called on a grid, not {type(function).__name__}")
             return PICKLED_CALL

@@ -61,6 +61,7 @@ class GridExecutor(Executor):
             BrokenExecutor: the grid's services failed, or its session was cancelled.
             ConfigError: agents cannot find the function by a name; or the grid is closed.
             EncodingError: the arguments cannot be carried.
+            ProviderError: a session cannot be opened.
         """
         self._check()
         handler = self._form.handler(fn)

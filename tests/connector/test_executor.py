@@ -25,6 +25,7 @@ from htcgrid.errors import ConfigError, EncodingError, ProviderUnavailableError,
 from htcgrid.model import SessionId, SessionState, defaults
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid.testing.race import at_once
+from tests.agent import jobs
 from tests.connector import calls
 
 
@@ -381,6 +382,12 @@ def test_the_end_of_the_grid_s_block_waits_for_calls(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="this grid is closed"):
         executor.submit(calls.add, 1)
     executor.shutdown()
+
+
+def test_an_agent_that_is_lost_costs_no_call(tmp_path: Path) -> None:
+    with Grid.open(folder=tmp_path / "grid", workers=1) as grid, grid.executor(codec="pickle") as executor:
+        marker = str(tmp_path / "killed")
+        assert result(executor.submit(jobs.kill_the_agent_once, marker)) == marker
 
 
 def test_no_calls_are_taken_while_the_grid_is_being_closed(tmp_path: Path) -> None:

@@ -240,6 +240,7 @@ def test_a_map_without_iterables_and_a_wrong_option_are_told_at_once(grid: Grid)
         ((abs, [1]), {"codec": "yaml"}, "there is no codec 'yaml'"),
         ((abs, [1]), {"timeout": -1}, "timeout must be a number of seconds greater than 0"),
         ((lambda x: x, [1]), {}, "has no name by which an agent could find it: .*codec 'pickle'"),
+        (("len", [1]), {}, r"handler 'len' is not of the form .*py:function'$"),
         ((5, [1]), {"codec": "pickle"}, "only what can be called can be called on a grid, not int"),
     ]
     for args, options, message in wrong:
