@@ -65,7 +65,13 @@ class CallSessions:
         queue = CallQueue(room)
         rule = Rule(on_error=OnError.CANCEL, ahead=defaults.AHEAD, named=False)
         submitter = self._submissions.submit_from(session, queue, rule)
-        reader = Reader(session, self._state, self._payloads, submitter=submitter, decode=bytes, check=self._check)
+
+        def check() -> None:
+            # Once its calls have failed, nobody is patient with a store any more.
+            self._check()
+            submitter.check()
+
+        reader = Reader(session, self._state, self._payloads, submitter=submitter, decode=bytes, check=check)
         opened = CallSession(queue, submitter, reader, decode=decode, ended=self._forget)
         with self._lock:
             self._open.append(opened)

@@ -493,6 +493,24 @@ def test_a_store_that_is_away_for_a_moment_breaks_no_executor(grid: Grid, monkey
         assert len(refused) == 3
 
 
+def test_a_grid_that_is_left_by_an_error_does_not_wait_for_its_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    state = MemoryStateStore()
+    asked = threading.Event()
+
+    def away(*_: object, **__: object) -> None:
+        asked.set()
+        raise ProviderUnavailableError("the store restarts")
+
+    with suppress(KeyError), Grid(state, MemoryTaskQueue(), MemoryPayloadStore()) as grid:
+        future = grid.executor().submit(abs, 1)
+        monkeypatch.setattr(state, "outcomes", away)
+        assert asked.wait(30)
+        left = time.monotonic()
+        raise KeyError
+    assert time.monotonic() - left < defaults.PATIENCE.total_seconds() / 2
+    assert isinstance(error(future), ConfigError)
+
+
 def test_a_store_that_fails_breaks_the_executor(
     idle: Grid, state: MemoryStateStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
