@@ -111,8 +111,9 @@ def test_a_handler_that_returns_something_still_to_be_run_is_refused(
 ) -> None:
     module = f"late_{len(definition)}"
     (tmp_path / f"{module}.py").write_text(definition)
-    with pytest.raises(HandlerError, match=f"is {kind}: it must return its result"):
-        Handlers().load(f"{module}:f")
+    for calls in (False, True):
+        with pytest.raises(HandlerError, match=f"is {kind}: it must return its result"):
+            Handlers().load(f"{module}:f", calls=calls)
 
 
 def test_a_setup_is_called_once_per_module_however_many_handlers_it_has(tmp_path: Path) -> None:

@@ -48,6 +48,7 @@ class Handlers:
         """
         if (name, calls) not in self._loaded:
             module, function = _find(name)
+            _refuse_late(function, name)
             handler = _with_arguments(function) if calls else _with_context(function, name)
             self._prepare(module)
             self._loaded[name, calls] = handler
@@ -121,11 +122,15 @@ def _import_file(path: Path) -> ModuleType:
     return module
 
 
-def _with_context(function: Callable[..., Any], name: str) -> Handler:
-    """Return ``function`` as one of two arguments: a handler takes (event, context), or the event alone."""
+def _refuse_late(function: Callable[..., Any], name: str) -> None:
+    """Raise when calling the function gives what would still have to be run."""
     if flags := getattr(getattr(function, "__code__", None), "co_flags", 0) & _LATE:
         kind = "a generator" if flags == _GENERATOR else "async"
         raise HandlerError(f"handler {name!r} is {kind}: it must return its result, as asyncio.run or list can do")
+
+
+def _with_context(function: Callable[..., Any], name: str) -> Handler:
+    """Return ``function`` as one of two arguments: a handler takes (event, context), or the event alone."""
     count = _positional(function)
     if count is None or count >= 2:
         return function
