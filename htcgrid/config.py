@@ -6,7 +6,7 @@ provider offers the interface. A value ``{ env = "NAME" }`` is read from the env
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,14 @@ from htcgrid.plugins import load_provider
 #: The variable that names the grid.toml of a process.
 VARIABLE = "HTCGRID_CONFIG"
 _FILE = "grid.toml"
-_TABLES = ("state", "queue", "payloads", "compute", "agent")
+#: The tables that name a provider, and what it is to be.
+INTERFACES: Mapping[str, type[Provided]] = {
+    "state": StateStore,  # type: ignore[type-abstract]
+    "queue": TaskQueue,  # type: ignore[type-abstract]
+    "payloads": PayloadStore,  # type: ignore[type-abstract]
+    "compute": ComputeBackend,  # type: ignore[type-abstract]
+}
+_TABLES = (*INTERFACES, "agent")
 
 _Interface = TypeVar("_Interface", bound=Provided)
 
@@ -114,29 +121,41 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
     def _open(self, table: str, interface: type[_Interface]) -> _Interface:
         values = dict(self.tables.get(table) or self.tables["state"])
+        where = self._where(table)
         name = values.pop("provider")
-        try:
-            provider = load_provider(name)
-        except ProviderNotFoundError as error:
-            raise ProviderNotFoundError(f"{self._where(table)}: {error}") from error
-        offer = provider.offer(interface)
-        if offer is None:
-            raise ConfigError(
-                f"{self._where(table)}: provider {name!r} offers no {interface.__name__}, only "
-                f"{', '.join(provider.interfaces)}: name another provider in [{table}]"
-            )
-        settings = _convert(_resolved(values, self._where(table)), offer.Settings, self._where(table))
+        offer = offer_of(name, table, interface, where)
+        settings = to_settings(from_environment(values, where), offer.Settings, where)
         opened = offer.open(settings, Source(file=self.file, folder=self.folder, table=f"[{table}]"))
         # A stranger's class, so mypy's word is not enough.
         if not isinstance(opened, interface):
             raise ProviderError(
-                f"{self._where(table)}: provider {name!r}: {offer.__name__}.open returned {type(opened).__name__}, "
+                f"{where}: provider {name!r}: {offer.__name__}.open returned {type(opened).__name__}, "
                 f"not an open {interface.__name__}; tell its authors"
             )
         return opened
 
     def _where(self, table: str) -> str:
         return f"{self.file or 'configuration'}: [{table}]"
+
+
+def offer_of(provider: str, table: str, interface: type[_Interface], where: str) -> type[_Interface]:
+    """Return what a provider offers for a table.
+
+    Raises:
+        ConfigError: it offers nothing for it; the message begins with ``where``, file and table.
+        ProviderNotFoundError: there is no such provider.
+    """
+    try:
+        loaded = load_provider(provider)
+    except ProviderNotFoundError as error:
+        raise ProviderNotFoundError(f"{where}: {error}") from error
+    offer = loaded.offer(interface)
+    if offer is None:
+        raise ConfigError(
+            f"{where}: provider {provider!r} offers no {interface.__name__}, only {', '.join(loaded.interfaces)}: "
+            f"name another provider in [{table}]"
+        )
+    return offer
 
 
 def find_config() -> Path | None:
@@ -152,13 +171,21 @@ def read_config(file: Path) -> Config:
     Raises:
         ConfigError: it is missing, unreadable or not right; the message names file, table and key.
     """
+    return parse_config(read_document(file), file=file.absolute())
+
+
+def read_document(file: Path) -> dict[str, Any]:
+    """Read a grid.toml, and check nothing but that it is TOML.
+
+    Raises:
+        ConfigError: it is missing, unreadable or no TOML.
+    """
     try:
-        document = tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file}: is not TOML: {error}") from error
-    return parse_config(document, file=file.absolute())
 
 
 def parse_config(document: Mapping[str, Any], *, file: Path | None = None, folder: Path | None = None) -> Config:
@@ -169,22 +196,32 @@ def parse_config(document: Mapping[str, Any], *, file: Path | None = None, folde
     """
     shown = str(file or "configuration")
     for table, values in document.items():
-        if table not in _TABLES:
-            raise ConfigError(
-                f"{shown}: unknown table [{table}]; there are {', '.join(f'[{name}]' for name in _TABLES)}"
-            )
-        if not isinstance(values, dict):
-            raise ConfigError(f"{shown}: {table!r} must be a table, [{table}]")
-        if table != "agent" and not isinstance(values.get("provider"), str):
-            raise ConfigError(f"{shown}: [{table}]: the key 'provider' is missing or no string")
+        check_table(table, values, shown)
     if "state" not in document:
-        raise ConfigError(
-            f'{shown}: the table [state] is missing; the smallest grid is [state] with provider = "local"'
-        )
+        raise no_state(shown)
     where = f"{shown}: [agent]"
-    agent = _convert(_resolved(document.get("agent", {}), where), AgentSettings, where)
+    agent = to_settings(from_environment(document.get("agent", {}), where), AgentSettings, where)
     base = folder or (file.parent if file else Path.cwd())
     return Config(file=file, folder=base, tables=dict(document), agent=agent)
+
+
+def check_table(table: str, values: object, shown: str) -> None:
+    """Refuse a table that there is not, or that names no provider.
+
+    Raises:
+        ConfigError: it is so; the message begins with ``shown``, the file.
+    """
+    if table not in _TABLES:
+        raise ConfigError(f"{shown}: unknown table [{table}]; there are {', '.join(f'[{name}]' for name in _TABLES)}")
+    if not isinstance(values, dict):
+        raise ConfigError(f"{shown}: {table!r} must be a table, [{table}]")
+    if table in INTERFACES and not isinstance(values.get("provider"), str):
+        raise ConfigError(f"{shown}: [{table}]: the key 'provider' is missing or no string")
+
+
+def no_state(shown: str) -> ConfigError:
+    """Return the error of a file without a state store."""
+    return ConfigError(f'{shown}: the table [state] is missing; the smallest grid is [state] with provider = "local"')
 
 
 def seconds(value: float) -> timedelta:
@@ -192,7 +229,12 @@ def seconds(value: float) -> timedelta:
     return timedelta(seconds=value)
 
 
-def _resolved(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+def from_environment(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Return a table's values, those from the environment in their places.
+
+    Raises:
+        ConfigError: a variable is not set; the message begins with ``where``, file and table.
+    """
     return {key: _from_environment(value, f"{where}: {key!r}") for key, value in values.items()}
 
 
@@ -202,7 +244,7 @@ def _from_environment(value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         return value
     if set(value) != {"env"}:
-        return _resolved(value, where)
+        return from_environment(value, where)
     name = value["env"]
     if not isinstance(name, str):
         raise ConfigError(f"{where}: env must be the name of an environment variable, not {name!r}")
@@ -214,12 +256,22 @@ def _from_environment(value: Any, where: str) -> Any:
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)
 
 
-def _convert(values: dict[str, Any], settings: type[_Settings], where: str) -> _Settings:
+def to_settings(values: Mapping[str, Any], settings: type[_Settings], where: str) -> _Settings:
+    """Return a table's values as its settings.
+
+    Raises:
+        ConfigError: a key is unknown, missing or of another type; the message begins with ``where``, file and table.
+    """
     known = {field.encode_name for field in msgspec.structs.fields(settings)}
     if unknown := sorted(set(values) - known):
-        raise ConfigError(f"{where}: unknown key {unknown[0]!r}; it may have {', '.join(sorted(known)) or 'no keys'}")
+        raise ConfigError(unknown_key(unknown[0], known, where))
     try:
         return msgspec.convert(values, settings, strict=True)
     except (msgspec.ValidationError, ConfigError) as error:
         message = str(error).replace("Object missing required field", "missing key").replace(" - at `$.", " - key `")
         raise ConfigError(f"{where}: {message}") from error
+
+
+def unknown_key(key: str, known: Iterable[str], where: str) -> str:
+    """Return what is said of a key that there is not."""
+    return f"{where}: unknown key {key!r}; it may have {', '.join(sorted(known)) or 'no keys'}"

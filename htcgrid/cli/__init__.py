@@ -28,6 +28,8 @@ _COMMANDS = {
     "explain": ("htcgrid.cli.explain", "Say why a session or a task has not ended."),
     "logs": ("htcgrid.cli.logs", "Print what handlers printed, or an agent's log."),
     "agents": ("htcgrid.cli.agents", "List the agents, and what they hold."),
+    "config": ("htcgrid.cli.config", "Check a grid.toml: 'htcgrid config check'."),
+    "doctor": ("htcgrid.cli.doctor", "Try every part of a grid, and say what to do."),
     "providers": ("htcgrid.cli.providers", "List the installed providers."),
 }
 

@@ -61,7 +61,16 @@ def required_config(file: Path | None) -> Config:
     Raises:
         ConfigError: there is none, or it is not right.
     """
+    return read_config(required_file(file))
+
+
+def required_file(file: Path | None) -> Path:
+    """Return the grid.toml that is meant.
+
+    Raises:
+        ConfigError: none is.
+    """
     found = file or find_config()
     if found is None:
         raise ConfigError(f"no grid: name its file with --config, set ${VARIABLE}, or go to a folder with a grid.toml")
-    return read_config(found)
+    return found

@@ -14,7 +14,7 @@ from tests.cli.conftest import Command
 #: One screen: lines of 100 columns.
 SCREEN = 40
 #: What has a way of its own to say things to programs, or says nothing to people.
-WITHOUT_JSON = {"agent"}
+WITHOUT_JSON = {"agent", "config"}
 COMMANDS = (
     "demo",
     "run",
@@ -30,6 +30,8 @@ COMMANDS = (
     "explain",
     "logs",
     "agents",
+    "config",
+    "doctor",
     "providers",
 )
 #: What takes long to import, and nobody needs to read help.
