@@ -8,37 +8,47 @@ from io import TextIOWrapper
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from htcgrid.cli.exits import Exit, exit_of
 from htcgrid.errors import ConfigError, HtcGridError
 
-#: Each command, where it is, and what it does. A command is imported when it is called, so that help is instant.
-_COMMANDS = {
-    "demo": ("htcgrid.cli.demo", "Price a portfolio of options on an embedded grid."),
-    "run": ("htcgrid.cli.run", "Run an example folder on a document."),
-    "agent": ("htcgrid.cli.agent", "Run an agent of a grid."),
-    "reaper": ("htcgrid.cli.reaper", "Run the reaper alone."),
-    "submit": ("htcgrid.cli.submit", "Submit tasks from a file; print the session's id."),
-    "status": ("htcgrid.cli.status", "Show how far sessions are."),
-    "watch": ("htcgrid.cli.watch", "Watch sessions until every task has ended."),
-    "sessions": ("htcgrid.cli.sessions", "Look for sessions by label, handler or age."),
-    "results": ("htcgrid.cli.results", "Print outcomes as they become known, one JSON object a line."),
-    "cancel": ("htcgrid.cli.cancel", "Cancel sessions."),
-    "delete": ("htcgrid.cli.delete", "Delete sessions with their payloads and outcomes."),
-    "explain": ("htcgrid.cli.explain", "Say why a session or a task has not ended."),
-    "logs": ("htcgrid.cli.logs", "Print what handlers printed, or an agent's log."),
-    "agents": ("htcgrid.cli.agents", "List the agents, and what they hold."),
-    "config": ("htcgrid.cli.config", "Check a grid.toml: 'htcgrid config check'."),
-    "doctor": ("htcgrid.cli.doctor", "Try every part of a grid, and say what to do."),
-    "providers": ("htcgrid.cli.providers", "List the installed providers."),
+#: The commands by what they are about, in the order in which a new user needs them, and what each does. A command's
+#: module has its name, and is imported when it is called, so that help is instant.
+_GROUPS = {
+    "tasks": {
+        "demo": "Price a portfolio of options on an embedded grid.",
+        "run": "Run an example folder on a document.",
+        "submit": "Submit tasks from a file; print the session's id.",
+    },
+    "sessions": {
+        "status": "Show how far sessions are.",
+        "watch": "Watch sessions until every task has ended.",
+        "results": "Print outcomes as they become known, as JSON lines.",
+        "explain": "Say why a session or a task has not ended.",
+        "logs": "Print what handlers printed, or an agent's log.",
+        "sessions": "Look for sessions by label, handler or age.",
+        "cancel": "Cancel sessions.",
+        "delete": "Delete sessions with their payloads and outcomes.",
+    },
+    "agents": {
+        "agent": "Run an agent of a grid.",
+        "agents": "List the agents, and what they hold.",
+        "reaper": "Run the reaper alone.",
+    },
+    "grid": {
+        "config": "Check a grid.toml, with 'htcgrid config check'.",
+        "doctor": "Try every part of a grid, and say what to do.",
+        "providers": "List the installed providers.",
+        "completion": "Print what lets a shell complete commands.",
+    },
 }
+_COMMANDS = {name: text for commands in _GROUPS.values() for name, text in commands.items()}
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-_EXITS = (
-    "Exit status: 0 all is well; 1 tasks failed or were cancelled; 2 something is wrong; "
-    "124 the time was over; 130 Ctrl-C; 141 nobody reads the output."
-)
+#: In a line; docs/reference/command-line.md has a table.
+_EXITS = "Exit: 0 well; 1 tasks failed; 2 wrong; 124 time over; 130 Ctrl-C; 141 unread"
 
 
 class Commands(click.Group):
@@ -52,7 +62,7 @@ class Commands(click.Group):
         """Return the command of this name."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = import_module(_COMMANDS[cmd_name][0]).command
+        command: click.Command = import_module(f"htcgrid.cli.{cmd_name}").command
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -70,10 +80,19 @@ class Commands(click.Group):
             _write_no_more()
             raise ConfigError(f"the output cannot be written, or the input read: {error.strerror or error}") from error
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write help that fits a screen of 24 lines and 80 columns, without importing a command."""
+        formatter.write_usage("htcgrid", "[--version] [--help] COMMAND ...")
+        formatter.write(f"{self.help}\n\n")
+        for group, commands in _GROUPS.items():
+            for number, (name, text) in enumerate(commands.items()):
+                formatter.write(f"  {'' if number else group:<10}{name:<12}{text}\n")
+        formatter.write(f"\n{_EXITS}\n")
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Return the commands and options that begin so, without importing a command."""
+        commands = [CompletionItem(name, help=text) for name, text in _COMMANDS.items() if name.startswith(incomplete)]
+        return commands + click.Command.shell_complete(self, ctx, incomplete)
 
 
 def _prepare_streams() -> None:
@@ -94,10 +113,10 @@ def _write_no_more() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-@click.group(cls=Commands, context_settings=_SETTINGS, epilog=_EXITS)
+@click.group(cls=Commands, context_settings=_SETTINGS)
 @click.version_option(package_name="htcgrid")
 def htcgrid() -> None:
-    """A grid for huge numbers of short tasks: on one laptop, any cloud, any Kubernetes."""
+    """A grid for huge numbers of short tasks: on one laptop, any cloud or Kubernetes."""
 
 
 def main(arguments: list[str] | None = None) -> None:

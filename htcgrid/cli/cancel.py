@@ -6,13 +6,13 @@ from pathlib import Path
 import click
 
 from htcgrid.cli.facts import json_option, print_facts
-from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.options import complete_sessions, config_option, required_config
 from htcgrid.errors import SessionNotFoundError
 from htcgrid.model import CancelCounts, SessionId
 
 
 @click.command()
-@click.argument("sessions", nargs=-1, required=True)
+@click.argument("sessions", nargs=-1, shell_complete=complete_sessions, required=True)
 @config_option
 @json_option
 def command(sessions: tuple[str, ...], config: Path | None, *, as_json: bool) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from htcgrid.cli.facts import json_option, print_facts
-from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.options import complete_sessions, config_option, required_config
 from htcgrid.errors import ConfigError, SessionNotFoundError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sessions", nargs=-1, required=True)
+@click.argument("sessions", nargs=-1, shell_complete=complete_sessions, required=True)
 @config_option
 @click.option("--force", is_flag=True, help="Also sessions with tasks that have not ended, which are not run any more.")
 @json_option

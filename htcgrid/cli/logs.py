@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from htcgrid.cli.facts import json_option, print_facts
-from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.options import complete_agents, complete_sessions, config_option, required_config
 from htcgrid.config import Config
 from htcgrid.errors import ResultTimeoutError
 from htcgrid.model import AgentId, KeepOutput, SessionId, SessionStatus
@@ -21,9 +21,13 @@ _TAIL = 100
 
 
 @click.command()
-@click.argument("session", required=False)
+@click.argument("session", shell_complete=complete_sessions, required=False)
 @click.argument("index", type=click.IntRange(0), required=False)
-@click.option("--agent", help="The log of this agent instead, which the grid's compute backend started.")
+@click.option(
+    "--agent",
+    shell_complete=complete_agents,
+    help="The log of this agent instead, which the grid's compute backend started.",
+)
 @click.option("--tail", type=click.IntRange(0), help=f"Lines of an agent's log; {_TAIL} when left out.")
 @click.option("--follow", is_flag=True, help="Go on until every task, or the agent, has ended.")
 @config_option

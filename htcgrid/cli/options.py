@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import Callable
+from contextlib import closing, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from htcgrid.config import VARIABLE, Config, find_config, read_config
-from htcgrid.errors import ConfigError
+from htcgrid.errors import ConfigError, HtcGridError
 
 #: Seconds in each unit in which a duration may be written.
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -74,3 +76,25 @@ def required_file(file: Path | None) -> Path:
     if found is None:
         raise ConfigError(f"no grid: name its file with --config, set ${VARIABLE}, or go to a folder with a grid.toml")
     return found
+
+
+def complete_sessions(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return those of the 100 newest sessions that begin so, for a shell; none when the grid cannot be asked."""
+    with suppress(HtcGridError, OSError), closing(_config_of(ctx).open_state()) as state:
+        newest = [status.session for status in state.sessions().sessions]
+        return [CompletionItem(each.id, help=each.handler) for each in newest if each.id.startswith(incomplete)]
+    return []
+
+
+def complete_agents(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return those of the 100 agents heard of last that begin so, for a shell; none when the grid cannot be asked."""
+    with suppress(HtcGridError, OSError), closing(_config_of(ctx).open_state()) as state:
+        known = state.agents().agents
+        return [
+            CompletionItem(each.report.id, help=each.state) for each in known if each.report.id.startswith(incomplete)
+        ]
+    return []
+
+
+def _config_of(ctx: click.Context) -> Config:
+    return required_config(ctx.params.get("config"))

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.options import complete_sessions, config_option, required_config
 
 if TYPE_CHECKING:
     from htcgrid.connector import Outcome
 
 
 @click.command()
-@click.argument("session")
+@click.argument("session", shell_complete=complete_sessions)
 @config_option
 @click.option("--timeout", type=float, help="Seconds to wait at most; for ever when left out.")
 @click.option(

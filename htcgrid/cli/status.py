@@ -6,13 +6,13 @@ import click
 
 from htcgrid.cli.facts import json_option
 from htcgrid.cli.listing import show
-from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.options import complete_sessions, config_option, required_config
 from htcgrid.interfaces import BEGINNING
 from htcgrid.model import SessionId
 
 
 @click.command()
-@click.argument("sessions", nargs=-1)
+@click.argument("sessions", nargs=-1, shell_complete=complete_sessions)
 @config_option
 @json_option
 def command(sessions: tuple[str, ...], config: Path | None, *, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import click
 
 from htcgrid.cli.exits import Exit
 from htcgrid.cli.facts import json_option
-from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.options import complete_sessions, config_option, required_config
 from htcgrid.errors import ResultTimeoutError
 from htcgrid.model import SessionId
 
@@ -26,7 +26,7 @@ _PAUSE = 1.0
 
 
 @click.command()
-@click.argument("sessions", nargs=-1, required=True)
+@click.argument("sessions", nargs=-1, shell_complete=complete_sessions, required=True)
 @config_option
 @json_option
 @click.option("--timeout", type=float, help="Seconds to watch at most; for ever when left out.")

@@ -26,7 +26,7 @@ def test_each_status_has_the_number_that_scripts_know() -> None:
 
 
 def test_help_tells_the_statuses(htcgrid: Command) -> None:
-    told = " ".join(htcgrid("--help").out.partition("Exit status: ")[2].split())
+    told = " ".join(htcgrid("--help").out.partition("Exit: ")[2].split())
     assert [int(part.split()[0]) for part in told.split("; ")] == [int(status) for status in Exit]
 
 
@@ -51,7 +51,22 @@ def test_words_that_are_not_right_are_2(htcgrid: Command, words: list[str]) -> N
 
 
 @pytest.mark.parametrize(
-    "words", [["status"], ["status", "--json"], ["sessions"], ["cancel", "one"], ["results", "one"], ["providers"]]
+    "words",
+    [
+        ["status"],
+        ["status", "--json"],
+        ["sessions"],
+        ["cancel", "one"],
+        ["results", "one"],
+        ["explain", "one"],
+        ["explain", "one", "0", "--json"],
+        ["agents"],
+        ["config", "check"],
+        ["doctor"],
+        ["providers"],
+        ["completion", "bash"],
+    ],
+    ids=" ".join,
 )
 def test_output_that_nobody_reads_is_141_and_no_noise(htcgrid: Command, grid: Path, words: list[str]) -> None:
     (grid.parent / "tasks.json").write_text("[1]")
@@ -65,7 +80,14 @@ def test_output_that_nobody_reads_is_141_and_no_noise(htcgrid: Command, grid: Pa
 
 
 def test_a_stdout_that_is_closed_is_as_one_that_goes_nowhere(grid: Path) -> None:
-    for words in ("status", "providers", "submit work:echo --id mine --input tasks.json", "--help"):
+    for words in (
+        "status",
+        "agents",
+        "doctor",
+        "config check",
+        "submit work:echo --id mine --input tasks.json",
+        "--help",
+    ):
         (grid.parent / "tasks.json").write_text("[1]")
         done = subprocess.run(
             ["/bin/sh", "-c", f"exec {_PROGRAM} {words} >&-"], capture_output=True, text=True, check=False

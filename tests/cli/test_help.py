@@ -14,25 +14,26 @@ from tests.cli.conftest import Command
 #: One screen: lines of 100 columns.
 SCREEN = 40
 #: What has a way of its own to say things to programs, or says nothing to people.
-WITHOUT_JSON = {"agent", "config"}
+WITHOUT_JSON = {"agent", "config", "completion"}
 COMMANDS = (
     "demo",
     "run",
-    "agent",
-    "reaper",
     "submit",
     "status",
     "watch",
-    "sessions",
     "results",
-    "cancel",
-    "delete",
     "explain",
     "logs",
+    "sessions",
+    "cancel",
+    "delete",
+    "agent",
     "agents",
+    "reaper",
     "config",
     "doctor",
     "providers",
+    "completion",
 )
 #: What takes long to import, and nobody needs to read help.
 HEAVY = ("rich", "sqlite3", "QuantLib", "structlog", "htcgrid.connector", "htcgrid.local", "htcgrid_agent")
@@ -49,9 +50,22 @@ finally:
 def test_help_lists_every_command_with_what_it_does(htcgrid: Command) -> None:
     shown = htcgrid("--help")
     assert (shown.status, shown.err) == (0, "")
-    listed = shown.out.partition("Commands:\n")[2].partition("\n\n")[0].splitlines()
-    assert tuple(line.split()[0] for line in listed) == COMMANDS
-    assert all(len(line.split()) > 2 for line in listed)
+    listed = shown.out.split("\n\n")[1].splitlines()
+    assert tuple(line[12:].split()[0] for line in listed) == COMMANDS
+    assert all(len(line[24:].split()) > 1 for line in listed)
+
+
+def test_help_is_one_screen_of_any_terminal(htcgrid: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = htcgrid("--help").out.splitlines()
+    # One line is for the prompt below it.
+    assert len(lines) < 24
+    assert max(map(len, lines)) <= 80
+
+
+def test_help_has_the_commands_in_groups(htcgrid: Command) -> None:
+    listed = htcgrid("--help").out.split("\n\n")[1].splitlines()
+    assert [line[:12].strip() for line in listed if line[:12].strip()] == ["tasks", "sessions", "agents", "grid"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -98,7 +112,7 @@ def test_the_version_is_that_of_the_package(htcgrid: Command) -> None:
 def test_without_a_command_there_is_help_and_an_error(htcgrid: Command) -> None:
     shown = htcgrid()
     assert shown.status == 2
-    assert "Commands:" in shown.err
+    assert "COMMAND ..." in shown.err
 
 
 def test_an_unknown_command_is_named(htcgrid: Command) -> None:
