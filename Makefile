@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
 help: ## List the targets
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
 .PHONY: demo
 demo: .venv/demo.stamp ## Price a portfolio on a grid of your own cores
@@ -82,6 +82,10 @@ format: .venv/dev.stamp ## Format the code and repair what can be repaired
 	$(BIN)/ruff format
 	# The page that is written from docstrings.
 	$(BIN)/python -m tests.docs.interfaces
+
+.PHONY: reference
+reference: .venv/dev.stamp ## Write the reference of the command line again
+	$(BIN)/python -m tests.docs.command_line
 
 .PHONY: wheel
 wheel: .venv/dev.stamp ## Build the wheel into build/dist

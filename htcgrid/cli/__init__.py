@@ -15,7 +15,7 @@ from htcgrid.errors import ConfigError, HtcGridError
 
 #: The commands by what they are about, in the order in which a new user needs them, and what each does. A command's
 #: module has its name, and is imported when it is called, so that help is instant.
-_GROUPS = {
+GROUPS = {
     "tasks": {
         "demo": "Price a portfolio of options on an embedded grid.",
         "run": "Run an example folder on a document.",
@@ -43,7 +43,7 @@ _GROUPS = {
         "completion": "Print what lets a shell complete commands.",
     },
 }
-_COMMANDS = {name: text for commands in _GROUPS.values() for name, text in commands.items()}
+_COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()}
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -84,7 +84,7 @@ class Commands(click.Group):
         """Write help that fits a screen of 24 lines and 80 columns, without importing a command."""
         formatter.write_usage("htcgrid", "[--version] [--help] COMMAND ...")
         formatter.write(f"{self.help}\n\n")
-        for group, commands in _GROUPS.items():
+        for group, commands in GROUPS.items():
             for number, (name, text) in enumerate(commands.items()):
                 formatter.write(f"  {'' if number else group:<10}{name:<12}{text}\n")
         formatter.write(f"\n{_EXITS}\n")
