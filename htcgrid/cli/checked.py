@@ -129,11 +129,12 @@ class _Checker:
         try:
             offer = offer_of(name, table, INTERFACES[table], self._where(table))
         except (ConfigError, ProviderNotFoundError) as error:
-            if left_out and table == "compute":
+            offers_none = isinstance(error, ConfigError)
+            if offers_none and left_out and table == "compute":
                 # Agents are started by hand, then.
                 return msgspec.structs.replace(found, provider=None)
-            # What is wrong with the provider of [state] is told once.
-            if not left_out or isinstance(error, ConfigError):
+            # That the provider of [state] is not there is told once.
+            if offers_none or not left_out:
                 self._add(table, error)
             return found
         told = len(self.problems)

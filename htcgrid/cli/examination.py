@@ -15,7 +15,7 @@ from htcgrid.cli.phrasing import counted, span
 from htcgrid.cli.pool import starting, version_findings
 from htcgrid.cli.secrets import Secrets
 from htcgrid.config import Config
-from htcgrid.errors import HtcGridError
+from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.interfaces import StateStore
 from htcgrid.model import AgentStatus, SessionStatus, utcnow
 
@@ -78,7 +78,8 @@ class Examination:
             return part()
         except HtcGridError as error:
             message = self._secrets.hidden(f"{type(error).__name__}: {error}", f"[{name}]")
-            return Check(name=name, level=Level.FAIL, message=message, advice=_ADVICE[name])
+            advice = f"correct [{name}] in grid.toml" if isinstance(error, ConfigError) else _ADVICE[name]
+            return Check(name=name, level=Level.FAIL, message=message, advice=advice)
 
     def _state(self) -> Check:
         began = time.monotonic()

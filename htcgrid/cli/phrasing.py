@@ -5,6 +5,8 @@ from datetime import timedelta
 
 from htcgrid.model import BundleStatus, Ranges
 
+#: Most letters of a sentence, which may hold the message of somebody's exception.
+_LONG = 600
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -43,3 +45,8 @@ def listed(words: Sequence[str], more: int = 0) -> str:
     if more:
         return f"{', '.join(words)} and {more:,} more"
     return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def shortened(sentence: str) -> str:
+    """Return a sentence without what few people read to its end."""
+    return sentence if len(sentence) <= _LONG else f"{sentence[:_LONG]}…"

@@ -117,16 +117,28 @@ def test_a_value_from_the_environment_is_shown_to_nobody(check: Any, monkeypatch
         assert "hush-hush" not in shown.out
 
 
-def test_a_reason_that_holds_a_value_from_the_environment_is_not_shown(
-    check: Any, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("hush hush", "pool` '$POOL' is not usable: 1 to 80 letters, "),
+        ("hush\\'hush", 'pool` "$POOL" is not usable: 1 to 80 letters, '),
+        (" u", "refused, and the reason is not shown, since it holds the value of $POOL"),
+    ],
+)
+def test_a_reason_does_not_show_a_value_from_the_environment(
+    check: Any, monkeypatch: pytest.MonkeyPatch, value: str, reason: str
 ) -> None:
-    monkeypatch.setenv("POOL", "hush hush")
+    monkeypatch.setenv("POOL", value)
     shown = check(LOCAL + '[agent]\npool = { env = "POOL" }\n')
     assert shown.status == 2
-    assert "hush hush" not in shown.err + shown.out
-    assert problems(shown)[0].endswith(
-        "[agent]: refused, and the reason is not shown, since it holds the value of $POOL"
-    )
+    assert "hush" not in shown.err + shown.out
+    assert reason in problems(shown)[0]
+
+
+def test_a_provider_that_is_not_there_is_told_once(check: Any) -> None:
+    shown = check('[state]\nprovider = "nope"\n')
+    assert len(problems(shown)) == 1
+    assert "[compute]  left out, so as [state]: nope\n" in shown.out
 
 
 def test_a_password_in_a_url_is_not_shown(check: Any) -> None:

@@ -12,6 +12,7 @@ import pytest
 from htcgrid.config import read_config
 from htcgrid.model import AgentId, AgentReport, Session, SessionId, utcnow
 from tests.cli.conftest import Command, ended, started, until
+from tests.cli.test_configuration import gate_locked
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_a_store_that_cannot_be_opened_is_a_failure_and_the_others_are_tried(che
     found = checks(2)
     assert (found["state"]["level"], found["payloads"]["level"]) == ("OK", "FAIL")
     assert "cannot be made" in found["payloads"]["message"]
-    assert found["payloads"]["advice"].startswith("see that its service runs, and that [payloads] names it")
+    assert found["payloads"]["advice"] == "correct [payloads] in grid.toml"
 
 
 def test_a_state_store_that_cannot_be_opened_is_a_failure(checks: Any, grid: Path) -> None:
@@ -92,6 +93,15 @@ def test_a_state_store_that_cannot_be_opened_is_a_failure(checks: Any, grid: Pat
     assert "agents" not in found
 
 
+def test_a_store_that_does_not_answer_is_a_failure(checks: Any, grid: Path) -> None:
+    grid.write_text(grid.read_text().replace("[agent]", "patience = 0.2\n[agent]"))
+    checks()
+    with gate_locked(grid.parent / "state" / "grid.db"):
+        found = checks(2)
+    assert found["state"]["message"].startswith("ProviderUnavailableError: another process holds the state file")
+    assert found["state"]["advice"] == "see that its service runs, and that [state] names it and may use it"
+
+
 def test_what_a_service_says_shows_no_secret(htcgrid: Command, grid: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (grid.parent / "hush").write_text("")
     monkeypatch.setenv("FOLDER", "hush")
@@ -99,7 +109,10 @@ def test_what_a_service_says_shows_no_secret(htcgrid: Command, grid: Path, monke
     shown = htcgrid("doctor")
     assert shown.status == 2
     assert "hush" not in shown.out
-    assert "[state]: refused, and the reason is not shown, since it holds the value of $FOLDER" in shown.out
+    assert (
+        f"FAIL  state: ConfigError: the grid's folder {grid.parent / '$FOLDER'} cannot be made: File exists"
+        in shown.out
+    )
 
 
 def test_agents_that_allow_nothing_are_told(checks: Any, grid: Path, register: Any) -> None:
