@@ -77,6 +77,9 @@ def test_a_verbose_agent_logs_each_claim(htcgrid: Command, grid: Path, folder: P
 def test_an_agent_that_is_started_twice_under_an_id_is_no_harm(htcgrid: Command, grid: Path, folder: Path) -> None:
     (folder / "tasks.json").write_text(str(list(range(200))))
     with started("agent", "--id", "twin") as one, started("agent", "--id", "twin") as other:
+        # Before, SIGTERM would find them unprepared.
+        for agent in (one, other):
+            line(agent)
         session = htcgrid("submit", "work:echo", "--input", "tasks.json").out.strip()
         assert htcgrid("results", session, "--values", "--timeout", PATIENCE).out.split() == [
             str(number) for number in range(200)
