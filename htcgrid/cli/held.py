@@ -71,10 +71,10 @@ def trouble_findings(sight: "Sight") -> Iterator[Finding]:
     faults = _faults(sight)
     delayed = [bundle for bundle in sight.bundles if bundle.agent is None and bundle.delay > timedelta(0)]
     for bundle in sorted(delayed, key=lambda bundle: bundle.delay)[:_FEW]:
-        text = f"{tasks(bundle.open)} {_wait(bundle.open.count)} {span(bundle.delay)} more until tried again"
         mine = [faults.pop(index) for index in list(faults) if index in bundle.open]
-        told = "; ".join(_fault(fault, tries, sight.now) for fault in mine[:_FEW])
-        yield Finding(kind=FindingKind.DELAYED, message=f"{text}: {told}" if told else text)
+        told = [_fault(fault, tries, sight.now) for fault in mine[:_FEW]] or _untold(bundle, tries)
+        text = f"{tasks(bundle.open)} {_wait(bundle.open.count)} {span(bundle.delay)} more until tried again"
+        yield Finding(kind=FindingKind.DELAYED, message="; ".join([text, *told]))
     if rest := sorted(delayed, key=lambda bundle: bundle.delay)[_FEW:]:
         text = (
             f"{counted(_count(rest), 'task')} more {_wait(_count(rest))} up to {span(rest[-1].delay)} to be tried again"
@@ -126,6 +126,12 @@ def _faults(sight: "Sight") -> dict[int, TaskFault]:
 def _fault(fault: TaskFault, tries: int, now: float) -> str:
     ago = span(timedelta(seconds=max(0.0, now - fault.at)))
     return f"try {fault.tries} of {tries} of task {fault.index} went wrong {ago} ago: {fault.type}: {fault.message}"
+
+
+def _untold(bundle: BundleStatus, tries: int) -> list[str]:
+    """Return what is known of tries that went wrong while no agent has told why."""
+    most = max(bundle.tries.values(), default=0)
+    return [f"{most} of {tries} tries went wrong; why will be in its agent's next report"] if most else []
 
 
 def _is_there(agent: AgentStatus | None) -> bool:

@@ -330,9 +330,15 @@ def test_an_agent_that_was_lost_with_tasks_is_told(agents: list[AgentStatus], wh
 def test_delayed_tasks_are_told_with_their_last_error() -> None:
     seen = {"bundles": [bundle(4, 5, delay=seconds(12))], "agents": [agent(faults=(fault(4, 2), fault(4, 1, ago=9)))]}
     assert messages("DELAYED", **seen) == [
-        "task 4 waits 12 s more until tried again: try 2 of 3 of task 4 went wrong 4 s ago: ValueError: no"
+        "task 4 waits 12 s more until tried again; try 2 of 3 of task 4 went wrong 4 s ago: ValueError: no"
     ]
     assert messages("WENT_WRONG", **seen) == messages("PENDING", **seen) == []
+
+
+def test_delayed_tasks_of_which_no_agent_has_told_why_are_told_so() -> None:
+    assert messages("DELAYED", bundles=[bundle(4, 5, delay=seconds(12), tries={4: 2})]) == [
+        "task 4 waits 12 s more until tried again; 2 of 3 tries went wrong; why will be in its agent's next report"
+    ]
 
 
 def test_many_delayed_tasks_are_counted() -> None:
