@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from htcgrid.cli.finding import Finding, FindingKind
 from htcgrid.cli.phrasing import counted, listed, span, tasks_of
 from htcgrid.model import AgentStatus, defaults
+from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.codec import PICKLE
 
 if TYPE_CHECKING:
     from htcgrid.cli.sight import Sight
@@ -23,7 +25,10 @@ def pool_findings(sight: "Sight") -> Iterator[Finding]:
         are = "is" if sum(bundle.open.count for bundle in waiting) == 1 else "are"
         yield Finding(kind=FindingKind.PENDING, message=f"{tasks_of(waiting)} {are} pending")
         yield from _claimers(sight, there)
-    yield from handler_findings(there, sight.status.session.handler)
+    session = sight.status.session
+    # Of a pickled function the agents' patterns say nothing.
+    if (session.handler, session.codec) != (PICKLED_CALL, PICKLE):
+        yield from handler_findings(there, session.handler)
 
 
 def _claimers(sight: "Sight", there: Sequence[AgentStatus]) -> Iterator[Finding]:

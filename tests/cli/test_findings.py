@@ -28,6 +28,7 @@ from htcgrid.model import (
     TaskFault,
     TaskState,
 )
+from htcgrid.model.call import PICKLED_CALL
 
 BEGAN = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOW = BEGAN.timestamp()
@@ -279,6 +280,13 @@ def test_a_handler_that_one_agent_does_not_allow_is_told() -> None:
         f"{refuses}, so that those of its tasks that come there fail"
     ]
     assert messages("NOT_ALLOWED", agents=[agent(handlers=(), silent=900), agent("b")]) == []
+
+
+def test_of_a_pickled_function_the_patterns_say_nothing() -> None:
+    pickled = msgspec.structs.replace(SESSION, handler=PICKLED_CALL, codec="pickle")
+    assert messages("NOT_ALLOWED", status=status(session=pickled)) == []
+    named = msgspec.structs.replace(SESSION, handler=PICKLED_CALL)
+    assert len(messages("NOT_ALLOWED", status=status(session=named))) == 1
 
 
 # --- held and going wrong ---------------------------------------------------------------------------------------------

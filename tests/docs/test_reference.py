@@ -16,7 +16,7 @@ from htcgrid.local.settings import LocalSettings
 from htcgrid.local.state import SqliteStateStore
 from htcgrid.model import QueueLimits, RetryPolicy, check_name, defaults, session
 from htcgrid_agent.core.reporter import Reporter
-from htcgrid_agent.runtimes.python import recorder, worker
+from htcgrid_agent.runtimes.python import faults, recorder
 from tests.docs.command_line import PAGE, page
 from tests.docs.test_docs import ROOT, rows, value
 
@@ -24,25 +24,27 @@ _ERRORS = {name: kind for name, kind in getmembers(errors, isclass) if issubclas
 #: What the grid says of a task without an exception of that name.
 _REASON = re.compile(r'Failure\(\s*type="(\w+)"')
 #: Exceptions that are reported under their own name, though no handler raised them.
-_REPORTED = {"HandlerError", "ConfigError", "EncodingError"}
+_REPORTED = {"HandlerError", "ConfigError", "EncodingError", "PayloadLostError"}
 
 _CONSTANTS: dict[str, Any] = {
     "session._HANDLER": session._HANDLER,
     "session._LABELS": session._LABELS,
     "session._WORD": session._WORD,
+    "session._ERRORS": session._ERRORS,
     "session._KEEP_LIMIT": session._KEEP_LIMIT,
     "defaults.PRIORITY_LIMIT": defaults.PRIORITY_LIMIT,
     "defaults.LAPSES_ALONE": defaults.LAPSES_ALONE,
     "defaults.PAYLOAD_BYTES": defaults.PAYLOAD_BYTES,
     "defaults.BUNDLE_TASKS": defaults.BUNDLE_TASKS,
     "defaults.BUNDLE_BYTES": defaults.BUNDLE_BYTES,
+    "defaults.SHARED_HELD": defaults.SHARED_HELD,
     "defaults.REMEMBER": defaults.REMEMBER,
     "QueueLimits.hint": QueueLimits().hint,
     "SqliteStateStore.inline": SqliteStateStore.limits.inline,
     "recorder.LIMIT": recorder.LIMIT,
     "recorder._LESS": recorder._LESS,
-    "worker._MESSAGE": worker._MESSAGE,
-    "worker._TRACEBACK": worker._TRACEBACK,
+    "faults._MESSAGE": faults._MESSAGE,
+    "faults._TRACEBACK": faults._TRACEBACK,
     "Reporter._HOLDS": Reporter._HOLDS,
     "Reporter._FAULTS": Reporter._FAULTS,
     "Reporter._MESSAGE": Reporter._MESSAGE,
