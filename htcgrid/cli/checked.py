@@ -78,8 +78,8 @@ def shown_value(value: object) -> str:
     """Return a setting's value as in TOML, without a password that stands in a URL."""
     if value is None:
         return "none"
-    if isinstance(value, Mapping):
-        return "{ " + ", ".join(f"{key} = {shown_value(item)}" for key, item in value.items()) + " }"
+    if isinstance(value, Mapping) and value:
+        return f"{{ {', '.join(f'{key} = {shown_value(item)}' for key, item in value.items())} }}"
     return json.dumps(without_passwords(value), ensure_ascii=False, default=str)
 
 

@@ -33,6 +33,7 @@ def test_a_file_that_is_right_is_shown_with_what_it_leaves_out(check: Any) -> No
     assert "[queue]  left out, so as [state]: local of htcgrid\n" in shown.out
     assert '[agent]\n  handlers = ["work:*"]\n  lease = 60\n' in shown.out
     assert "  flush = none  (default)\n" in shown.out
+    assert "  environment = {}  (default)\n" in shown.out
 
 
 def test_programs_get_one_object(check: Any, folder: Path) -> None:
@@ -133,6 +134,13 @@ def test_a_reason_does_not_show_a_value_from_the_environment(
     assert shown.status == 2
     assert "hush" not in shown.err + shown.out
     assert reason in problems(shown)[0]
+
+
+def test_a_variable_of_the_workers_is_shown_as_it_is_named(check: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "hush-hush")
+    text = LOCAL + '[agent]\nenvironment = { KEY = { env = "TOKEN" }, LEVEL = "3" }\n'
+    assert '  environment = { KEY = { env = "TOKEN" }, LEVEL = "3" }\n' in check(text).out
+    assert "hush" not in check(text, "--json").out
 
 
 def test_a_provider_that_is_not_there_is_told_once(check: Any) -> None:
