@@ -10,7 +10,6 @@ import click
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import complete_agents, complete_sessions, config_option, required_config
 from htcgrid.config import Config
-from htcgrid.errors import ResultTimeoutError
 from htcgrid.model import AgentId, KeepOutput, SessionId, SessionStatus
 
 if TYPE_CHECKING:
@@ -70,32 +69,24 @@ def _agent_log(grid: Config, agent: AgentId, tail: int, *, follow: bool, as_json
 
 
 def _session_log(grid: Config, session: SessionId, index: int | None, *, follow: bool, as_json: bool) -> None:
-    from htcgrid.connector.reader import Reader
+    from htcgrid.cli.outcomes import reader_of
 
     with ExitStack() as stack:
         state = stack.enter_context(closing(grid.open_state()))
         payloads = stack.enter_context(closing(grid.open_payloads()))
         (status,) = state.status([session])
-        reader = Reader(status.session, state, payloads, check=lambda: None)
-        found = _outcomes(reader, follow=follow) if index is None else _one(reader, index, follow=follow)
+        found = _outcomes(reader_of(status.session, state, payloads), index, follow=follow)
         if not _show(found, as_json=as_json) and not as_json:
             click.echo(_nothing(state.status([session])[0], index), err=True)
 
 
-def _outcomes(reader: "Reader", *, follow: bool) -> "Iterator[Outcome]":
-    from htcgrid.cli.printed import known_outcomes
+def _outcomes(reader: "Reader", index: int | None, *, follow: bool) -> "Iterator[Outcome]":
+    from htcgrid.cli.outcomes import known_outcomes, outcome_of
 
-    return reader.outcomes() if follow else known_outcomes(reader)
-
-
-def _one(reader: "Reader", index: int, *, follow: bool) -> "Iterator[Outcome]":
-    from htcgrid.connector.tracker import Tracker
-
-    try:
-        yield Tracker(reader).wait(index, None if follow else 0.0)
-    except ResultTimeoutError:
-        # It has not ended.
-        return
+    if index is None:
+        yield from reader.outcomes() if follow else known_outcomes(reader)
+    elif outcome := outcome_of(reader, index, wait=follow):
+        yield outcome
 
 
 def _show(outcomes: "Iterable[Outcome]", *, as_json: bool) -> bool:

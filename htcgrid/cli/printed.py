@@ -3,21 +3,8 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from htcgrid.connector.collection import batches
-
 if TYPE_CHECKING:
     from htcgrid.connector import Outcome
-    from htcgrid.connector.reader import Reader
-
-
-def known_outcomes(reader: "Reader") -> Iterator["Outcome"]:
-    """Yield the outcomes of the tasks that have ended by now, and wait for no other."""
-    collection = reader.collection()
-    while not collection.finished and (parts := reader.look(collection, 0.0)):
-        for batch in batches(parts):
-            data = reader.packs(part for _, part in batch)
-            for entry, part in batch:
-                yield from collection.outcomes(entry, part, data[part.pack.digest])
 
 
 def printed_facts(outcome: "Outcome") -> dict[str, object]:

@@ -10,8 +10,9 @@ import msgspec
 
 from htcgrid import __version__
 from htcgrid.cli.failed import FailedTask, first_failures
-from htcgrid.connector import Outcome, SessionHandle
-from htcgrid.errors import ConfigError, ResultTimeoutError
+from htcgrid.cli.outcomes import outcome_of, reader_of
+from htcgrid.connector import Outcome
+from htcgrid.errors import ConfigError
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore
 from htcgrid.model import AgentStatus, BundleStatus, SessionId, SessionState, SessionStatus, defaults
 
@@ -67,7 +68,9 @@ def look(
         range_ = f"tasks 0 to {status.total - 1}{so_far}" if status.total else f"no tasks{so_far}"
         raise ConfigError(f"session {session} has {range_}, so none of the index {index}")
     bundles, more = _bundles(state, status, index)
-    outcome = _outcome(state, payloads, status, index) if index is not None and not bundles else None
+    outcome = None
+    if index is not None and not bundles:
+        outcome = outcome_of(reader_of(status.session, state, payloads), index)
     ended = status.finished or outcome is not None
     agents = [] if ended else _agents(state, status.session.pool)
     failing = index is None and status.failed > 0
@@ -108,12 +111,3 @@ def _pages(read: Callable[[str], tuple[list[_Item], str | None]]) -> tuple[list[
         found += page
         pages += 1
     return found, cursor is not None
-
-
-def _outcome(state: StateStore, payloads: PayloadStore, status: SessionStatus, index: int) -> Outcome | None:
-    handle = SessionHandle(status.session, state, payloads, check=lambda: None)
-    try:
-        return handle.task(index).outcome(timeout=0)
-    except ResultTimeoutError:
-        # It was given to another bundle between the two questions.
-        return None

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from htcgrid import Grid
 from htcgrid.config import read_config
 from htcgrid.model import AgentInfo
 from tests.cli.conftest import PATIENCE, Command, Ended, ended, started, until
@@ -102,6 +103,37 @@ def test_a_session_is_followed_to_its_end(htcgrid: Command, grid: Path) -> None:
         agent.terminate()
         ended(agent)
     assert lines == {"0 stdout | hello a", "1 stdout | hello bad"}
+
+
+_BOOBY_TRAP = """
+from pathlib import Path
+
+class Trap:
+    def __reduce__(self):
+        return Path.touch, (Path(%r),)
+
+def trap(event):
+    print("set")
+    return Trap()
+"""
+
+
+def test_nothing_pickled_is_opened(htcgrid: Command, grid: Path) -> None:
+    sprung = grid.parent / "sprung"
+    (grid.parent / "work.py").write_text(_BOOBY_TRAP % str(sprung))
+    grid.write_text(grid.read_text() + "pickle = true\n")
+    with Grid.open(grid) as opened, started("agent") as agent:
+        session = opened.submit("work:trap", [1, 2], codec="pickle", output="all")
+        session.wait(timeout=PATIENCE)
+        agent.terminate()
+        ended(agent)
+    assert sorted(htcgrid("logs", session.id).out.splitlines()) == ["0 stdout | set", "1 stdout | set"]
+    assert htcgrid("logs", session.id, "1", "--follow").out == "1 stdout | set\n"
+    assert "task 1 succeeded after 1 try" in htcgrid("explain", session.id, "1").out
+    assert not sprung.exists()
+    with Grid.open(grid) as opened:
+        opened.session(session.id, pickle=True).results()
+    assert sprung.exists()
 
 
 # --- agents -----------------------------------------------------------------------------------------------------------
