@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from htcgrid.cli.facts import json_option, print_facts
-from htcgrid.cli.options import complete_sessions, config_option, required_config
+from htcgrid.cli.options import complete_sessions, config_option, required_config, to_session
 from htcgrid.model import SessionId
 
 
 @click.command()
-@click.argument("session", shell_complete=complete_sessions)
+@click.argument("session", shell_complete=complete_sessions, callback=to_session)
 @click.argument("index", type=click.IntRange(0), required=False)
 @config_option
 @json_option

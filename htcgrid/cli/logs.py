@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from htcgrid.cli.facts import json_option, print_facts
-from htcgrid.cli.options import complete_agents, complete_sessions, config_option, required_config
+from htcgrid.cli.options import complete_agents, complete_sessions, config_option, required_config, to_session
 from htcgrid.config import Config
 from htcgrid.model import AgentId, KeepOutput, SessionId, SessionStatus
 
@@ -20,7 +20,7 @@ _TAIL = 100
 
 
 @click.command()
-@click.argument("session", shell_complete=complete_sessions, required=False)
+@click.argument("session", shell_complete=complete_sessions, callback=to_session, required=False)
 @click.argument("index", type=click.IntRange(0), required=False)
 @click.option(
     "--agent",

@@ -45,6 +45,14 @@ def to_labels(_ctx: click.Context, _param: click.Parameter, values: tuple[str, .
     return labels
 
 
+def to_session(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Return the id of a session whose task may be named after it; for an argument's ``callback``."""
+    session, slash, index = (value or "").partition("/")
+    if slash:
+        raise click.BadParameter(f"{value!r} is no session's id; a task is named by two words, as '{session} {index}'")
+    return value
+
+
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 

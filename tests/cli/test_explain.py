@@ -176,6 +176,12 @@ def test_words_that_are_not_right_are_told(htcgrid: Command, grid: Path, words: 
     assert htcgrid("explain", *words).status == 2
 
 
+@pytest.mark.parametrize("command", ["explain", "logs"])
+def test_a_task_is_named_by_two_words(htcgrid: Command, grid: Path, command: str) -> None:
+    error = htcgrid(command, "risk/3").usage_error
+    assert error.endswith("'risk/3' is no session's id; a task is named by two words, as 'risk 3'")
+
+
 def test_what_an_exception_says_cannot_move_the_cursor(htcgrid: Command, submit: Command, quick: Path) -> None:
     (quick.parent / "work.py").write_text("def refuse(event):\n    raise ValueError('a\\x1b[2Jb\\nc' + 2000 * '.')\n")
     submit("risk", "work:refuse", [1], "--tries", "1")
