@@ -19,10 +19,10 @@ class AgentLog:
         self._file = file
         self._ended = ended
 
-    def tail(self, count: int) -> list[str]:
-        """Return the last lines, oldest first; reads no more of the file than they take."""
+    def tail(self, count: int) -> Iterator[str]:
+        """Yield the last lines, oldest first; reads no more of the file than they take."""
         with self._file.open("rb") as file:
-            return _text(_tail(file, count))
+            yield from _text(_tail(file, count))
 
     def follow(self, count: int) -> Iterator[str]:
         """Yield the last lines, and then those that are added until the agent has ended."""

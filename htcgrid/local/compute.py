@@ -132,15 +132,14 @@ class ProcessComputeBackend(ComputeBackend):
 
     def logs(self, agent: AgentId, *, tail: int = 100, follow: bool = False) -> Iterator[str]:
         """Read the file that the agent's output goes to; it is kept when the agent has ended. Costs 1 file."""
-        with self._usable():
-            file = self._roster.log(agent)
-            if not file.is_file():
-                raise AgentNotFoundError(
-                    f"no agent {agent!r} was started by the compute backend of {self._roster.folder}: one that was "
-                    "started by hand logs to its own stderr"
-                )
-            log = AgentLog(file, ended=lambda: self._roster.find(agent) is None)
-            return log.follow(tail) if follow else iter(log.tail(tail))
+        file = self._roster.log(agent)
+        if not file.is_file():
+            raise AgentNotFoundError(
+                f"no agent {agent!r} was started by the compute backend of {self._roster.folder}: one that was started "
+                "by hand logs to its own stderr"
+            )
+        log = AgentLog(file, ended=lambda: self._roster.find(agent) is None)
+        return _read(file, log.follow(tail) if follow else log.tail(tail))
 
     @contextmanager
     def _usable(self) -> Iterator[None]:
@@ -204,3 +203,11 @@ class ProcessComputeBackend(ComputeBackend):
             with suppress(subprocess.TimeoutExpired):
                 child.wait(max(0.0, deadline - time.monotonic()))
         self._reap()
+
+
+def _read(file: Path, lines: Iterator[str]) -> Iterator[str]:
+    """Yield lines, and let no error of the operating system's out but as one of ours."""
+    try:
+        yield from lines
+    except OSError as error:
+        raise ProviderUnavailableError(f"the log {file} cannot be read now: {error.strerror or error}") from error

@@ -253,3 +253,14 @@ def test_agents_are_started_on_the_same_grid_toml(tmp_path: Path) -> None:
         "2",
     ]
     assert (tmp_path / "data" / "agents").is_dir()
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_a_log_that_is_gone_before_it_is_read_is_an_error_of_ours(tmp_path: Path, follow: bool) -> None:
+    with closing(ProcessComputeBackend(tmp_path, COMMAND)) as compute:
+        file = tmp_path / "agents" / "agent-1.log"
+        file.write_text("begun\n")
+        lines = compute.logs(AgentId("agent-1"), follow=follow)
+        file.unlink()
+        with pytest.raises(ProviderUnavailableError, match=r"agent-1.log cannot be read now: No such file"):
+            next(lines)
