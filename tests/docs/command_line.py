@@ -40,7 +40,8 @@ def _lines() -> Iterator[str]:
     yield "## Exit statuses\n"
     yield "| status | means |\n|---|---|"
     yield from (f"| {int(status)} | {status.meaning} |" for status in Exit)
-    root = click.Context(htcgrid, info_name="htcgrid")
+    # With its settings: click remembers the help option of the first context that asks for it.
+    root = click.Context(htcgrid, info_name="htcgrid", **htcgrid.context_settings)
     for group, names in GROUPS.items():
         yield f"\n## {_TITLES[group]}\n"
         for name in names:
