@@ -7,7 +7,7 @@ import pytest
 
 from htcgrid.errors import ConflictError, SessionNotFoundError
 from htcgrid.interfaces import StateStore
-from htcgrid.model import BundleKey, Pack, Ranges, RetryPolicy, SessionState
+from htcgrid.model import BundleKey, KeepOutput, Pack, Ranges, RetryPolicy, SessionState
 from htcgrid.testing.samples import bundle_of, bundles_of, commit_of, keys_of, new_id, session_of, tasks
 from htcgrid.testing.state.clauses import StateClauses, open_in
 
@@ -35,11 +35,20 @@ class Submitting(StateClauses):
         session = session_of(
             pool="big",
             priority=3,
-            retry=RetryPolicy(tries=7, backoff=timedelta(milliseconds=1500), limit=timedelta(seconds=9)),
+            retry=RetryPolicy(
+                tries=7,
+                backoff=timedelta(milliseconds=1500),
+                limit=timedelta(seconds=9),
+                only=("OSError", "desk.Stale"),
+                never=("TimedOut",),
+            ),
             timeout=timedelta(seconds=2.5),
             codec="bytes",
             labels={"desk": "Zürich ☂", "empty": ""},
             keep_for=timedelta(days=3),
+            output=KeepOutput.ALL,
+            python="3.99",
+            calls=True,
         )
         store.create(session, [bundle_of(session, 0, 1)])
         [status] = store.status([session.id])
