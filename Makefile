@@ -80,12 +80,11 @@ unit: .venv/dev.stamp ## Run the tests
 format: .venv/dev.stamp ## Format the code and repair what can be repaired
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
-	# The page that is written from docstrings.
-	$(BIN)/python -m tests.docs.interfaces
 
 .PHONY: reference
-reference: .venv/dev.stamp ## Write the reference of the command line again
+reference: .venv/dev.stamp ## Write the pages that are made of commands and docstrings
 	$(BIN)/python -m tests.docs.command_line
+	$(BIN)/python -m tests.docs.interfaces
 
 .PHONY: wheel
 wheel: .venv/dev.stamp ## Build the wheel into build/dist

@@ -58,7 +58,7 @@ ARGUMENTS = {
 _WIDTH = 120
 
 _HEAD = """\
-<!-- Written by `make format` from the docstrings of htcgrid/interfaces.py and htcgrid/local: change those. -->
+<!-- Written by `make reference` from the docstrings of htcgrid/interfaces.py and htcgrid/local: change those. -->
 
 # Interfaces
 

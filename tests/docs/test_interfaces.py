@@ -24,7 +24,7 @@ _AGENT = AgentId("a")
 
 
 def test_the_page_is_what_the_docstrings_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), "run `make format`, which writes it again"
+    assert PAGE.read_text(encoding="utf-8") == page(), "run `make reference`, which writes it again"
 
 
 @pytest.mark.parametrize("name", sorted(LOCAL))
