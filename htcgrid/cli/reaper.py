@@ -32,6 +32,9 @@ def command(config: Path | None, *, as_json: bool) -> int:
             signal.signal(number, lambda *_: reaper.stop())
         say("reaper started")
         reaper.run()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Python ends by giving signals their defaults back: one more would change the status of what has ended well.
+        signal.signal(number, signal.SIG_IGN)
     return 0
 
 

@@ -80,6 +80,8 @@ class Agent:
         #: By worker: what the log says of the bundle that it was last handed tasks of.
         self._runs: dict[int, dict[str, Any]] = {}
         self._ticked = 0.0
+        #: The signals that are watched.
+        self._signals: tuple[signal.Signals, ...] = ()
         self._status: int | None = None
         self._crashed: BaseException | None = None
         self._lanes = {
@@ -125,8 +127,9 @@ class Agent:
         def stop(_signal: int, _frame: FrameType | None) -> None:
             self.stop()
 
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
+        self._signals = (signal.SIGTERM, signal.SIGINT)
+        for number in self._signals:
+            signal.signal(number, stop)
 
     def watch_lifeline(self, fd: int) -> None:
         """Stop at once when the other end of a pipe is closed: whoever started this agent is gone."""
@@ -156,7 +159,11 @@ class Agent:
         return self._status or 0
 
     def close(self) -> None:
-        """End the lanes, and free what wakes the loop."""
+        """End the lanes, and free what wakes the loop; for the main thread, if it watches signals."""
+        for number in self._signals:
+            # There is nothing left to stop. Python ends by giving signals their defaults back, unless they are ignored:
+            # one more would change the status of what has ended well.
+            signal.signal(number, signal.SIG_IGN)
         for lane in (*self._lanes.values(), self._fetches):
             lane.close()
         self._wakeup.close()
