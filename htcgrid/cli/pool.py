@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from htcgrid.cli.finding import Finding, FindingKind
@@ -10,6 +9,7 @@ from htcgrid.cli.phrasing import counted, listed, span, tasks_of
 from htcgrid.model import AgentStatus, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE
+from htcgrid.model.handlers import allows
 
 if TYPE_CHECKING:
     from htcgrid.cli.sight import Sight
@@ -93,7 +93,7 @@ def handler_findings(agents: Iterable[AgentStatus], handler: str) -> Iterator[Fi
     refusing: dict[tuple[str, ...], list[str]] = {}
     allowing = False
     for report in (agent.report for agent in agents):
-        if any(fnmatchcase(handler, pattern) for pattern in report.handlers):
+        if allows(report.handlers, handler):
             allowing = True
         else:
             refusing.setdefault(report.handlers, []).append(report.id)

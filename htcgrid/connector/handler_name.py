@@ -21,7 +21,7 @@ def handler_name(handler: str | Callable[..., Any]) -> str:
         home, _, attribute = handler.rpartition(":")
         if not home or not all(part.isidentifier() for part in attribute.split(".")):
             raise ConfigError(f"handler {handler!r} is not of the form 'module:function' or '/path/file.py:function'")
-        return f"{Path(home).absolute()}:{attribute}" if home.endswith(".py") else handler
+        return f"{_whole(Path(home))}:{attribute}" if home.endswith(".py") else handler
     name = getattr(handler, "__qualname__", None)
     module = getattr(handler, "__module__", None)
     # What is written in C belongs to its module, as a method does to its object.
@@ -36,6 +36,12 @@ def handler_name(handler: str | Callable[..., Any]) -> str:
             f"handler {name!r} has no name by which an agent could find it: define it with def at the top of a module"
         )
     return f"{_main_home() if module == '__main__' else module}:{name}"
+
+
+def _whole(path: Path) -> Path:
+    """Return the whole path of a file, without the ``..`` that agents refuse; links stay, as far as they can."""
+    path = path.absolute()
+    return path.resolve() if ".." in path.parts else path
 
 
 def _main_home() -> str:

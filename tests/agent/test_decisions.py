@@ -353,6 +353,17 @@ def test_pickled_calls_are_allowed_with_pickle_and_handlers_by_their_names() -> 
         assert {end.failure.type for end in world.ended(session).values() if end.failure} == {"HandlerNotAllowed"}
 
 
+@pytest.mark.parametrize("way", ["/srv/tasks/../../usr/lib/os.py:system", "/srv/tasks/./a/../../b.py:f"])
+def test_no_way_up_leads_out_of_the_folder_that_a_pattern_allows(way: str) -> None:
+    world = World()
+    world.start_agent("a", handlers=("/srv/tasks/*",))
+    inside, outside = world.submit([1], handler="/srv/tasks/a/b.py:f"), world.submit([1], handler=way)
+    for session in (inside, outside):
+        world.finish(session)
+    assert world.state.status([inside])[0].succeeded == 1
+    assert {end.failure.type for end in world.ended(outside).values() if end.failure} == {"HandlerNotAllowed"}
+
+
 @pytest.mark.parametrize("kind", [commands.Commit, commands.GiveBack, commands.Acquire])
 def test_a_store_that_fails_for_a_while_loses_nothing(kind: type[commands.Command]) -> None:
     world = World(lambda _: Work(seconds=0.3))

@@ -25,6 +25,7 @@ def test_a_name_is_taken_as_it_is() -> None:
 def test_a_file_is_named_by_its_whole_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
     assert handler_name("jobs.py:run") == f"{tmp_path}/jobs.py:run"
+    assert handler_name("../jobs.py:run") == f"{tmp_path.parent}/jobs.py:run"
 
 
 def test_a_function_of_the_script_that_runs_is_named_by_its_file(

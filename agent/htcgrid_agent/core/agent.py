@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from datetime import timedelta
-from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -10,6 +9,7 @@ import msgspec
 from htcgrid.model import Block, Claim, Failure, KeepOutput, LossCause, Printed, Ranges, Remainder, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE
+from htcgrid.model.handlers import allows
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.acquirer import Acquirer
 from htcgrid_agent.core.blocks import lone_failure
@@ -348,7 +348,7 @@ class AgentCore:
         if claim.session.codec == PICKLE and handler == PICKLED_CALL:
             # It does nothing by itself, and whoever may have any handler unpickle could run the same.
             return None
-        if not any(fnmatchcase(handler, pattern) for pattern in self._policy.handlers):
+        if not allows(self._policy.handlers, handler):
             allowed = ", ".join(repr(pattern) for pattern in self._policy.handlers) or "none"
             message = (
                 f"handler {handler!r} is not allowed on agent {self._policy.agent}; 'handlers' in [agent]: {allowed}"
