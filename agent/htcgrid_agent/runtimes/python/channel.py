@@ -8,6 +8,9 @@ import msgspec
 
 from htcgrid_agent.workers.messages import Found, Frames, Need, Report, RunTasks, Setup, frame
 
+#: What a thread is told that asks when no handler runs.
+LATE = "context.get() serves the handler that runs: call it before the handler returns"
+
 
 class Channel:
     """Sends whole messages, from any thread; the main thread reads what comes between runs."""
@@ -21,6 +24,8 @@ class Channel:
         self._runs = msgspec.msgpack.Decoder(RunTasks)
         self._sending = threading.Lock()
         self._asking = threading.Lock()
+        #: Whether a handler is running, so that it may ask.
+        self.is_open = False
 
     def setup(self) -> Setup | None:
         """Return the first message; None when the agent is gone."""
@@ -32,6 +37,15 @@ class Channel:
         body = self._next()
         return None if body is None else self._runs.decode(body)
 
+    def open(self) -> None:
+        """Let what runs from now on ask."""
+        self.is_open = True
+
+    def close(self) -> None:
+        """Let nobody ask any more; a thread that waits for an answer has it by then, for what comes next is a run."""
+        with self._asking:
+            self.is_open = False
+
     def report(self, report: Report) -> None:
         """Send a report."""
         self._send(report)
@@ -40,11 +54,13 @@ class Channel:
         """Ask for a shared input, and wait; only during a run, when the agent sends nothing but answers.
 
         Raises:
-            RuntimeError: this is another process, which the handler started.
+            RuntimeError: no handler runs, or this is another process, which the handler started.
         """
         if os.getpid() != self._process:
             raise RuntimeError("context.get() serves the worker's own process: call it before starting another one")
         with self._asking:
+            if not self.is_open:
+                raise RuntimeError(LATE)
             self._send(need)
             body = self._next()
         if body is None:

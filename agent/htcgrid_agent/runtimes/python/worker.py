@@ -13,7 +13,7 @@ from htcgrid.model.codec import PICKLE, Codec, codec_of
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.session import KeepOutput
 from htcgrid_agent.runtimes.python import call
-from htcgrid_agent.runtimes.python.channel import Channel
+from htcgrid_agent.runtimes.python.channel import LATE, Channel
 from htcgrid_agent.runtimes.python.context import Context
 from htcgrid_agent.runtimes.python.faults import failure_of, unloadable
 from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers, SetupError
@@ -40,8 +40,6 @@ class Worker:
         self._recorder = Recorder()
         self._values = SharedValues(channel.ask, self._codec)
         self._wear = Wear(setup.recycle_tasks, setup.recycle_bytes)
-        #: Whether a handler is running, so that it may ask for shared inputs.
-        self._running = False
 
     def run(self) -> None:
         """Work until the agent closes the channel."""
@@ -62,8 +60,8 @@ class Worker:
         return codec_of(name)
 
     def _shared(self, ref: str) -> Any:
-        if not self._running:
-            raise RuntimeError("context.get() serves the handler that runs: call it before the handler returns")
+        if not self._channel.is_open:
+            raise RuntimeError(LATE)
         return self._values.get(ref)
 
     def _run(self, tasks: RunTasks) -> None:
@@ -77,10 +75,10 @@ class Worker:
             return
         context = self._context
         context.session_id, context.labels, context.deadline = tasks.session, tasks.labels, None
-        self._running = True
+        self._channel.open()
         block, last = self._run_all(tasks, handler, codec, context)
-        self._running = False
         self._cell.rest()
+        self._channel.close()
         self._channel.report(Report(tasks.run, block if last > block.start else None, done=True, worn=self._wear.worn))
 
     def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:
