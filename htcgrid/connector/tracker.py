@@ -34,7 +34,7 @@ class Tracker:
     def look(self, index: int) -> Outcome | None:
         """Return how a task ended, or None when it has not, as far as one look tells."""
         with self._lock:
-            return self._known(index) or self._look(index, 0.0)
+            return self._known(index) or self._look(index, 0.0, until=time.monotonic())
 
     def wait(self, index: int, seconds: float | None) -> Outcome:
         """Return how a task ended once it has.
@@ -47,7 +47,7 @@ class Tracker:
             left = _WAIT if deadline is None else max(0.0, min(_WAIT, deadline - time.monotonic()))
             if self._lock.acquire(timeout=left):
                 try:
-                    if found := self._known(index) or self._look(index, left):
+                    if found := self._known(index) or self._look(index, left, until=deadline):
                         return found
                 finally:
                     self._lock.release()
@@ -62,14 +62,14 @@ class Tracker:
         found = self._reader.state.bundles(self._reader.session.id, task=index).bundles
         return found[0] if found else None
 
-    def _look(self, index: int, wait: float) -> Outcome | None:
+    def _look(self, index: int, wait: float, *, until: float | None) -> Outcome | None:
         if self._collection is None:
             self._collection = self._reader.collection()
         collection = self._collection
         if not collection.finished:
             more = True
             while more and (found := self._known(index)) is None:
-                parts = self._reader.look(collection, wait, until=time.monotonic() + wait)
+                parts = self._reader.look(collection, wait, until=until)
                 self._keep(parts)
                 more = bool(parts)
                 wait = 0.0

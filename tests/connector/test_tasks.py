@@ -3,11 +3,18 @@
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from htcgrid import Grid, RetryPolicy, TaskState
-from htcgrid.errors import ConfigError, ResultTimeoutError, TaskCancelledError, TaskFailedError
+from htcgrid.errors import (
+    ConfigError,
+    ProviderUnavailableError,
+    ResultTimeoutError,
+    TaskCancelledError,
+    TaskFailedError,
+)
 from tests.agent import jobs
 
 ONCE = RetryPolicy(tries=1)
@@ -36,6 +43,25 @@ def test_any_process_that_knows_the_session_can_ask_for_a_task(grid: Grid, grid_
     found = grid.session(session.id)
     assert [found.task(index).result(timeout=30) for index in (4999, 0, 2500, 0)] == [4999, 0, 2500, 0]
     assert repr(found.task(7)) == f"<task 7 of session {session.id}>"
+
+
+def test_a_store_that_is_away_for_a_moment_ends_nobodys_waiting_for_a_task(
+    grid: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = grid.submit(jobs.echo, [7]).task(0)
+    # Longer than one look waits for news.
+    back = time.monotonic() + 1.5
+    asked = grid._state.outcomes
+
+    def away(*args: Any, **kwargs: Any) -> Any:
+        if time.monotonic() < back:
+            raise ProviderUnavailableError("the store restarts")
+        return asked(*args, **kwargs)
+
+    monkeypatch.setattr(grid._state, "outcomes", away)
+    with pytest.raises(ProviderUnavailableError):
+        task.result(timeout=0.1)
+    assert task.result(timeout=30) == 7
 
 
 def test_a_task_is_pending_then_running_then_ended(grid: Grid) -> None:
