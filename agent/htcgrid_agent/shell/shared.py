@@ -66,10 +66,14 @@ class SharedFiles:
             return Found(None, f"shared input {ref} cannot be kept by the agent: {error.strerror or error}")
 
     def _file(self, shared: SharedInput) -> Path:
-        if self._folder is None:
+        # What cleans temporary folders takes files, and folders, that nobody has touched for days.
+        if self._folder is None or not Path(self._folder.name).is_dir():
+            self.close()
             self._folder = tempfile.TemporaryDirectory(prefix="htcgrid-shared-", ignore_cleanup_errors=True)
+            self._sizes.clear()
         file = Path(self._folder.name, shared.digest)
-        if shared.digest not in self._sizes:
+        if shared.digest not in self._sizes or not file.is_file():
+            self._sizes.pop(shared.digest, None)
             data = self._bytes(shared)
             self._make_room(len(data))
             file.write_bytes(data)

@@ -1,0 +1,36 @@
+"""The shared inputs that an agent keeps as files."""
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from htcgrid.model import SessionId, SharedInput
+from htcgrid.testing.memory import MemoryPayloadStore
+from htcgrid_agent.shell.shared import Fetch, SharedFiles
+
+DATA = b"curves"
+SHARED = SharedInput.of(SessionId("shared-1"), "bytes", DATA)
+
+
+@pytest.fixture
+def files() -> Iterator[SharedFiles]:
+    payloads = MemoryPayloadStore()
+    payloads.put({SHARED.key: DATA})
+    files = SharedFiles(payloads, limit=1_000, stopping=threading.Event())
+    yield files
+    files.close()
+
+
+@pytest.mark.parametrize("clean", [Path.unlink, lambda file: shutil.rmtree(file.parent)], ids=["file", "folder"])
+def test_what_cleans_temporary_folders_costs_one_more_fetch(files: SharedFiles, clean: Callable[[Path], None]) -> None:
+    clean(_fetched(files))
+    assert _fetched(files).read_bytes() == DATA
+
+
+def _fetched(files: SharedFiles) -> Path:
+    found = files.fetch(Fetch(worker=0, pid=1, ref=SHARED.ref)).found
+    assert found.path is not None, found.error
+    return Path(found.path)
