@@ -1,6 +1,7 @@
 """The sessions of calls that one grid has open."""
 
 import os
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import PayloadStore, StateStore
-from htcgrid.model import Session, defaults
+from htcgrid.model import Session
 
 
 class CallSessions:
@@ -63,7 +64,8 @@ class CallSessions:
         """
         self._watch_the_end()
         queue = CallQueue(room)
-        rule = Rule(on_error=OnError.CANCEL, ahead=defaults.AHEAD, named=False)
+        # The room is what bounds it, and may be larger than any other bound.
+        rule = Rule(on_error=OnError.CANCEL, ahead=sys.maxsize, named=False)
         submitter = self._submissions.submit_from(session, queue, rule)
 
         def check() -> None:

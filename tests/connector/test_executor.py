@@ -476,6 +476,19 @@ def test_a_session_that_is_cancelled_breaks_its_executor(grid: Grid, tmp_path: P
     executor.shutdown()
 
 
+def test_an_executor_of_many_calls_is_bounded_by_its_own_number(
+    idle: Grid, state: MemoryStateStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(defaults, "AHEAD", 5)
+    executor = idle.executor(max_workers=100)
+    for number in range(100):
+        executor.submit(calls.add, number)
+    deadline = time.monotonic() + 20
+    while sum(status.total for status in state.sessions().sessions) < 100:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 def test_a_store_that_is_away_for_a_moment_breaks_no_executor(grid: Grid, monkeypatch: pytest.MonkeyPatch) -> None:
     with grid.executor() as executor:
         assert result(executor.submit(calls.add, 1)) == 1
