@@ -1,5 +1,6 @@
 """Calling a function with each item of iterables, and getting the results as an iterator."""
 
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from typing import Any
@@ -39,6 +40,7 @@ class MappedCalls:
         self._form = form
         self._window = Window(ahead)
         self._check = check
+        self._process = os.getpid()
         #: Once it has begun, until it has ended.
         self._submitter: Submitter | None = None
 
@@ -63,7 +65,9 @@ class MappedCalls:
         self._submitter = None
 
     def stop(self) -> None:
-        """Take no more items, and cancel the session. Safe to repeat."""
+        """Take no more items, and cancel the session. Safe to repeat; a forked child leaves both to its parent."""
+        if self._process != os.getpid():
+            return
         self._window.close()
         submitter, self._submitter = self._submitter, None
         if submitter is not None:

@@ -2,10 +2,12 @@
 
 import gc
 import itertools
+import os
 import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -248,3 +250,30 @@ def test_a_map_without_iterables_and_a_wrong_option_are_told_at_once(grid: Grid)
             grid.map(*args, **options)
     with pytest.raises(TypeError, match="unknown option 'colour'"):
         grid.map(abs, [1], colour="red")  # type: ignore[call-arg]
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_forked_child_that_lets_go_of_an_iterator_cancels_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The memory store stands for those that do not know by themselves in which process they are.
+    state = MemoryStateStore()
+    cancelled = list[object]()
+    monkeypatch.setattr(state, "cancel", cancelled.append)
+    with Grid(state, MemoryTaskQueue(), MemoryPayloadStore()) as grid:
+        results = grid.map(calls.add, [1])
+
+        def wait() -> None:
+            with suppress(ConfigError):
+                next(results)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        (made,) = grid._mapped
+        until(lambda: made._submitter)
+        child = os.fork()
+        if child == 0:
+            made.stop()
+            os._exit(len(cancelled))
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        made.stop()
+        assert len(cancelled) == 1
+    waiting.join()
