@@ -1,10 +1,13 @@
 """Generators are submitted beside their caller: their first tasks run while they make the later ones."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import count, islice
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -305,3 +308,25 @@ def test_options_that_are_not_right_are_refused(idle: Grid, options: dict[str, A
     with pytest.raises(ConfigError, match=message):
         idle.submit(ECHO, iter([1]), **options)
     assert list(idle.sessions()) == []
+
+
+_MILLION = """
+import re
+from pathlib import Path
+from htcgrid import Grid
+
+if __name__ == "__main__":
+    with Grid.open(folder="grid", workers=2) as grid:
+        session = grid.submit("operator:neg", iter(range(1_000_000)))
+        assert sum(1 for _ in session.outcomes()) == 1_000_000
+    print(re.findall(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[0])
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the peak of memory is read as Linux tells it")
+def test_a_client_submits_and_reads_a_million_tasks_within_250_megabytes(tmp_path: Path) -> None:
+    (tmp_path / "million.py").write_text(_MILLION)
+    command = [sys.executable, "million.py"]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert int(ended.stdout) < 250_000
