@@ -139,9 +139,10 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """The digest of what makes two submissions under one id the same: all but the time of the call."""
-        fields = (self.handler, self.pool, self.priority, self.retry, self.timeout, self.codec, self.labels)
-        return hashlib.sha256(msgspec.json.encode((self.id, *fields, self.calls), order="deterministic")).hexdigest()
+        """The digest of what makes two submissions under one id the same: all but when, and by which Python."""
+        route = (self.id, self.handler, self.pool, self.priority)
+        terms = (self.retry, self.timeout, self.codec, self.labels, self.keep_for, self.output, self.calls)
+        return hashlib.sha256(msgspec.json.encode((*route, *terms), order="deterministic")).hexdigest()
 
 
 def _is_name(value: object) -> bool:

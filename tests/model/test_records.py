@@ -16,6 +16,7 @@ from htcgrid.model import (
     BundleKey,
     Failure,
     Hint,
+    KeepOutput,
     Pack,
     RetryPolicy,
     Session,
@@ -37,6 +38,8 @@ def session(**fields: Any) -> Session:
 def test_the_digest_of_a_session_is_that_of_what_was_asked_for() -> None:
     first = session(labels={"a": "1", "b": "2"})
     assert first.digest == session(labels={"b": "2", "a": "1"}).digest
+    # By which Python somebody goes on with a submission is no part of it.
+    assert first.digest == session(labels=first.labels, python="3.12").digest
     others = [
         session(),
         session(handler="m:g"),
@@ -46,6 +49,8 @@ def test_the_digest_of_a_session_is_that_of_what_was_asked_for() -> None:
         session(retry=RetryPolicy(tries=1)),
         session(codec="bytes"),
         session(calls=True),
+        session(keep_for=timedelta(days=8)),
+        session(output=KeepOutput.ALL),
         session(id=SessionId("t")),
     ]
     assert len({first.digest, *(other.digest for other in others)}) == len(others) + 1
