@@ -6,7 +6,7 @@ provider offers the interface. A value ``{ env = "NAME" }`` is read from the env
 
 import os
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -251,6 +251,19 @@ def _from_environment(value: Any, where: str) -> Any:
     if name not in os.environ:
         raise ConfigError(f"{where}: the environment variable {name!r} is not set")
     return os.environ[name]
+
+
+def variables_of(value: object) -> Iterator[str]:
+    """Yield the names of the environment variables that a document, or a part of one, refers to."""
+    if isinstance(value, list):
+        for item in value:
+            yield from variables_of(item)
+    elif isinstance(value, Mapping):
+        if set(value) == {"env"} and isinstance(value["env"], str):
+            yield value["env"]
+        else:
+            for item in value.values():
+                yield from variables_of(item)
 
 
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)

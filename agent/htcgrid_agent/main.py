@@ -12,7 +12,7 @@ from random import Random
 from secrets import token_hex
 
 import htcgrid
-from htcgrid.config import Config, read_config, seconds
+from htcgrid.config import INTERFACES, Config, read_config, seconds, variables_of
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.reaper import Reaper
@@ -55,6 +55,12 @@ def new_agent_id() -> AgentId:
     """Return an id that no other agent has, and that tells a person where it runs."""
     host = "".join(letter if letter.isalnum() else "-" for letter in socket.gethostname().split(".")[0])
     return AgentId(f"{host[:40] or 'agent'}-{os.getpid()}-{token_hex(3)}")
+
+
+def _worker_environment(config: Config) -> dict[str, str]:
+    """Return the variables of a worker: the agent's, without those that open the grid's services, and its own."""
+    withheld = set(variables_of({table: config.tables.get(table) for table in INTERFACES}))
+    return {name: text for name, text in os.environ.items() if name not in withheld} | config.agent.environment
 
 
 def run_agent(
@@ -129,7 +135,7 @@ def run_agent(
             name=name,
             workers=WorkerSettings(
                 path=[str(config.folder / folder) for folder in settings.path],
-                environment=settings.environment,
+                environment=_worker_environment(config),
                 nice=settings.nice,
                 pickle=settings.pickle,
                 recycle_tasks=settings.recycle_tasks,

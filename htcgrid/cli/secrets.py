@@ -1,8 +1,10 @@
 """Values that a grid.toml takes from the environment: they are shown to nobody."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from htcgrid.config import variables_of
 
 #: What is shorter may stand in a message by chance, and would be found out if it alone were left out.
 _SHORT = 4
@@ -12,7 +14,7 @@ class Secrets:
     """The values from the environment that a document refers to, by the names of their variables."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        found = {name: os.environ[name] for name in _variables(document) if os.environ.get(name)}
+        found = {name: os.environ[name] for name in variables_of(document) if os.environ.get(name)}
         # Longer ones first: one may be a part of another.
         self._values = sorted(found.items(), key=lambda item: -len(item[1]))
 
@@ -29,15 +31,3 @@ class Secrets:
             for form in (value, repr(value)[1:-1]):
                 reason = reason.replace(form, f"${name}")
         return told + reason
-
-
-def _variables(value: object) -> Iterator[str]:
-    if isinstance(value, list):
-        for item in value:
-            yield from _variables(item)
-    elif isinstance(value, Mapping):
-        if set(value) == {"env"} and isinstance(value["env"], str):
-            yield value["env"]
-        else:
-            for item in value.values():
-                yield from _variables(item)

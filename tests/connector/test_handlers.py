@@ -43,6 +43,10 @@ def facts(event, context):
     return [len(SETUPS), os.getpid(), os.environ.get("CURVES", ""), os.environ.get("SECRET", "")]
 
 
+def variables(event, context):
+    return dict(os.environ)
+
+
 def hog(megabytes, context):
     globals().setdefault("HELD", []).append(b"x" * (megabytes * 1_000_000))
     return os.getpid()
@@ -73,12 +77,13 @@ QUICK = timedelta(milliseconds=1)
 def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Grid]]:
     """Start a grid whose agent has these settings; its folder has a module ``work``."""
     monkeypatch.setenv("NEVER_SHOWN", "s3cret")
+    monkeypatch.setenv("GRID_PASSWORD", "state")
     (tmp_path / "work.py").write_text(HANDLERS)
     with ExitStack() as stack:
 
         def start(settings: str) -> Grid:
             (tmp_path / "grid.toml").write_text(
-                '[state]\nprovider = "local"\npath = "state"\n\n'
+                '[state]\nprovider = "local"\npath = {env = "GRID_PASSWORD"}\n\n'
                 '[compute]\nprovider = "local"\npath = "state"\nlifeline = true\ngrace = 0\n\n'
                 f'[agent]\nhandlers = ["work:*"]\npath = ["."]\nworkers = 1\n{settings}\n'
             )
@@ -205,6 +210,16 @@ def test_workers_have_the_variables_of_the_settings(started: Callable[[str], Gri
     (outcome,) = _outcomes(grid, "work:facts", 1)
     assert outcome.value[2:] == ["eur", "s3cret"]
     assert "CURVES" not in os.environ
+
+
+# What an operator hands to them is theirs.
+@pytest.mark.parametrize(("settings", "seen"), [("", None), ('environment = {GRID_PASSWORD = "theirs"}', "theirs")])
+def test_workers_have_no_variable_that_opens_the_grid_s_services(
+    started: Callable[[str], Grid], settings: str, seen: str | None
+) -> None:
+    (outcome,) = _outcomes(started(settings), "work:variables", 1)
+    assert "PATH" in outcome.value
+    assert outcome.value.get("GRID_PASSWORD") == seen
 
 
 def test_a_worker_is_replaced_after_so_many_tasks(started: Callable[[str], Grid]) -> None:

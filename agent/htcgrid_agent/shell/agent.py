@@ -33,8 +33,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Folders from which handlers are imported.
     path: list[str] = []
-    #: Variables beside those of the agent.
-    environment: dict[str, str] = {}
+    #: All their variables; those of the agent when left out.
+    environment: dict[str, str] | None = None
     #: What their priority in the operating system is lowered by.
     nice: int = 0
     #: Whether they may unpickle.

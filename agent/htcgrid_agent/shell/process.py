@@ -28,7 +28,7 @@ class WorkerProcess:
 
     def __init__(self, number: int, environment: Mapping[str, str] | None = None) -> None:
         self.number = number
-        self._environment = environment or {}
+        self._environment = environment
         self._unsent: deque[memoryview] = deque()
         self._frames = Frames()
         with contextlib.ExitStack() as kept, contextlib.ExitStack() as lent:
@@ -52,7 +52,7 @@ class WorkerProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             pass_fds=descriptors,
-            env=os.environ | self._environment,
+            env=self._environment,
             # Ctrl-C in a terminal is for the agent, which ends its workers in good order.
             start_new_session=True,
         )
