@@ -20,6 +20,7 @@ from tests.agent import jobs
 HANDLERS = """
 import asyncio
 import os
+import sys
 import threading
 from pathlib import Path
 
@@ -45,6 +46,12 @@ def facts(event, context):
 
 def variables(event, context):
     return dict(os.environ)
+
+
+def prints(event, context):
+    print("printed")
+    sys.stdout.close()
+    sys.stderr = None
 
 
 def hog(megabytes, context):
@@ -220,6 +227,14 @@ def test_workers_have_no_variable_that_opens_the_grid_s_services(
     (outcome,) = _outcomes(started(settings), "work:variables", 1)
     assert "PATH" in outcome.value
     assert outcome.value.get("GRID_PASSWORD") == seen
+
+
+def test_a_handler_that_closes_its_output_leaves_the_next_tasks_theirs(started: Callable[[str], Grid]) -> None:
+    grid = started("")
+    for _ in range(2):
+        (outcome,) = _outcomes(grid, "work:prints", 1, output="all", retry=ONCE)
+        assert outcome.error is None
+        assert outcome.stdout == "printed\n"
 
 
 def test_a_worker_is_replaced_after_so_many_tasks(started: Callable[[str], Grid]) -> None:

@@ -28,8 +28,18 @@ class Recorder:
 
     def install(self) -> None:
         """Record from now on what this process prints; it still goes where it went."""
-        sys.stdout = self._streams[0].opened(sys.stdout.buffer)
-        sys.stderr = self._streams[1].opened(sys.stderr.buffer)
+        self._files = sys.stdout.buffer, sys.stderr.buffer
+        self._open()
+
+    def renew(self) -> None:
+        """Forget what was printed, and open again what a handler has closed: later tasks print, too."""
+        if any(stream is None or getattr(stream, "closed", False) for stream in (sys.stdout, sys.stderr)):
+            self._streams = [_Tee(self), _Tee(self)]
+            self._open()
+        self.drop()
+
+    def _open(self) -> None:
+        sys.stdout, sys.stderr = (stream.opened(file) for stream, file in zip(self._streams, self._files, strict=True))
 
     def report(self) -> None:
         """Begin another report; what tasks print counts towards the bound of one report."""

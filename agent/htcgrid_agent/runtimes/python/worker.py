@@ -86,7 +86,7 @@ class Worker:
         enter, decode, encode, tick = self._cell.enter, codec.decode, codec.encode, time.perf_counter_ns
         limit, tries, timeout = self._setup.result_limit, tasks.tries, tasks.timeout
         output, recorder = tasks.output, self._recorder
-        recorder.drop()
+        recorder.renew()
         block = self._block(tasks.start)
         values, durations = block.values, block.durations
         began = reported = tick()
