@@ -36,23 +36,23 @@ def cut(
     None among the payloads stands for a pause: what is there is to be written. It is passed on, after a bundle of what
     has come so far when cutting ``by_time``, which makes the cut depend on the pauses.
     """
-    start = held = 0
-    room = bundle_size(start, tasks)
+    start = held = room = 0
     batch: list[bytes] = []
     for payload in payloads:
-        if batch and (
-            (payload is None and by_time)
-            or (payload is not None and (len(batch) >= room or held + len(payload) > size))
-        ):
+        if batch and (by_time if payload is None else held + len(payload) > size):
             yield _bundle(session, start, batch)
-            start += len(batch)
-            room = bundle_size(start, tasks)
-            batch, held = [], 0
+            start, batch = start + len(batch), []
         if payload is None:
             yield None
             continue
+        if not batch:
+            held, room = 0, bundle_size(start, tasks)
         batch.append(payload)
         held += len(payload)
+        if len(batch) >= room:
+            # Now, and not with the next task, which may be long in coming.
+            yield _bundle(session, start, batch)
+            start, batch = start + len(batch), []
     if batch:
         yield _bundle(session, start, batch)
 

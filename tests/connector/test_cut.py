@@ -36,6 +36,12 @@ def test_small_sessions_are_bundles_of_one_and_no_bundle_is_a_large_share_of_the
     assert len(bundles) < 200
 
 
+def test_a_full_bundle_does_not_wait_for_the_task_after_it() -> None:
+    payloads = iter([b"a", b"b"])
+    first = next(cut(S, payloads))
+    assert (first.stop, list(payloads)) == (1, [b"b"])
+
+
 def test_a_payload_larger_than_a_bundle_stands_alone() -> None:
     assert [bundle.tasks for bundle in cut(S, [b"a", b"b" * 100, b"c", b"d"], size=10)] == [1, 1, 1, 1]
     assert bundle_size(0) == 1

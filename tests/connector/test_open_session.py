@@ -43,6 +43,12 @@ def test_tasks_run_while_their_session_is_open(grid: Grid) -> None:
     assert session.status().session.labels == {"desk": "fx"}
 
 
+def test_under_an_id_too_the_first_tasks_run_before_there_are_others(grid: Grid) -> None:
+    with grid.open_session(ECHO, id="one-by-one") as session:
+        for number in range(4):
+            assert session.task(session.add(number)).result(timeout=30) == number
+
+
 def test_an_index_is_that_of_the_result_whichever_thread_adds(grid: Grid) -> None:
     def add(first: int) -> list[tuple[int, int]]:
         return [(session.add(task), task) for task in range(first, first + 100)]
