@@ -30,6 +30,7 @@ from htcgrid.model import KeepOutput, RetryPolicy, defaults
     show_default=True,
     help="Higher first.",
 )
+@click.option("--pool", default=defaults.POOL, show_default=True, help="Which agents run it.")
 @click.option("--timeout", type=float, help="Seconds that one try of one task may take.")
 @click.option(
     "--tries",
@@ -66,6 +67,7 @@ def command(
     config: Path | None,
     session_id: str | None,
     priority: int,
+    pool: str,
     timeout: float | None,
     tries: int,
     backoff: float,
@@ -90,6 +92,7 @@ def command(
             _tasks(source, lines=lines),
             id=session_id,
             priority=priority,
+            pool=pool,
             timeout=timeout,
             retry=retry,
             labels=labels,

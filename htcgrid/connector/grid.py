@@ -234,7 +234,8 @@ class Grid:
         """Open a session that takes tasks one by one until it is sealed, which the end of its ``with`` block does.
 
         All options are those of :meth:`submit`; ``on_error`` also says what becomes of the session when its block ends
-        with an error. Tasks are written beside the caller, as those of a generator are.
+        with an error. Tasks are written beside the caller, as those of a generator are: at once, but for a session with
+        an ``id``, where from the 33rd on they wait until their bundle is full or the session is sealed.
 
         Raises:
             ConfigError: an argument is not right.

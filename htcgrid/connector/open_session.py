@@ -44,9 +44,11 @@ class OpenSession(SessionHandle):
         if error is None:
             self.seal()
             return
-        self._open.fail(error)
-        # The caller's own error says more than what may come of this.
+        # The caller's own error says more than what may come of this; and a process that was forked off, or has closed
+        # its grid, has no threads that could do anything.
         with suppress(Exception):
+            self._check()
+            self._open.fail(error)
             self._open.wait(_PATIENCE)
 
     def add(self, task: Any) -> int:

@@ -73,7 +73,8 @@ class Watch:
         self.called += 1
         try:
             self._callback(outcome)
-        except Exception as error:
+        except BaseException as error:
+            # SystemExit, too: it would end the thread, and nothing else.
             self._error = self._error or error
             logging.getLogger(__name__).exception(
                 "a callback of session %s raised at task %d", self._reader.session.id, outcome.index

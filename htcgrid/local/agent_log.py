@@ -43,13 +43,17 @@ class AgentLog:
 def _tail(file: BinaryIO, count: int) -> bytes:
     """Return the bytes of the last lines, and leave the file at its end."""
     position = file.seek(0, os.SEEK_END)
-    data = b""
-    while count > 0 and position > 0 and _beginning(data, count) == 0:
+    blocks: list[bytes] = []
+    ends = 0
+    # The last line's own end is no line's beginning.
+    while position > 0 and ends <= count:
         size = min(_BLOCK, position)
         position -= size
         file.seek(position)
-        data = file.read(size) + data
+        blocks.append(file.read(size))
+        ends += blocks[-1].count(b"\n")
     file.seek(0, os.SEEK_END)
+    data = b"".join(reversed(blocks))
     return data[_beginning(data, count) :] if count > 0 else b""
 
 

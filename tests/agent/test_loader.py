@@ -144,6 +144,23 @@ def test_what_is_called_setup_and_is_another_thing_is_left_alone(tmp_path: Path,
     assert Handlers().load(f"{module}:f")(3, None) == 3
 
 
+def test_what_a_module_imports_is_not_what_it_offers(tmp_path: Path) -> None:
+    (tmp_path / "borrowing.py").write_text(
+        "from operator import add, neg\n"
+        "from pathlib import Path\n"
+        "from subprocess import getoutput\n"
+        "from time import sleep\n"
+        "__all__ = ['neg']\n"
+        "HERE = Path('/srv')\n"
+    )
+    for name in ("add", "Path", "Path.unlink", "getoutput", "sleep"):
+        with pytest.raises(HandlerError, match=r"'borrowing' imports '\w+' from '\w+'; name it there, or list it"):
+            call(f"borrowing:{name}", 1)
+    assert call("borrowing:neg", 1) == -1
+    assert call("borrowing:HERE.with_name", "x") == Path("/x")
+    assert call("operator:neg", 1) == -1
+
+
 def test_a_grid_is_not_opened_while_a_handler_is_imported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(LOADING, "script.py:f")
     with pytest.raises(ConfigError, match="under 'if __name__ == \"__main__\":'"):

@@ -40,8 +40,10 @@ def test_an_agent_logs_for_people_when_it_is_told_to(grid: Path) -> None:
 def test_an_agent_runs_only_its_pool(htcgrid: Command, grid: Path, folder: Path) -> None:
     (folder / "tasks.json").write_text("[1]")
     session = htcgrid("submit", "work:echo", "--input", "tasks.json").out.strip()
+    nightly = htcgrid("submit", "work:echo", "--input", "tasks.json", "--pool", "night").out.strip()
     with started("agent", "--pool", "night", "--verbose") as agent:
         line(agent)
+        assert htcgrid("results", nightly, "--values", "--timeout", PATIENCE).out == "1\n"
         assert htcgrid("results", session, "--timeout", "0.5").status == 124
         agent.terminate()
         ended(agent)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 #: Set while a handler's module is being imported: a script that opens a grid at its top level would otherwise start
@@ -95,9 +95,26 @@ def _find(name: str) -> tuple[ModuleType, Callable[..., Any]]:
         if not hasattr(found, part):
             raise HandlerError(f"handler {name!r}: {home!r} has no attribute {attribute!r}")
         found = getattr(found, part)
+        if depth == 0 and (elsewhere := _defined_elsewhere(found, module, part)):
+            raise HandlerError(
+                f"handler {name!r}: {home!r} imports {part!r} from {elsewhere!r}; name it there, or list it in the "
+                f"__all__ of {home!r}"
+            )
     if not callable(found):
         raise HandlerError(f"handler {name!r} is a {type(found).__name__}, and cannot be called")
     return module, found
+
+
+def _defined_elsewhere(found: Any, module: ModuleType, name: str) -> str | None:
+    """Return the module that a function or a class comes from, when ``module`` neither defines nor offers it.
+
+    Whoever allows 'pricing:*' means what 'pricing' is for, and not every helper that it imports.
+    """
+    if not isinstance(found, FunctionType | BuiltinFunctionType | type):
+        return None
+    if found.__module__ in {None, module.__name__} or name in getattr(module, "__all__", ()):
+        return None
+    return str(found.__module__)
 
 
 def _import_file(path: Path) -> ModuleType:

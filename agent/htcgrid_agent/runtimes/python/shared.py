@@ -46,10 +46,11 @@ class SharedValues:
         name = (shared.digest, shared.codec)
         with self._lock:
             if name not in self._values:
-                value = self._codec(shared.codec).decode(self._fetch(shared))
-                self._make_room(shared.size)
-                self._values[name] = (shared.size, value)
-                self._size += shared.size
+                data = self._fetch(shared)
+                value = self._codec(shared.codec).decode(data)
+                self._make_room(len(data))
+                self._values[name] = (len(data), value)
+                self._size += len(data)
             self._values.move_to_end(name)
             return self._values[name][1]
 
