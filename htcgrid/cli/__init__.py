@@ -4,7 +4,7 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
-from io import TextIOWrapper
+from io import BufferedReader, FileIO, TextIOWrapper
 from typing import Any
 
 import click
@@ -96,15 +96,23 @@ class Commands(click.Group):
 
 
 def _prepare_streams() -> None:
-    """Let output go nowhere where a stream was closed, and let no name of a file be what it cannot write."""
+    """Let a stream that was closed be empty, or go nowhere, and let no name of a file be what it cannot write."""
     # What is opened next would else be stdout for everything that writes there, a state file among them.
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(descriptor, True)
     os.close(descriptor)
+    sys.stdin = sys.stdin or _nothing_to_read()
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
+
+
+def _nothing_to_read() -> TextIOWrapper:
+    nothing = FileIO(0, closefd=False)
+    # As Python itself names it, for messages.
+    nothing.name = "<stdin>"
+    return TextIOWrapper(BufferedReader(nothing), encoding="utf-8")
 
 
 def _write_no_more() -> None:

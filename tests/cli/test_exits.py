@@ -105,6 +105,12 @@ def test_a_command_without_any_stream_does_what_it_is_told(htcgrid: Command, gri
     assert '"session":"mine"' in htcgrid("status", "--json").out
 
 
+def test_a_stdin_that_is_closed_is_as_an_empty_one(grid: Path) -> None:
+    command = f"exec {_PROGRAM} submit work:echo <&-"
+    done = subprocess.run(["/bin/sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (2, "htcgrid: <stdin> is not JSON: Input data was truncated\n")
+
+
 def test_the_name_of_a_file_that_is_no_text_is_shown_all_the_same(grid: Path) -> None:
     name = os.fsdecode(b"gr\xefd.toml")
     with started("status", "--config", name) as process:
