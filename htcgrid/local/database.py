@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 
-from htcgrid.errors import ConfigError, ProviderError
+from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
 from htcgrid.local.faults import FAULTS, fault, translated
 from htcgrid.local.gate import Gate
 from htcgrid.local.schema import prepare
@@ -42,6 +42,7 @@ class Database:
             with self._gate, translated(self.file):
                 self._writer = self._connect()
                 self._prepare()
+                self._identity = self._found()
         except BaseException:
             self._gate.close()
             raise
@@ -142,6 +143,21 @@ class Database:
             raise ProviderError(f"{self.file}: the grid was closed; open it again")
         if self._process != os.getpid():
             raise ProviderError(f"{self.file}: was opened before this process was forked; open the grid in each")
+        # SQLite would go on with what nobody else can see any more.
+        if self._found() != self._identity:
+            raise ProviderError(
+                f"{self.file}: was deleted, moved or replaced while it was open, and what it held is lost to others; "
+                "end the processes of this grid, and start them again"
+            )
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = self.file.stat()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ProviderUnavailableError(f"{self.file}: cannot be looked at: {error.strerror or error}") from error
+        return found.st_dev, found.st_ino
 
 
 def _check(file: Path) -> None:

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -166,6 +167,19 @@ def test_a_closed_store_says_so_and_may_be_closed_again(folder: Path) -> None:
         store.sessions()
     with pytest.raises(ProviderError, match="was closed; open it again"):
         store.create(session_of())
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_was_deleted_or_replaced_while_it_was_open_is_said_so(folder: Path, *, replaced: bool) -> None:
+    with closing(SqliteStateStore(folder)) as store:
+        store.create(session_of())
+        shutil.rmtree(folder)
+        if replaced:
+            SqliteStateStore(folder).close()
+        with pytest.raises(ProviderError, match="was deleted, moved or replaced while it was open"):
+            store.sessions()
+        with pytest.raises(ProviderError, match="was deleted, moved or replaced while it was open"):
+            store.create(session_of())
 
 
 def changed_in_vain(connection: sqlite3.Connection) -> None:
