@@ -101,7 +101,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     #: Where relative paths start.
     folder: Path
     tables: Mapping[str, Mapping[str, Any]]
+    #: As all who read the file see it: ``environment`` is without what comes from an agent's own environment.
     agent: AgentSettings
+
+    def agent_settings(self) -> AgentSettings:
+        """Return the table ``[agent]`` as an agent needs it, with all of ``environment``.
+
+        Raises:
+            ConfigError: a variable that ``environment`` refers to is not set.
+        """
+        where = self._where("agent")
+        return to_settings(from_environment(self.tables.get("agent", {}), where), AgentSettings, where)
 
     def open_state(self) -> StateStore:
         """Open the state store; the caller closes it."""
@@ -200,9 +210,16 @@ def parse_config(document: Mapping[str, Any], *, file: Path | None = None, folde
     if "state" not in document:
         raise no_state(shown)
     where = f"{shown}: [agent]"
-    agent = to_settings(from_environment(document.get("agent", {}), where), AgentSettings, where)
+    agent = to_settings(from_environment(_for_all(document.get("agent", {})), where), AgentSettings, where)
     base = folder or (file.parent if file else Path.cwd())
     return Config(file=file, folder=base, tables=dict(document), agent=agent)
+
+
+def _for_all(agent: Mapping[str, Any]) -> Mapping[str, Any]:
+    environment = agent.get("environment")
+    if not isinstance(environment, dict) or _is_reference(environment):
+        return agent
+    return {**agent, "environment": {name: value for name, value in environment.items() if not _is_reference(value)}}
 
 
 def check_table(table: str, values: object, shown: str) -> None:
@@ -243,7 +260,7 @@ def _from_environment(value: Any, where: str) -> Any:
         return [_from_environment(item, where) for item in value]
     if not isinstance(value, dict):
         return value
-    if set(value) != {"env"}:
+    if not _is_reference(value):
         return from_environment(value, where)
     name = value["env"]
     if not isinstance(name, str):
@@ -251,6 +268,10 @@ def _from_environment(value: Any, where: str) -> Any:
     if name not in os.environ:
         raise ConfigError(f"{where}: the environment variable {name!r} is not set")
     return os.environ[name]
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"env"}
 
 
 def variables_of(value: object) -> Iterator[str]:

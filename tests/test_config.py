@@ -165,6 +165,16 @@ def test_the_environment_is_read_when_a_table_is_used(monkeypatch: pytest.Monkey
     config.open_state().close()
 
 
+def test_what_workers_take_from_the_environment_is_asked_of_agents_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    variables = {"TZ": "UTC", "TOKEN": {"env": "MARKET_TOKEN"}}
+    config = parse_config({"state": local(), "agent": {"environment": variables}})
+    assert config.agent.environment == {"TZ": "UTC"}
+    with pytest.raises(ConfigError, match="'TOKEN': the environment variable 'MARKET_TOKEN' is not set"):
+        config.agent_settings()
+    monkeypatch.setenv("MARKET_TOKEN", "hunter2")
+    assert config.agent_settings().environment == {"TZ": "UTC", "TOKEN": "hunter2"}
+
+
 def test_a_secret_is_shown_neither_by_the_config_nor_by_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET", "hunter2")
     config = parse_config({"state": local(workers={"env": "SECRET"})})

@@ -78,7 +78,7 @@ def run_agent(
     Raises:
         ConfigError: the file, the id or the pool cannot be used.
     """
-    settings = config.agent
+    settings = config.agent_settings()
     name = new_agent_id() if agent is None else AgentId(agent)
     pool = settings.pool if pool is None else pool
     check_name("agent id", name)
