@@ -7,6 +7,7 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import complete_sessions, config_option, required_config
+from htcgrid.cli.phrasing import counted
 from htcgrid.errors import SessionNotFoundError
 from htcgrid.model import CancelCounts, SessionId
 
@@ -39,6 +40,6 @@ def _show(counts: CancelCounts, *, as_json: bool) -> None:
         print_facts({name: getattr(counts, name) for name in names})
         return
     click.echo(
-        f"{counts.session}: {counts.cancelled:,} tasks cancelled, "
+        f"{counts.session}: {counted(counts.cancelled, 'task')} cancelled, "
         f"{counts.succeeded:,} had succeeded, {counts.failed:,} had failed"
     )

@@ -176,9 +176,11 @@ def _same(bundle: Bundle, other: tuple[int, int, str]) -> bool:
 
 
 def _conflict(bundle: Bundle) -> ConflictError:
+    first, last = bundle.key.start, bundle.stop - 1
+    tasks = f"task {first}" if first == last else f"tasks {first} to {last}"
     return ConflictError(
-        f"tasks {bundle.key.start} to {bundle.stop - 1} of session {bundle.key.session!r} are there with other content "
-        "or cut in another way; submit the same tasks again, or submit under another id"
+        f"session {bundle.key.session!r} has {tasks} with other content or cut in another way; "
+        "submit the same tasks again, or submit under another id"
     )
 
 

@@ -504,6 +504,15 @@ def test_open_tasks_are_read_as_they_were_written(indexes: set[int]) -> None:
     assert written_open(3, 9, tasks(3, 9)) is None
 
 
+@pytest.mark.parametrize(("stop", "told"), [(1, "task 0"), (3, "tasks 0 to 2")])
+def test_a_conflict_names_the_tasks_that_are_other_ones(store: SqliteStateStore, stop: int, told: str) -> None:
+    session = session_of()
+    store.create(session, [bundle_of(session, 0, stop)])
+    other = bundle_of(session, 0, stop, "other")
+    with pytest.raises(ConflictError, match=f"session '{session.id}' has {told} with other content"):
+        store.add(session.id, [other])
+
+
 def test_the_late_hint_of_this_store_is_that_of_the_contract(store: SqliteStateStore, clock: VirtualClock) -> None:
     submit(store, (0, 1))
     clock.advance(HINTED_LATE - timedelta(seconds=1))
