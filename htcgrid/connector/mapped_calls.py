@@ -71,7 +71,7 @@ class MappedCalls:
         self._window.close()
         submitter, self._submitter = self._submitter, None
         if submitter is not None:
-            submitter.stop()
+            submitter.stop(seal=False)
             # Whoever leaves early does not wait for anything, and what made others leave says more.
             with suppress(HtcGridError):
                 self._state.cancel([self._session.id])

@@ -86,7 +86,7 @@ class SessionHandle:
         """End the session: every task without an outcome is CANCELLED when this returns. Safe to repeat."""
         self._check()
         if self._submitter is not None:
-            self._submitter.stop()
+            self._submitter.stop(seal=False)
         return self._state.cancel([self.id])[0]
 
     def delete(self) -> None:
@@ -96,7 +96,7 @@ class SessionHandle:
         """
         self._check()
         if self._submitter is not None:
-            self._submitter.stop()
+            self._submitter.stop(seal=False)
         self._state.delete(self.id)
 
     def outcomes(self, *, timeout: float | timedelta | None = None) -> Iterator[Outcome]:

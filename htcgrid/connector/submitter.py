@@ -83,6 +83,8 @@ class Submitter:
         self._rule = rule
         #: Somebody wants no more tasks, and no error about it.
         self._stopped = False
+        #: Whether the session is sealed at the end.
+        self._seals = True
         #: Nothing waits for tasks to end any more.
         self._hurried = threading.Event()
         #: The session ends with what was accepted, although not all was.
@@ -136,8 +138,13 @@ class Submitter:
         self._hurried.set()
         self.source.end()
 
-    def stop(self) -> None:
-        """Take no more; what was taken in is still written. Safe to repeat."""
+    def stop(self, *, seal: bool = True) -> None:
+        """Take no more; what was taken in is still written. Safe to repeat.
+
+        Without ``seal`` the session stays open for the caller to cancel: one that is sealed and has no task left to run
+        has finished, and can be cancelled no more.
+        """
+        self._seals = self._seals and seal
         self._stopped = True
         self._hurried.set()
         self.source.end()
@@ -175,7 +182,7 @@ class Submitter:
             ):
                 for command in self._written.flush() if bundle is None else self._written.take(bundle):
                     self._do_patiently(command)
-            for command in self._written.end():
+            for command in self._written.end() if self._seals else self._written.flush():
                 self._do_patiently(command)
         except BaseException as error:  # noqa: BLE001 - the top of a thread; the caller gets it
             # One that was stopped, as by a cancel, is told by the store that the session takes no more.

@@ -1,14 +1,15 @@
 """Sessions that take tasks one by one until they are sealed."""
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pytest
 
 from htcgrid import Grid
 from htcgrid.errors import ConfigError, ConflictError, EncodingError, TaskCancelledError
-from htcgrid.model import SessionState
+from htcgrid.model import CancelCounts, SessionId, SessionState
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid.testing.race import at_once
 
@@ -124,6 +125,23 @@ def test_other_tasks_under_one_id_are_a_conflict(idle: Grid) -> None:
         session.seal()
     with pytest.raises(ConflictError):
         idle.open_session("other:handler", id="s")
+
+
+class LateStateStore(MemoryStateStore):
+    """Hears of a cancel only when what was under way has been written."""
+
+    def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
+        for thread in threading.enumerate():
+            if thread.name.startswith("submit "):
+                thread.join(20)
+        return super().cancel(session_ids)
+
+
+def test_what_was_cancelled_is_not_finished_though_no_task_was_left() -> None:
+    with Grid(LateStateStore(), MemoryTaskQueue(), MemoryPayloadStore()) as grid:
+        session = grid.open_session(ECHO)
+        session.cancel()
+        assert session.status().state is SessionState.CANCELLED
 
 
 def test_a_cancel_ends_it_for_who_adds(idle: Grid) -> None:
