@@ -1,5 +1,7 @@
 """``htcgrid status``: how far sessions are."""
 
+from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -7,8 +9,8 @@ import click
 from htcgrid.cli.facts import json_option
 from htcgrid.cli.listing import show
 from htcgrid.cli.options import complete_sessions, config_option, required_config
-from htcgrid.interfaces import BEGINNING
-from htcgrid.model import SessionId
+from htcgrid.connector.listing import SessionFilter, listed
+from htcgrid.model import SessionId, SessionStatus
 
 
 @click.command()
@@ -20,9 +22,9 @@ def command(sessions: tuple[str, ...], config: Path | None, *, as_json: bool) ->
     state = required_config(config).open_state()
     try:
         if sessions:
-            found = state.status([SessionId(session) for session in sessions])
+            found: Sequence[SessionStatus] = state.status([SessionId(session) for session in sessions])
         else:
-            found = state.sessions(BEGINNING, limit=20).sessions
+            found = list(islice(listed(state, SessionFilter()), 20))
     finally:
         state.close()
     show(found, as_json=as_json)

@@ -459,6 +459,14 @@ def test_delete_takes_what_has_not_finished_only_when_it_is_forced(
     assert named(htcgrid("sessions", "--json")) == []
 
 
+def test_status_shows_no_shared_inputs_unless_they_are_named(submit: Command, htcgrid: Command, grid: Path) -> None:
+    session = submit("work:echo", [1]).out.strip()
+    with Grid.open(grid) as opened:
+        shared = opened.put([1]).split(":")[1]
+    assert [each["session"] for each in objects(htcgrid("status", "--json"))] == [session]
+    assert [each["session"] for each in objects(htcgrid("status", shared, "--json"))] == [shared]
+
+
 # --- cancel -----------------------------------------------------------------------------------------------------------
 
 
@@ -484,7 +492,7 @@ def test_cancel_tells_which_sessions_do_not_exist_and_ends_the_others(
     one, other = submit("work:echo", [1]).out.strip(), submit("work:echo", [1, 2]).out.strip()
     assert htcgrid("cancel", one, "nope", other) == Ended(
         2,
-        f"{one}: 1 tasks cancelled, 0 had succeeded, 0 had failed\n"
+        f"{one}: 1 task cancelled, 0 had succeeded, 0 had failed\n"
         f"{other}: 2 tasks cancelled, 0 had succeeded, 0 had failed\n",
         "htcgrid: there is no session 'nope' on this grid\n",
     )
