@@ -17,6 +17,7 @@ from htcgrid.local.state import SqliteStateStore
 from htcgrid.model import QueueLimits, RetryPolicy, check_name, defaults, session
 from htcgrid_agent.core.reporter import Reporter
 from htcgrid_agent.runtimes.python import faults, recorder
+from htcgrid_agent.shell.output import Output
 from tests.docs.command_line import PAGE, page
 from tests.docs.test_docs import ROOT, rows, value
 
@@ -45,6 +46,7 @@ _CONSTANTS: dict[str, Any] = {
     "recorder._LESS": recorder._LESS,
     "faults._MESSAGE": faults._MESSAGE,
     "faults._TRACEBACK": faults._TRACEBACK,
+    "Output._RATE": Output._RATE,
     "Reporter._HOLDS": Reporter._HOLDS,
     "Reporter._FAULTS": Reporter._FAULTS,
     "Reporter._MESSAGE": Reporter._MESSAGE,
