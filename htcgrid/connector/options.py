@@ -42,7 +42,7 @@ def session_of(
     labels, keep_for = options.get("labels"), options.get("keep_for")
     return Session(
         id=SessionId(f"s-{token_hex(8)}" if session_id is None else session_id),
-        handler=handler_name(handler),
+        handler=_name_of(handler),
         created=utcnow(),
         pool=options.get("pool", defaults.POOL),
         priority=options.get("priority", defaults.PRIORITY),
@@ -55,6 +55,16 @@ def session_of(
         python="{}.{}".format(*sys.version_info),
         calls=calls,
     )
+
+
+def _name_of(handler: str | Callable[..., Any]) -> str:
+    try:
+        return handler_name(handler)
+    except ConfigError as error:
+        # Of a name that is wrong, there is nothing that could be taken along.
+        if isinstance(handler, str) or not callable(handler):
+            raise
+        raise ConfigError(f"{error}; or call it through grid.map with codec 'pickle', which takes it along") from error
 
 
 def _output(value: object) -> KeepOutput:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from htcgrid.connector.handler_name import handler_name
+from htcgrid.connector.options import session_of
 from htcgrid.errors import ConfigError
 
 
@@ -68,6 +69,12 @@ def test_a_function_typed_into_a_prompt_is_refused(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "__main__", main)
     with pytest.raises(ConfigError, match="has no file: define it in a module"):
         handler_name(main.job)
+
+
+def test_who_submits_what_has_no_name_is_told_how_it_can_be_called() -> None:
+    told = "at the top of a module; or call it through grid.map with codec 'pickle'"
+    with pytest.raises(ConfigError, match=told):
+        session_of(lambda event: event, None, {})
 
 
 def test_a_function_that_is_written_in_c_is_found_in_its_module() -> None:
