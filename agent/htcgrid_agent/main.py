@@ -12,7 +12,7 @@ from random import Random
 from secrets import token_hex
 
 import htcgrid
-from htcgrid.config import INTERFACES, Config, read_config, seconds, variables_of
+from htcgrid.config import INTERFACES, AgentSettings, Config, read_config, seconds, variables_of
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.reaper import Reaper
@@ -57,10 +57,10 @@ def new_agent_id() -> AgentId:
     return AgentId(f"{host[:40] or 'agent'}-{os.getpid()}-{token_hex(3)}")
 
 
-def _worker_environment(config: Config) -> dict[str, str]:
+def _worker_environment(config: Config, settings: AgentSettings) -> dict[str, str]:
     """Return the variables of a worker: the agent's, without those that open the grid's services, and its own."""
     withheld = set(variables_of({table: config.tables.get(table) for table in INTERFACES}))
-    return {name: text for name, text in os.environ.items() if name not in withheld} | config.agent.environment
+    return {name: text for name, text in os.environ.items() if name not in withheld} | settings.environment
 
 
 def run_agent(
@@ -135,7 +135,7 @@ def run_agent(
             name=name,
             workers=WorkerSettings(
                 path=[str(config.folder / folder) for folder in settings.path],
-                environment=_worker_environment(config),
+                environment=_worker_environment(config, settings),
                 nice=settings.nice,
                 pickle=settings.pickle,
                 recycle_tasks=settings.recycle_tasks,
