@@ -50,6 +50,41 @@ def test_outcomes_of_a_long_bundle_stream_at_every_flush() -> None:
     assert 5 <= len(world.ended(session)) <= 10
 
 
+def test_workers_wait_while_large_outcomes_are_committed_more_slowly_than_they_come() -> None:
+    world = World(lambda _: Work(seconds=0.01, size=400))
+    agent = world.start_agent("a", workers=2, outcome_bytes=1000)
+    agent.commit_takes = 1.0
+    session = world.submit([100, 100])
+    uncommitted: list[int] = []
+
+    def look() -> bool:
+        uncommitted.append(sum(world.begun.values()) - len(world.ended(session)))
+        return False
+
+    world.run(30, look)
+    # As many as fit, and what the workers had in hand by then.
+    assert max(uncommitted) <= 8
+    assert len(world.ended(session)) >= 60
+    agent.commit_takes = 0.0
+    world.finish(session)
+    assert set(world.begun.values()) == {1}
+
+
+def test_outcomes_that_are_sent_again_count_until_they_are_committed() -> None:
+    world = World(lambda _: Work(seconds=0.01, size=400))
+    agent = world.start_agent("a", workers=2, outcome_bytes=1000)
+    session = world.submit([100])
+    world.run(0.3)
+    agent.cut_off = True
+    world.run(5)
+    begun = sum(world.begun.values())
+    world.run(5)
+    assert sum(world.begun.values()) == begun < 60
+    agent.cut_off = False
+    world.finish(session)
+    assert set(world.begun.values()) == {1}
+
+
 def test_a_task_that_raises_is_tried_as_often_as_its_policy_says() -> None:
     world = World(lambda index: Work(error=OOPS if index == 3 else None))
     world.start_agent("a")

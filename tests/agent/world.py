@@ -44,6 +44,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     kills_agent: bool = False
     #: The worker never comes back.
     hangs: bool = False
+    #: Bytes of the outcome.
+    size: int = 0
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,6 +177,8 @@ class SimulatedAgent:
         #: Commits with a part of these sessions fail, for good unless they are only unavailable.
         self.refused: set[SessionId] = set()
         self.refused_for_good = True
+        #: How much longer a commit takes than other calls.
+        self.commit_takes = 0.0
         self.sent: list[commands.Command] = []
         self.looks: dict[int, tuple[int, float]] = {}
         self._stops: dict[int, int] = {}
@@ -226,7 +230,8 @@ class SimulatedAgent:
             case commands.Forget():
                 pass
             case _:
-                self.world.at(self.CALL, lambda: self._call(command))
+                more = self.commit_takes if isinstance(command, commands.Commit) else 0.0
+                self.world.at(self.CALL + more, lambda: self._call(command))
 
     def _call(self, command: commands.Command) -> None:
         if not self.alive:
@@ -308,7 +313,7 @@ class SimulatedAgent:
             value = None if work.error else b"%d" % index
             failures = {index: work.error} if work.error else {}
             block = Block(index, [value], self.world.now, [int(work.seconds * 1e6)], f"{self.name}/{worker}", failures)
-            self.handle(events.WorkerReported(worker=worker, run=command.run, block=block, done=False))
+            self.handle(events.WorkerReported(worker=worker, run=command.run, block=block, done=False, size=work.size))
             self._run(command, index + 1, life, done)
 
     def _worker_dies(self, worker: int, reason: str) -> None:

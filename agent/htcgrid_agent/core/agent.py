@@ -101,6 +101,12 @@ class AgentCore:
             times.append(self._stop_at)
         return max(now, min(times))
 
+    @property
+    def _full(self) -> bool:
+        """Whether outcomes come faster than they are committed, so that workers have to wait."""
+        waiting = sum(bundle.size for bundle in self._held.values()) + self._committer.size
+        return waiting > self._policy.outcome_bytes
+
     # What happened.
 
     def _tick(self, event: events.Tick, now: float) -> None:
@@ -135,7 +141,7 @@ class AgentCore:
         bundle = self._held.get(slot.nonce)
         if bundle is not None and event.block is not None:
             self._pace.learn(bundle.session.handler, len(event.block.values), sum(event.block.durations) / 1e6)
-            self._take_tries(bundle, event.worker, event.block, now)
+            self._take_tries(bundle, event.worker, event.block, now, size=event.size)
         if event.done and slot.state is SlotState.BUSY:
             if bundle is not None:
                 bundle.todo |= bundle.release(event.worker)
@@ -252,7 +258,8 @@ class AgentCore:
                 self._lose(bundle)
         if self._stop_at is None:
             self._out.extend(self._crew.start(now))
-            self._out.extend(self._crew.assign(self._held, now))
+            if not self._full:
+                self._out.extend(self._crew.assign(self._held, now))
         elif now >= self._stop_at:
             self._out.extend(self._crew.kill_all())
         self._return(now)
@@ -276,19 +283,20 @@ class AgentCore:
             self._out.extend(self._returner.plan(self._held.values(), now))
 
     def _commit(self, now: float) -> None:
-        at_once = self.stopping or not any(bundle.todo for bundle in self._held.values())
+        at_once = self.stopping or self._full or not any(bundle.todo for bundle in self._held.values())
         if commit := self._committer.next(self._held, now, at_once=at_once):
             self._out.append(commit)
 
     def _acquire_or_exit(self, now: float) -> None:
         if self._stop_at is None:
-            self._out.extend(self._acquirer.next(self._held.values(), now))
+            if not self._full:
+                self._out.extend(self._acquirer.next(self._held.values(), now))
         elif not self._held and not self._acquirer.under_way and not self._committer.busy:
             self._exited = True
             self._out.append(self._reporter.last())
             self._out.append(commands.Exit())
 
-    def _take_tries(self, bundle: HeldBundle, worker: int, block: Block, now: float) -> None:
+    def _take_tries(self, bundle: HeldBundle, worker: int, block: Block, now: float, *, size: int = 0) -> None:
         """Take in one try of each task of the block: outcomes are kept, what failed may be tried again."""
         reported = Ranges.of((block.start, block.stop))
         fresh = reported - bundle.done
@@ -305,7 +313,7 @@ class AgentCore:
             else:
                 again.append((index, tries))
         lost = Ranges.of_indexes(failed)
-        bundle.record(block, fresh - lost - Ranges.of_indexes(index for index, _ in again), lost, now)
+        bundle.record(block, fresh - lost - Ranges.of_indexes(index for index, _ in again), lost, now, size=size)
         for index, tries in again:
             bundle.tries[index] = tries
             bundle.retry(index, now + policy.wait(tries, self._jitter()).total_seconds())

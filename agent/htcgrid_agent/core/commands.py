@@ -67,6 +67,8 @@ class CommitPart(msgspec.Struct, frozen=True, kw_only=True):
     succeeded: Ranges
     failed: Ranges
     blocks: tuple[Block, ...]
+    #: About how many bytes they are.
+    size: int = 0
 
 
 class Commit(Command, frozen=True, kw_only=True):

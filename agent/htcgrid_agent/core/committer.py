@@ -23,6 +23,8 @@ class Committer:
         self._under_way = False
         #: Commits that failed. Their parts are sent again as they were, for a flush number names fixed content.
         self._again: deque[Commit] = deque()
+        #: About how many bytes of outcomes the commit under way has.
+        self._size = 0
         #: Whether the last commit failed, so that something new goes next.
         self._failed = False
 
@@ -30,6 +32,11 @@ class Committer:
     def busy(self) -> bool:
         """Whether a commit is under way, or is to be sent again."""
         return self._under_way or bool(self._again)
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of outcomes are on their way, or are to be sent again."""
+        return self._size + sum(_size(commit) for commit in self._again)
 
     def wake_at(self, held: Iterable[HeldBundle]) -> list[float]:
         """Return the times at which there may be something to commit."""
@@ -53,11 +60,12 @@ class Committer:
             commit = self._again.popleft()
         self._failed = False
         self._under_way = commit is not None
+        self._size = 0 if commit is None else _size(commit)
         return commit
 
     def answered(self) -> None:
         """Note that the commit under way was answered."""
-        self._under_way = False
+        self._under_way, self._size = False, 0
         self._patience.succeeded()
 
     def failed(self, commit: Commit, now: float, *, final: bool) -> CommitPart | None:
@@ -65,7 +73,7 @@ class Committer:
 
         It is certain once a part that was sent by itself failed for good.
         """
-        self._under_way = False
+        self._under_way, self._size = False, 0
         self._failed = True
         self._patience.failed(now)
         if final and len(commit.parts) == 1:
@@ -91,6 +99,10 @@ class Committer:
         return at_once or bundle.idle or bundle.suspect or now >= bundle.since + self._policy.flush
 
 
+def _size(commit: Commit) -> int:
+    return sum(part.size for part in commit.parts)
+
+
 def _part(bundle: HeldBundle) -> CommitPart:
     part = CommitPart(
         lease=bundle.lease,
@@ -98,8 +110,9 @@ def _part(bundle: HeldBundle) -> CommitPart:
         succeeded=Ranges.of(*bundle.succeeded),
         failed=Ranges.of(*bundle.failed),
         blocks=tuple(bundle.blocks),
+        size=bundle.size,
     )
     bundle.flush += 1
-    bundle.blocks, bundle.succeeded, bundle.failed, bundle.since = [], [], [], None
+    bundle.blocks, bundle.succeeded, bundle.failed, bundle.since, bundle.size = [], [], [], None, 0
     bundle.committing = True
     return part

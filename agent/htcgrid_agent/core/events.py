@@ -48,6 +48,8 @@ class WorkerReported(Event, frozen=True, kw_only=True):
     done: bool
     #: With ``done``: it asks to be replaced.
     worn: bool = False
+    #: Bytes of the report, which are about those of its outcomes.
+    size: int = 0
 
 
 class WorkerDied(Event, frozen=True, kw_only=True):

@@ -33,6 +33,8 @@ class HeldBundle:
         self.blocks: list[Block] = []
         self.succeeded: list[tuple[int, int]] = []
         self.failed: list[tuple[int, int]] = []
+        #: About how many bytes they are.
+        self.size = 0
         #: When the oldest of them came.
         self.since: float | None = None
         #: A commit, or a give-back, is under way.
@@ -78,12 +80,13 @@ class HeldBundle:
             self.running[worker] -= reported
         self.todo -= reported
 
-    def record(self, block: Block, succeeded: Ranges, failed: Ranges, now: float) -> None:
-        """Keep the outcomes of those tasks of ``block`` for the next commit."""
+    def record(self, block: Block, succeeded: Ranges, failed: Ranges, now: float, *, size: int = 0) -> None:
+        """Keep the outcomes of those tasks of ``block``, which are about ``size`` bytes, for the next commit."""
         accepted = succeeded | failed
         if not accepted:
             return
         self.done |= accepted
+        self.size += size
         self.blocks.extend(pieces(block, accepted, self.tries))
         self.succeeded.extend(succeeded.spans)
         self.failed.extend(failed.spans)

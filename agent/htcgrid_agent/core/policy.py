@@ -37,6 +37,9 @@ class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     acquire: int = 32
     #: About how many bytes of payloads are asked for at once.
     acquire_bytes: int = 64 << 20
+    #: While more bytes of outcomes than about these wait to be committed, no tasks are handed to workers, which may be
+    #: faster than the payload store.
+    outcome_bytes: int = 64 << 20
     #: Most children of one give-back; with the parent and the rest they fit one transaction of every store.
     children: int = 64
     #: How long a receive waits for a hint.

@@ -304,7 +304,12 @@ class Agent:
             else:
                 self._events.append(
                     events.WorkerReported(
-                        worker=worker.number, run=report.run, block=report.block, done=report.done, worn=report.worn
+                        worker=worker.number,
+                        run=report.run,
+                        block=report.block,
+                        done=report.done,
+                        worn=report.worn,
+                        size=worker.size,
                     )
                 )
 

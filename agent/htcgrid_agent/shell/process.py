@@ -31,6 +31,8 @@ class WorkerProcess:
         self._environment = environment
         self._unsent: deque[memoryview] = deque()
         self._frames = Frames()
+        #: Bytes of the message that :meth:`receive` yielded last.
+        self.size = 0
         with contextlib.ExitStack() as kept, contextlib.ExitStack() as lent:
             self.cell = Cell.create()
             kept.callback(self.cell.close)
@@ -110,6 +112,7 @@ class WorkerProcess:
             return
         try:
             for body in self._frames.feed(data):
+                self.size = len(body)
                 yield _decode(body)
         except msgspec.MsgspecError:
             yield None
