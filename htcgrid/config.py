@@ -88,6 +88,9 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise ValueError(f"`{name}` must be from {least} to {most}{unit}, not {value}")
+        for pattern in self.handlers:
+            if not set(pattern) & set(":*?["):
+                raise ValueError(f"`handlers`: {pattern!r} matches no handler: they are named as 'pricing:price'")
         for name, text in self.environment.items():
             if not name or "=" in name or "\0" in name + text:
                 raise ValueError(f"`environment`: no process can have a variable {name!r} of this name and value")
@@ -210,16 +213,17 @@ def parse_config(document: Mapping[str, Any], *, file: Path | None = None, folde
     if "state" not in document:
         raise no_state(shown)
     where = f"{shown}: [agent]"
-    agent = to_settings(from_environment(_for_all(document.get("agent", {})), where), AgentSettings, where)
+    agent = to_settings(from_environment(for_clients(document.get("agent", {})), where), AgentSettings, where)
     base = folder or (file.parent if file else Path.cwd())
     return Config(file=file, folder=base, tables=dict(document), agent=agent)
 
 
-def _for_all(agent: Mapping[str, Any]) -> Mapping[str, Any]:
+def for_clients(agent: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a table ``[agent]`` without the variables of workers that come from their agent's own environment."""
     environment = agent.get("environment")
-    if not isinstance(environment, dict) or _is_reference(environment):
+    if not isinstance(environment, dict) or is_reference(environment):
         return agent
-    return {**agent, "environment": {name: value for name, value in environment.items() if not _is_reference(value)}}
+    return {**agent, "environment": {name: value for name, value in environment.items() if not is_reference(value)}}
 
 
 def check_table(table: str, values: object, shown: str) -> None:
@@ -260,7 +264,7 @@ def _from_environment(value: Any, where: str) -> Any:
         return [_from_environment(item, where) for item in value]
     if not isinstance(value, dict):
         return value
-    if not _is_reference(value):
+    if not is_reference(value):
         return from_environment(value, where)
     name = value["env"]
     if not isinstance(name, str):
@@ -270,7 +274,8 @@ def _from_environment(value: Any, where: str) -> Any:
     return os.environ[name]
 
 
-def _is_reference(value: Any) -> bool:
+def is_reference(value: Any) -> bool:
+    """Return whether a value stands for a variable of the environment: ``{ env = "NAME" }``."""
     return isinstance(value, dict) and set(value) == {"env"}
 
 

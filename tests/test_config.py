@@ -112,6 +112,10 @@ def test_an_agent_that_is_not_described_has_the_documented_defaults() -> None:
         ({"state": local(), "agent": {"grace": float("inf")}}, r"\[agent\]: `grace` must be from 0 to 86400 seconds"),
         ({"state": local(), "agent": {"target": -1}}, r"\[agent\]: `target` must be more than 0"),
         ({"state": local(), "agent": {"flush": -1}}, r"\[agent\]: `flush` must be from 0 to 86400 seconds"),
+        (
+            {"state": local(), "agent": {"handlers": ["risk"]}},
+            r"\[agent\]: `handlers`: 'risk' matches no handler: they are",
+        ),
         ({"state": local(), "agent": {"nice": 20}}, r"\[agent\]: `nice` must be from 0 to 19, not 20"),
         ({"state": local(), "agent": {"workers": 0}}, r"\[agent\]: `workers` must be from 1 to 1024, not 0"),
         ({"state": local(), "agent": {"reaper": "no"}}, r"\[agent\]: Expected `bool`, got `str` - key `reaper`"),

@@ -1,6 +1,7 @@
 """A grid.toml that was checked without touching any service: what it comes to, and all that is wrong with it."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,9 @@ from htcgrid.config import (
     INTERFACES,
     AgentSettings,
     check_table,
+    for_clients,
     from_environment,
+    is_reference,
     no_state,
     offer_of,
     read_document,
@@ -52,6 +55,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     key: str | None = None
     #: With the file, the table and the key.
     message: str
+    #: Whether it matters to agents only, which may run on another machine.
+    agents: bool = False
 
 
 class CheckedConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -111,7 +116,21 @@ class _Checker:
                 yield self._provided(table)
         if "agent" in right or "agent" not in self._document:
             values = self._document.get("agent", {})
-            yield self._settings("agent", values, AgentSettings, left_out="agent" not in self._document)
+            checked = self._settings(
+                "agent", dict(for_clients(values)), AgentSettings, left_out="agent" not in self._document
+            )
+            yield msgspec.structs.replace(checked, settings=values)
+            self._look_for_what_agents_need(values)
+
+    def _look_for_what_agents_need(self, values: dict[str, Any]) -> None:
+        where = self._where("agent")
+        environment = values.get("environment")
+        for name, value in environment.items() if isinstance(environment, dict) else ():
+            if is_reference(value) and value["env"] not in os.environ:
+                message = (
+                    f"{where}: 'environment': the variable {value['env']!r} for {name} is not set here; agents need it"
+                )
+                self.problems.append(Problem(table="agent", key="environment", message=message, agents=True))
 
     def _is_right(self, table: str, values: object) -> bool:
         try:

@@ -24,8 +24,8 @@ def command() -> None:
 def check(config: Path | None, *, as_json: bool) -> int:
     """Check a grid.toml without touching any service, and show what it comes to: providers, settings and defaults.
 
-    Every problem is told, by file, table and key, and the exit status is 2 when there is one. Values from the
-    environment are not shown.
+    Every problem is told, by file, table and key, and the exit status is 2 when there is one that is no affair of
+    agents alone. Values from the environment are not shown.
     """
     from htcgrid.cli.checked import checked_config
 
@@ -35,7 +35,7 @@ def check(config: Path | None, *, as_json: bool) -> int:
         print_facts(facts | {"tables": {table.table: _facts(table) for table in found.tables}})
     else:
         _show(found)
-    return Exit.WRONG if found.problems else Exit.DONE
+    return Exit.WRONG if any(not problem.agents for problem in found.problems) else Exit.DONE
 
 
 def _facts(table: "CheckedTable") -> dict[str, object]:

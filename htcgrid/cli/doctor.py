@@ -48,8 +48,11 @@ def _checks(file: Path) -> "Iterator[Check]":
     checked = checked_config(file)
     for problem in checked.problems:
         advice = "correct it: 'htcgrid config check' shows what the file comes to"
-        yield Check(name="config", level=Level.FAIL, message=problem.message, advice=advice)
-    if checked.problems:
+        level = Level.FAIL
+        if problem.agents:
+            level, advice = Level.WARN, "that is well if no agent is to run here"
+        yield Check(name="config", level=level, message=problem.message, advice=advice)
+    if not all(problem.agents for problem in checked.problems):
         return
     yield Check(name="config", level=Level.OK, message=f"{file} is right")
     examination = Examination(checked, read_config(file), version=__version__, python=platform.python_version())

@@ -34,6 +34,8 @@ class Collection:
         self._seen = Ranges()
         self._total: int | None = None
         self._closed = False
+        #: Whether the session was cancelled: while it was open, if no task of it is.
+        self.was_cancelled = False
         #: Where the next look at the log starts.
         self.cursor = BEGINNING
         #: Tasks read so far, by how they ended.
@@ -63,6 +65,7 @@ class Collection:
 
     def know(self, status: SessionStatus) -> None:
         """Take in how many tasks there are; an open session's may grow."""
+        self.was_cancelled = status.state is SessionState.CANCELLED
         if status.state is not SessionState.OPEN:
             self.expect(status.total)
 

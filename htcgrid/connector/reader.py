@@ -97,13 +97,15 @@ class Reader:
         if self._submitter is not None:
             self._submitter.wait()
 
-    def outcomes(self, timeout: float | timedelta | None = None) -> Generator[Outcome, None, None]:
-        """Yield every task's outcome as it becomes known, once each.
+    def outcomes(
+        self, timeout: float | timedelta | None = None, collection: Collection | None = None
+    ) -> Generator[Outcome, None, None]:
+        """Yield every task's outcome as it becomes known, once each; a new ``collection`` can be looked at meanwhile.
 
         Raises:
             ResultTimeoutError: the time was up.
         """
-        collection = self.collection()
+        collection = collection or self.collection()
         for parts in self.looks(collection, timeout):
             for batch in batches(parts):
                 data = self.packs(part for _, part in batch)

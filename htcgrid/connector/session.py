@@ -13,7 +13,7 @@ from htcgrid.connector.submitter import Submitter
 from htcgrid.connector.task import TaskHandle
 from htcgrid.connector.tracker import Tracker
 from htcgrid.connector.watch import Watch
-from htcgrid.errors import ConfigError, ResultTimeoutError
+from htcgrid.errors import ConfigError, ResultTimeoutError, TaskCancelledError
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import CancelCounts, Session, SessionId, SessionStatus
 
@@ -148,12 +148,13 @@ class SessionHandle:
 
         Raises:
             TaskFailedError: a task failed; raised as soon as it is known.
-            TaskCancelledError: the session was cancelled.
+            TaskCancelledError: the session was cancelled, before its tasks had ended or all of them were submitted.
             ResultTimeoutError: the time was up; its ``results`` holds what was there, by task.
         """
         values: dict[int, Any] = {}
+        collection = self._reader.collection()
         try:
-            for outcome in self.outcomes(timeout=timeout):
+            for outcome in self._reader.outcomes(timeout, collection):
                 error = outcome.exception()
                 if error is not None and not return_exceptions:
                     raise error
@@ -161,6 +162,11 @@ class SessionHandle:
         except ResultTimeoutError as error:
             error.results = values
             raise
+        if collection.was_cancelled and not collection.cancelled and not return_exceptions:
+            raise TaskCancelledError(
+                f"session {self.id} was cancelled before it was sealed: it has {len(values)} tasks, which have ended, "
+                "and more may have been meant; outcomes() yields theirs"
+            )
         return [values[index] for index in range(len(values))]
 
     def wait(

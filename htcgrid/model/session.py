@@ -169,6 +169,12 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
     cancelled: int
     running: int
 
+    def __repr__(self) -> str:
+        """Return what people look for; whoever prints a status in a notebook does not want every option."""
+        names = ("succeeded", "failed", "cancelled", "running", "pending")
+        counts = ", ".join(f"{getattr(self, name)} {name}" for name in names)
+        return f"<{self.state} session {self.session.id} of {self.total} tasks: {counts}>"
+
     @property
     def ended(self) -> int:
         """Tasks that have an outcome."""

@@ -92,6 +92,13 @@ def test_a_module_that_fails_at_import_is_said_with_its_error(tmp_path: Path) ->
     assert LOADING not in os.environ
 
 
+def test_a_handler_that_needs_more_arguments_than_there_are_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "greedy.py").write_text("def f(event, context, curve): return 1\ndef g(a, b, c=1): return [a, b, c]\n")
+    with pytest.raises(HandlerError, match=r"needs 3 arguments; it must take \(event, context\) or \(event\)"):
+        Handlers().load("greedy:f")
+    assert call("greedy:g", 7) == [7, "context", 1]
+
+
 def test_a_handler_without_arguments_is_refused(tmp_path: Path) -> None:
     (tmp_path / "nothing_taken.py").write_text("def f(): return 1\n")
     with pytest.raises(HandlerError, match="takes no argument"):

@@ -143,6 +143,14 @@ def test_a_variable_of_the_workers_is_shown_as_it_is_named(check: Any, monkeypat
     assert "hush" not in check(text, "--json").out
 
 
+def test_a_variable_that_only_agents_need_is_told_and_is_no_failure(htcgrid: Command, folder: Path) -> None:
+    (folder / "grid.toml").write_text(LOCAL + '[agent]\nenvironment = { KEY = { env = "NO_SUCH" } }\n')
+    shown = htcgrid("config", "check")
+    message = f"{folder / 'grid.toml'}: [agent]: 'environment': the variable 'NO_SUCH' for KEY is not set here"
+    assert (shown.status, shown.err) == (0, f"htcgrid: {message}; agents need it\n")
+    assert f"WARN  config: {message}; agents need it\n" in htcgrid("doctor").out
+
+
 def test_a_provider_that_is_not_there_is_told_once(check: Any) -> None:
     shown = check('[state]\nprovider = "nope"\n')
     assert len(problems(shown)) == 1

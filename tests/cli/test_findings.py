@@ -139,7 +139,7 @@ def test_of_a_session_that_has_ended_nothing_more_is_told(seen: SessionStatus) -
 
 def test_an_open_session_is_told_how_to_end() -> None:
     assert one("OPEN", status=status(state="OPEN")).advice == (
-        "if that client is gone, submit again under the id, or 'htcgrid cancel risk'"
+        "if that client is gone, 'htcgrid cancel risk' ends it, or submit again under the id, if it was chosen"
     )
 
 

@@ -330,3 +330,21 @@ def test_a_client_submits_and_reads_a_million_tasks_within_250_megabytes(tmp_pat
     ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=600, check=False)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert int(ended.stdout) < 250_000
+
+
+def test_results_do_not_pass_for_all_of_a_session_that_was_cancelled_while_it_was_open(grid: Grid) -> None:
+    held = threading.Event()
+
+    def drawn() -> Iterator[int]:
+        yield from range(5)
+        held.wait(30)
+
+    session = grid.submit(ECHO, drawn())
+    assert sorted(outcome.index for outcome in islice(session.outcomes(timeout=20), 5)) == list(range(5))
+    session.cancel()
+    held.set()
+    for handle in (session, grid.session(session.id)):
+        with pytest.raises(TaskCancelledError, match="was cancelled before it was sealed: it has 5 tasks"):
+            handle.results(timeout=20)
+        assert handle.results(timeout=20, return_exceptions=True) == list(range(5))
+        assert len(list(handle.outcomes(timeout=20))) == 5

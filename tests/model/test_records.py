@@ -21,6 +21,8 @@ from htcgrid.model import (
     RetryPolicy,
     Session,
     SessionId,
+    SessionState,
+    SessionStatus,
     child_birth,
     pack_blocks,
     pack_payloads,
@@ -148,3 +150,10 @@ def test_a_record_with_fields_of_a_later_version_is_read() -> None:
     hint = Hint(key=BundleKey(SessionId("s"), 0))
     later = msgspec.msgpack.encode(msgspec.to_builtins(hint) | {"colour": "red"})
     assert msgspec.msgpack.decode(later, type=Hint) == hint
+
+
+def test_a_status_is_short_where_somebody_prints_it() -> None:
+    status = SessionStatus(
+        session=session(), state=SessionState.SEALED, total=9, succeeded=4, failed=1, cancelled=0, running=2
+    )
+    assert repr(status) == "<SEALED session s of 9 tasks: 4 succeeded, 1 failed, 0 cancelled, 2 running, 2 pending>"

@@ -15,6 +15,8 @@ from htcgrid_agent.workers.messages import RunTasks
 _TRACEBACK = 8_000
 _MESSAGE = 2_000
 _FOLDER = str(Path(__file__).parent)
+#: What another try does not help, as the errors themselves say.
+_FINAL = (ConfigError, PayloadLostError)
 #: This worker's version of Python.
 PYTHON = "{}.{}".format(*sys.version_info)
 
@@ -25,7 +27,7 @@ def failure_of(error: BaseException, tasks: RunTasks) -> Failure:
     # What the codec refuses says so itself: there is no line of the user's to show, and another try is no better.
     refused = frames is None and isinstance(error, EncodingError)
     shown = "" if refused else "".join(traceback.format_exception(error.with_traceback(frames)))
-    hopeless = refused or isinstance(error, PayloadLostError) or (isinstance(error, TaskError) and error.final)
+    hopeless = refused or isinstance(error, _FINAL) or (isinstance(error, TaskError) and error.final)
     return Failure(
         type=_carried(type(error).__name__),
         message=_carried(_message(error)),

@@ -149,11 +149,12 @@ def _refuse_late(function: Callable[..., Any], name: str) -> None:
 def _with_context(function: Callable[..., Any], name: str) -> Handler:
     """Return ``function`` as one of two arguments: a handler takes (event, context), or the event alone."""
     count = _positional(function)
-    if count is None or count >= 2:
+    if count is None or count == 2:
         return function
     if count == 1:
         return lambda event, _context: function(event)
-    raise HandlerError(f"handler {name!r} takes no argument; it must take (event, context) or (event)")
+    takes = f"needs {count} arguments" if count else "takes no argument"
+    raise HandlerError(f"handler {name!r} {takes}; it must take (event, context) or (event)")
 
 
 def _needed(function: FunctionType) -> bool:
