@@ -69,8 +69,8 @@ def _open(sight: "Sight") -> Finding:
     return Finding(
         kind=FindingKind.OPEN,
         message=f"it is open: its client has not said that no more tasks will come; {accepted}",
-        advice=f"if that client is gone, 'htcgrid cancel {status.session.id}' ends it, or submit again under the id, if it "
-        "was chosen",
+        advice=f"if that client is gone, 'htcgrid cancel {status.session.id}' ends it, or submit again under the id, "
+        "if it was chosen",
     )
 
 

@@ -103,9 +103,10 @@ def test_with_json_tuples_come_as_lists(named: GridExecutor) -> None:
 
 
 def test_each_function_has_a_session_under_its_own_name(grid: Grid) -> None:
-    with grid.executor(labels={"desk": "fx"}) as executor:
+    # Of its own: the grid is shared.
+    labels = {"test": "each function has a session"}
+    with grid.executor(labels=labels) as executor:
         assert [result(executor.submit(function, -1)) for function in (abs, str, abs)] == [1, "-1", 1]
-        labels = {"desk": "fx"}
         handlers = sorted(status.session.handler for status in grid.sessions(labels=labels))
         assert handlers == ["builtins:abs", "builtins:str"]
         assert not any(status.finished for status in grid.sessions(labels=labels))
