@@ -9,7 +9,6 @@ import click
 from htcgrid.cli.facts import json_option
 from htcgrid.cli.listing import show
 from htcgrid.cli.options import complete_sessions, config_option, required_config
-from htcgrid.connector.listing import SessionFilter, listed
 from htcgrid.model import SessionId, SessionStatus
 
 
@@ -19,6 +18,8 @@ from htcgrid.model import SessionId, SessionStatus
 @json_option
 def command(sessions: tuple[str, ...], config: Path | None, *, as_json: bool) -> None:
     """Show how far SESSIONS are; without any, the newest of the grid."""
+    from htcgrid.connector.listing import SessionFilter, listed
+
     state = required_config(config).open_state()
     try:
         if sessions:

@@ -76,7 +76,7 @@ class TestSubmitting:
     def test_a_bundle_that_overlaps_another_is_a_conflict(self, store: SqliteStateStore) -> None:
         session = submit(store, (0, 10), (20, 30))
         for span in ((5, 15), (0, 9), (1, 10), (15, 25), (10, 40), (25, 35)):
-            with pytest.raises(ConflictError, match=f"tasks {span[0]} to {span[1] - 1} of session"):
+            with pytest.raises(ConflictError, match=f"{session.id}' has tasks {span[0]} to {span[1] - 1} with other"):
                 store.add(session.id, [bundle_of(session, *span)])
         store.add(session.id, [bundle_of(session, 10, 20)])
         assert store.status([session.id])[0].total == 30
