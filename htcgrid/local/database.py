@@ -35,7 +35,7 @@ class Database:
         self._lock = threading.Lock()
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
-        self._durable = True
+        self._durable: bool | None = True
         _check(self.file)
         self._gate = Gate(folder / f"{_FILE}.lock", patience)
         try:
@@ -55,17 +55,23 @@ class Database:
         """
         # A process that was forked shares its parent's lock, so it must not even come to the gate.
         self._check_open()
-        with self._gate:
+        turn = self._gate.enter()
+        try:
             self._check_open()
-            try:
-                self._begin(durable=durable)
-                yield self._writer
-                self._writer.execute("COMMIT")
-            except BaseException as error:
+            # Left open by a turn of this thread that an interrupt ended.
+            self._roll_back()
+            self._begin(durable=durable)
+            yield self._writer
+            self._writer.execute("COMMIT")
+        except BaseException as error:
+            # A turn that was lost may end late, when its generator is collected, and amid another.
+            if self._gate.is_turn(turn):
                 self._roll_back()
-                if isinstance(error, FAULTS):
-                    raise fault(error, self.file) from error
-                raise
+            if isinstance(error, FAULTS):
+                raise fault(error, self.file) from error
+            raise
+        finally:
+            self._gate.leave(turn)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -114,6 +120,8 @@ class Database:
 
     def _begin(self, *, durable: bool) -> None:
         if durable is not self._durable:
+            # Not known while it changes: an interrupt between the two must not make later writes less durable.
+            self._durable = None
             self._writer.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             self._durable = durable
         self._writer.execute("BEGIN IMMEDIATE")

@@ -5,6 +5,7 @@ import os
 import random
 import threading
 import time
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -19,15 +20,21 @@ _LOOK = 1.0
 
 
 class Gate:
-    """A lock on a file, which the kernel frees when its holder dies. Not re-entrant.
+    """A lock on a file, which the kernel frees when its holder dies.
 
-    A holder that was stopped, as by Ctrl-Z, is made to go on by whoever waits for it.
+    A holder that was stopped, as by Ctrl-Z, is made to go on by whoever waits for it. A thread that comes again while
+    it holds the gate was interrupted, as by Ctrl-C, at a moment when it could not let go: its new turn takes the place
+    of the one that was lost.
     """
 
     def __init__(self, file: Path, patience: timedelta) -> None:
         self._file = file
         self._patience = patience.total_seconds()
-        self._thread = threading.Lock()
+        #: Re-entrant for the sake of a thread that was interrupted between any two steps of entering or leaving.
+        self._thread = threading.RLock()
+        #: The thread whose turn it is, and the number of that turn.
+        self._holder: int | None = None
+        self._turn = 0
         try:
             self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
@@ -36,20 +43,47 @@ class Gate:
             ) from error
 
     def __enter__(self) -> None:
-        deadline = time.monotonic() + self._patience
-        if not self._thread.acquire(timeout=self._patience):
-            raise self._busy("another thread of this process")
-        try:
-            self._lock_file(deadline)
-        except BaseException:
-            self._thread.release()
-            raise
+        self.enter()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.leave(self._turn)
+
+    def enter(self) -> int:
+        """Wait until nobody else is inside; return the number of this turn.
+
+        Raises:
+            ProviderUnavailableError: somebody else was inside for too long.
+        """
+        deadline = time.monotonic() + self._patience
+        if not self._thread.acquire(timeout=self._patience):
+            raise self._busy("another thread of this process")
+        self._holder = threading.get_ident()
+        self._turn += 1
+        try:
+            self._lock_file(deadline)
+        except BaseException:
+            self._let_go()
+            raise
+        return self._turn
+
+    def is_turn(self, turn: int) -> bool:
+        """Return whether this thread is inside, and its turn is this one."""
+        return self._turn == turn and self._holder == threading.get_ident()
+
+    def leave(self, turn: int) -> None:
+        """End a turn, unless that is over."""
+        if self.is_turn(turn):
+            self._let_go()
+
+    def _let_go(self) -> None:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
-        self._thread.release()
+        self._holder = None
+        with suppress(RuntimeError):
+            # As often as it was taken: once, and once more for each turn that was lost.
+            while True:
+                self._thread.release()
 
     def close(self) -> None:
         """Free the file."""
