@@ -15,11 +15,12 @@ from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.local.settings import LocalSettings
 from htcgrid.local.state import SqliteStateStore
 from htcgrid.model import QueueLimits, RetryPolicy, check_name, defaults, session
+from htcgrid_agent.core.policy import AgentPolicy
 from htcgrid_agent.core.reporter import Reporter
 from htcgrid_agent.runtimes.python import faults, recorder
 from htcgrid_agent.shell.output import Output
 from tests.docs.command_line import PAGE, page
-from tests.docs.test_docs import ROOT, rows, value
+from tests.docs.test_docs import ROOT, fields, rows, value
 
 _ERRORS = {name: kind for name, kind in getmembers(errors, isclass) if issubclass(kind, HtcGridError)}
 #: What the grid says of a task without an exception of that name.
@@ -39,6 +40,7 @@ _CONSTANTS: dict[str, Any] = {
     "defaults.BUNDLE_TASKS": defaults.BUNDLE_TASKS,
     "defaults.BUNDLE_BYTES": defaults.BUNDLE_BYTES,
     "defaults.SHARED_HELD": defaults.SHARED_HELD,
+    "AgentPolicy.outcome_bytes": fields(AgentPolicy)["AgentPolicy.outcome_bytes"],
     "defaults.REMEMBER": defaults.REMEMBER,
     "QueueLimits.hint": QueueLimits().hint,
     "SqliteStateStore.inline": SqliteStateStore.limits.inline,
