@@ -54,12 +54,13 @@ class Database:
         Without ``durable`` the loss of power, and nothing else, may take it back, with no later one left standing.
         """
         # A process that was forked shares its parent's lock, so it must not even come to the gate.
-        self._check_open()
+        self._check_process()
         turn = self._gate.enter()
         try:
             self._check_open()
-            # Left open by a turn of this thread that an interrupt ended.
-            self._roll_back()
+            if self._writer.in_transaction:
+                # Left open by a turn of this thread that an interrupt ended.
+                self._roll_back()
             self._begin(durable=durable)
             yield self._writer
             self._writer.execute("COMMIT")
@@ -146,11 +147,14 @@ class Database:
                 return
         reader.close()
 
-    def _check_open(self) -> None:
+    def _check_process(self) -> None:
         if self._closed:
             raise ProviderError(f"{self.file}: the grid was closed; open it again")
         if self._process != os.getpid():
             raise ProviderError(f"{self.file}: was opened before this process was forked; open the grid in each")
+
+    def _check_open(self) -> None:
+        self._check_process()
         # SQLite would go on with what nobody else can see any more.
         if self._found() != self._identity:
             raise ProviderError(

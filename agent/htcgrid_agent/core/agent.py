@@ -101,8 +101,7 @@ class AgentCore:
             times.append(self._stop_at)
         return max(now, min(times))
 
-    @property
-    def _full(self) -> bool:
+    def _is_full(self) -> bool:
         """Whether outcomes come faster than they are committed, so that workers have to wait."""
         waiting = sum(bundle.size for bundle in self._held.values()) + self._committer.size
         return waiting > self._policy.outcome_bytes
@@ -256,21 +255,22 @@ class AgentCore:
             bundle.wake(now)
             if now >= bundle.deadline:
                 self._lose(bundle)
+        full = self._is_full()
         if self._stop_at is None:
             self._out.extend(self._crew.start(now))
-            if not self._full:
+            if not full:
                 self._out.extend(self._crew.assign(self._held, now))
         elif now >= self._stop_at:
             self._out.extend(self._crew.kill_all())
         self._return(now)
-        self._commit(now)
+        self._commit(now, full=full)
         if renew := self._renewer.next(self._held.values(), now):
             self._out.append(renew)
         for bundle in [bundle for bundle in self._held.values() if bundle.settled]:
             self._forget(bundle)
         if report := self._reporter.next(self._held.values(), now, draining=self.stopping):
             self._out.append(report)
-        self._acquire_or_exit(now)
+        self._acquire_or_exit(now, full=full)
 
     def _return(self, now: float) -> None:
         again = [command for at, command in self._unreturned if at <= now]
@@ -282,14 +282,14 @@ class AgentCore:
             self._out.extend(self._returner.plan_waiting(self._held.values(), now))
             self._out.extend(self._returner.plan(self._held.values(), now))
 
-    def _commit(self, now: float) -> None:
-        at_once = self.stopping or self._full or not any(bundle.todo for bundle in self._held.values())
+    def _commit(self, now: float, *, full: bool) -> None:
+        at_once = self.stopping or full or not any(bundle.todo for bundle in self._held.values())
         if commit := self._committer.next(self._held, now, at_once=at_once):
             self._out.append(commit)
 
-    def _acquire_or_exit(self, now: float) -> None:
+    def _acquire_or_exit(self, now: float, *, full: bool) -> None:
         if self._stop_at is None:
-            if not self._full:
+            if not full:
                 self._out.extend(self._acquirer.next(self._held.values(), now))
         elif not self._held and not self._acquirer.under_way and not self._committer.busy:
             self._exited = True
