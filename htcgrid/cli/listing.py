@@ -1,10 +1,12 @@
 """Sessions as a table for people, or as JSON for programs."""
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 from htcgrid.cli.facts import print_facts
+from htcgrid.cli.phrasing import span
 from htcgrid.cli.table import Column, show_table
-from htcgrid.model import SessionState, SessionStatus
+from htcgrid.model import SessionState, SessionStatus, utcnow
 
 _COUNTS = ("total", "pending", "running", "succeeded", "failed", "cancelled")
 
@@ -40,15 +42,20 @@ def _handler(status: SessionStatus) -> str:
 def _table(found: Iterable[SessionStatus]) -> None:
     listed = list(found)
     columns = [Column("session"), Column("handler", folds=True), Column("state")]
-    columns += [Column(name, right=True) for name in _COUNTS]
+    columns += [Column(name, right=True) for name in (*_COUNTS, "made")]
     show_table(columns, [_row(status) for status in listed], map(_lines, listed))
 
 
 def _row(status: SessionStatus) -> list[str]:
     counts = [f"{getattr(status, name):,}" for name in _COUNTS]
-    return [status.session.id, _handler(status), state_of(status), *counts]
+    return [status.session.id, _handler(status), state_of(status), *counts, _age(status)]
 
 
 def _lines(status: SessionStatus) -> str:
     counts = ", ".join(f"{getattr(status, name):,} {name}" for name in _COUNTS)
-    return f"{status.session.id}  {state_of(status)}\n  {_handler(status)}\n  {counts}"
+    return f"{status.session.id}  {state_of(status)}, made {_age(status)}\n  {_handler(status)}\n  {counts}"
+
+
+def _age(status: SessionStatus) -> str:
+    """Return how long ago its client made it; that client's clock may be another."""
+    return f"{span(max(timedelta(0), utcnow() - status.session.created))} ago"
