@@ -10,13 +10,14 @@ from htcgrid.connector.collection import batches
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.tracker import Tracker
 from htcgrid.errors import ResultTimeoutError
+from htcgrid.host import RealHost
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session
 
 
 def reader_of(session: Session, state: StateStore, payloads: PayloadStore) -> Reader:
     """Return what reads the session's outcomes, each with the value None."""
-    return Reader(session, state, payloads, decode=_no_value, check=lambda: None)
+    return Reader(session, state, payloads, decode=_no_value, host=RealHost(), check=lambda: None)
 
 
 def known_outcomes(reader: Reader) -> Iterator[Outcome]:

@@ -4,19 +4,19 @@ from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from threading import Condition
 from typing import Any
 
 from htcgrid.errors import ConflictError
+from htcgrid.host import Host
 
 
 class Room:
     """How many more calls of one executor may be under way; all of its queues share it, and its lock."""
 
-    def __init__(self, calls: int) -> None:
+    def __init__(self, calls: int, *, host: Host) -> None:
         # Its lock may be taken again by the thread that has it: what ends a queue may be called by the garbage
         # collector, and so anywhere.
-        self.changed = Condition()
+        self.changed = host.condition()
         self.free = calls
 
 

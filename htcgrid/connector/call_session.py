@@ -1,7 +1,6 @@
 """A session of calls, and the threads that carry them."""
 
 import logging
-import threading
 from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
@@ -42,7 +41,7 @@ class CallSession:
         self._ended = ended
         #: Why it takes no more calls, if it has not just been ended.
         self.error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=f"calls {reader.session.id}", daemon=True)
+        self._thread = reader.host.thread(self._run, name=f"calls {reader.session.id}")
 
     def start(self) -> None:
         """Read outcomes from now on."""
@@ -73,7 +72,7 @@ class CallSession:
     def wait(self) -> None:
         """Return once it was ended, and so were all of its calls."""
         # A future's callback that waits would wait for its own end.
-        if threading.current_thread() is not self._thread:
+        if not self._thread.current:
             self._thread.join()
 
     def _run(self) -> None:

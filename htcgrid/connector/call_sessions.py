@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import weakref
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +13,7 @@ from htcgrid.connector.reader import Reader
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule
 from htcgrid.errors import ConfigError
+from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session
 
@@ -25,15 +25,22 @@ class CallSessions:
     """
 
     def __init__(
-        self, submissions: Submissions, state: StateStore, payloads: PayloadStore, *, check: Callable[[], None]
+        self,
+        submissions: Submissions,
+        state: StateStore,
+        payloads: PayloadStore,
+        *,
+        host: Host,
+        check: Callable[[], None],
     ) -> None:
         self._submissions = submissions
         self._state = state
         self._payloads = payloads
+        self.host = host
         self._check = check
         #: Whether the grid is being closed: what goes on is waited for, and no more is taken.
         self._closing = False
-        self._lock = threading.Lock()
+        self._lock = host.lock()
         #: Those that may not have ended. Each holds this object, and so keeps it for as long as calls go on.
         self._open: list[CallSession] = []
         #: The process whose threads carry the calls.
@@ -73,7 +80,9 @@ class CallSessions:
             self._check()
             submitter.check()
 
-        reader = Reader(session, self._state, self._payloads, submitter=submitter, decode=bytes, check=check)
+        reader = Reader(
+            session, self._state, self._payloads, submitter=submitter, decode=bytes, host=self.host, check=check
+        )
         opened = CallSession(queue, submitter, reader, decode=decode, ended=self._forget)
         with self._lock:
             self._open.append(opened)
@@ -120,10 +129,8 @@ class CallSessions:
         with self._lock:
             if self._registered:
                 return
-            # As concurrent.futures does itself, for want of a public way.
-            register = threading._register_atexit  # type: ignore[attr-defined] # noqa: SLF001
             try:
-                register(partial(_finish, weakref.ref(self)))
+                self.host.at_exit(partial(_finish, weakref.ref(self)))
             except RuntimeError as error:
                 raise RuntimeError("cannot schedule new futures after interpreter shutdown") from error
             self._registered = True

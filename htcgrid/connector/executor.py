@@ -1,7 +1,6 @@
 """A grid as an executor of concurrent.futures."""
 
 import os
-import threading
 import weakref
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
@@ -39,12 +38,12 @@ class GridExecutor(Executor):
         if options.get("retry") is None:
             options["retry"] = RetryPolicy(tries=1)
         # What is no option is told now, and not by the first call.
-        codec = session_of("a:function", None, options).codec
+        codec = session_of("a:function", None, options, host=sessions.host).codec
         self._sessions = sessions
         self._options = options
         self._form = CallForm(codec, limit)
-        self._room = Room(defaults.AHEAD if max_workers is None else max_workers)
-        self._lock = threading.Lock()
+        self._room = Room(defaults.AHEAD if max_workers is None else max_workers, host=sessions.host)
+        self._lock = sessions.host.lock()
         #: By handler.
         self._opened: dict[str, CallSession] = {}
         self._shut = False
@@ -110,7 +109,9 @@ class GridExecutor(Executor):
             if handler not in self._opened:
                 if self._shut:
                     raise RuntimeError("cannot schedule new futures after shutdown")
-                session = session_of(handler, None, self._options, calls=handler != PICKLED_CALL)
+                session = session_of(
+                    handler, None, self._options, host=self._sessions.host, calls=handler != PICKLED_CALL
+                )
                 self._opened[handler] = self._sessions.open(session, self._room, self._form.decode)
             return self._opened[handler]
 

@@ -24,6 +24,7 @@ from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
 from htcgrid.errors import ConfigError
+from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
@@ -43,6 +44,7 @@ class Grid:
         payloads: PayloadStore,
         *,
         config: Config | None = None,
+        host: Host | None = None,
         resources: ExitStack | None = None,
     ) -> None:
         self._state = state
@@ -53,8 +55,9 @@ class Grid:
         self._closed = False
         #: A process that is forked off this one has its memory, and none of its threads and agents.
         self._process = os.getpid()
-        self._submissions = Submissions(state, queue, payloads, check=self._check)
-        self._calls = CallSessions(self._submissions, state, payloads, check=self._check)
+        self._host = host or RealHost()
+        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._check)
+        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._check)
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
 
     @classmethod
@@ -215,7 +218,7 @@ class Grid:
             keep_for=keep_for,
             output=output,
         )
-        session = session_of(handler, id, options)
+        session = session_of(handler, id, options, host=self._host)
         rule = rule_of(on_error, ahead, named=id is not None)
         payloads = encoded(session.codec, tasks, self._limit)
         if isinstance(tasks, Iterator):
@@ -243,7 +246,7 @@ class Grid:
         """
         self._check()
         rule = rule_of(on_error, ahead, named=id is not None)
-        return self._submissions.open(session_of(handler, id, options), rule, self._limit)
+        return self._submissions.open(session_of(handler, id, options, host=self._host), rule, self._limit)
 
     def put(self, data: Any, *, codec: str = "json", keep_for: float | timedelta | None = None) -> SharedRef:
         """Store data that many tasks read, once; return a reference for their payloads.
@@ -262,7 +265,7 @@ class Grid:
             EncodingError: the data cannot be carried.
         """
         self._check()
-        return put_shared(self._state, self._payloads, data, codec, keep_for)
+        return put_shared(self._state, self._payloads, data, codec, keep_for, host=self._host)
 
     def map(
         self,
@@ -300,7 +303,7 @@ class Grid:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
         form = CallForm(options.get("codec", "json"), self._limit)
         handler = form.handler(function)
-        session = session_of(handler, None, options, calls=handler != PICKLED_CALL)
+        session = session_of(handler, None, options, host=self._host, calls=handler != PICKLED_CALL)
         # Not strict: as the map that Python has, it ends with the shortest.
         payloads = (form.payload(function, args, {}, handler=handler) for args in zip(*iterables, strict=False))
         made = MappedCalls(
@@ -311,6 +314,7 @@ class Grid:
             self._payloads,
             form=form,
             ahead=ahead,
+            host=self._host,
             check=self._check,
         )
         self._mapped.add(made)
@@ -348,7 +352,7 @@ class Grid:
         self._check()
         session = self._state.status([SessionId(session_id)])[0].session
         decode = refuse_to_unpickle if session.codec == PICKLE and not pickle else None
-        return SessionHandle(session, self._state, self._payloads, decode=decode, check=self._check)
+        return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._check)
 
     def sessions(
         self,
@@ -374,7 +378,10 @@ class Grid:
         """
         self._check()
         wanted = SessionFilter(
-            labels={} if labels is None else labels, handler=handler, finished=finished, since=since_of(since)
+            labels={} if labels is None else labels,
+            handler=handler,
+            finished=finished,
+            since=since_of(since, self._host.now()),
         )
         return listed(self._state, wanted)
 

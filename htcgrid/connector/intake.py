@@ -1,11 +1,10 @@
 """Payloads on their way from whoever makes them to the thread that writes them."""
 
-import time
 from collections.abc import Iterator
-from threading import Condition
 from typing import Protocol
 
 from htcgrid.errors import ConflictError
+from htcgrid.host import Host
 
 
 class Source(Protocol):
@@ -31,9 +30,10 @@ class Intake:
     #: Seconds between two hand-overs: one after a rest is made at once, and later ones find company.
     _PAUSE = 0.02
 
-    def __init__(self, *, tasks: int) -> None:
+    def __init__(self, *, tasks: int, host: Host) -> None:
+        self._host = host
         self._tasks = min(tasks, self._TASKS)
-        self._changed = Condition()
+        self._changed = host.condition()
         self._pending: list[bytes] = []
         self._bytes = 0
         self._ended = False
@@ -74,13 +74,13 @@ class Intake:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._pending or self._ended)
-                self._changed.wait_for(lambda: self._full(0) or self._ended, timeout=earliest - time.monotonic())
+                self._changed.wait_for(lambda: self._full(0) or self._ended, timeout=earliest - self._host.monotonic())
                 batch, self._pending, self._bytes = self._pending, [], 0
                 self._changed.notify_all()
             if not batch:
                 return
             yield batch
-            earliest = time.monotonic() + self._PAUSE
+            earliest = self._host.monotonic() + self._PAUSE
 
     def _full(self, more: int) -> bool:
         waiting = len(self._pending)

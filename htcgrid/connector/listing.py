@@ -8,7 +8,7 @@ import msgspec
 
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import BEGINNING, StateStore
-from htcgrid.model import SHARED, SessionStatus, utcnow
+from htcgrid.model import SHARED, SessionStatus
 
 _PAGE = 100
 
@@ -52,12 +52,12 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def since_of(value: datetime | timedelta | None) -> datetime | None:
-    """Return the time that a user means: a duration reaches back from now."""
+def since_of(value: datetime | timedelta | None, now: datetime) -> datetime | None:
+    """Return the time that a user means: a duration reaches back from ``now``."""
     if not isinstance(value, timedelta):
         return value
     try:
-        return utcnow() - value
+        return now - value
     except OverflowError as error:
         raise ConfigError(f"since reaches back beyond the calendar: {value!r}") from error
 

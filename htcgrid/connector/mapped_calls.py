@@ -13,6 +13,7 @@ from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule, Submitter
 from htcgrid.connector.window import Window
 from htcgrid.errors import EncodingError, HtcGridError
+from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session, defaults
 
@@ -30,6 +31,7 @@ class MappedCalls:
         *,
         form: CallForm,
         ahead: int,
+        host: Host,
         check: Callable[[], None],
     ) -> None:
         self._session = session
@@ -38,7 +40,8 @@ class MappedCalls:
         self._state = state
         self._payload_store = payload_store
         self._form = form
-        self._window = Window(ahead)
+        self._window = Window(ahead, host=host)
+        self._host = host
         self._check = check
         self._process = os.getpid()
         #: Once it has begun, until it has ended.
@@ -52,7 +55,13 @@ class MappedCalls:
         self._submitter = self._submissions.submit_drawn(self._session, self._window.let_through(self._payloads), rule)
         # Values are decoded one by one: each may fail to be, and those that wait for their turn are small as bytes.
         reader = Reader(
-            self._session, self._state, self._payload_store, submitter=self._submitter, decode=bytes, check=self._check
+            self._session,
+            self._state,
+            self._payload_store,
+            submitter=self._submitter,
+            decode=bytes,
+            host=self._host,
+            check=self._check,
         )
         try:
             with closing(reader.outcomes()) as outcomes:

@@ -8,6 +8,7 @@ from typing import Any, Self
 from htcgrid.connector.encoding import encoded_task
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import Submitter
+from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session
 from htcgrid.model.codec import codec_of
@@ -27,9 +28,10 @@ class OpenSession(SessionHandle):
         *,
         submitter: Submitter,
         limit: int,
+        host: Host,
         check: Callable[[], None],
     ) -> None:
-        super().__init__(session, state, payloads, submitter=submitter, check=check)
+        super().__init__(session, state, payloads, submitter=submitter, host=host, check=check)
         self._intake = submitter.intake
         self._open = submitter
         self._limit = limit

@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from secrets import token_hex
 from typing import Any, Literal, TypedDict
 
 from htcgrid.connector.duration import duration
 from htcgrid.connector.handler_name import handler_name
 from htcgrid.errors import ConfigError
-from htcgrid.model import KeepOutput, RetryPolicy, Session, SessionId, defaults, utcnow
+from htcgrid.host import Host
+from htcgrid.model import KeepOutput, RetryPolicy, Session, SessionId, defaults
 from htcgrid.model.codec import codec_of
 
 
@@ -27,7 +27,12 @@ class SessionOptions(TypedDict, total=False):
 
 
 def session_of(
-    handler: str | Callable[..., Any], session_id: str | None, options: SessionOptions, *, calls: bool = False
+    handler: str | Callable[..., Any],
+    session_id: str | None,
+    options: SessionOptions,
+    *,
+    host: Host,
+    calls: bool = False,
 ) -> Session:
     """Return the session that a client describes; of ``calls``, or of events.
 
@@ -41,9 +46,9 @@ def session_of(
         )
     labels, keep_for = options.get("labels"), options.get("keep_for")
     return Session(
-        id=SessionId(f"s-{token_hex(8)}" if session_id is None else session_id),
+        id=SessionId(f"s-{host.token()}" if session_id is None else session_id),
         handler=_name_of(handler),
-        created=utcnow(),
+        created=host.now(),
         pool=options.get("pool", defaults.POOL),
         priority=options.get("priority", defaults.PRIORITY),
         retry=options.get("retry") or RetryPolicy(),

@@ -1,10 +1,10 @@
 """Asking a service again that cannot be reached for a moment."""
 
-import time
 from collections.abc import Callable
 from typing import TypeVar
 
 from htcgrid.errors import ProviderUnavailableError
+from htcgrid.host import Host
 from htcgrid.model import defaults
 
 _Answer = TypeVar("_Answer")
@@ -13,7 +13,9 @@ _PAUSE = 0.05
 _PAUSE_LIMIT = 2.0
 
 
-def patiently(call: Callable[[], _Answer], check: Callable[[], object], *, until: float | None = None) -> _Answer:
+def patiently(
+    host: Host, call: Callable[[], _Answer], check: Callable[[], object], *, until: float | None = None
+) -> _Answer:
     """Return what ``call`` returns; while its service cannot be reached, repeat it, ever more slowly.
 
     For calls that may be repeated, on behalf of somebody who waits anyway: a service that restarts must not end an hour
@@ -23,14 +25,14 @@ def patiently(call: Callable[[], _Answer], check: Callable[[], object], *, until
         ProviderUnavailableError: the service could not be reached for a minute, or it is later than ``until``
             (monotonic seconds).
     """
-    end = time.monotonic() + defaults.PATIENCE.total_seconds()
+    end = host.monotonic() + defaults.PATIENCE.total_seconds()
     pause = _PAUSE
     while True:
         try:
             return call()
         except ProviderUnavailableError:
-            if time.monotonic() + pause > (end if until is None else min(end, until)):
+            if host.monotonic() + pause > (end if until is None else min(end, until)):
                 raise
-        time.sleep(pause)
+        host.sleep(pause)
         check()
         pause = min(_PAUSE_LIMIT, 2 * pause)

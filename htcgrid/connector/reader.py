@@ -1,6 +1,5 @@
 """Reading a session's log, from its beginning to its end."""
 
-import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -11,6 +10,7 @@ from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.patience import patiently
 from htcgrid.connector.submitter import Submitter
 from htcgrid.errors import EncodingError, ResultTimeoutError
+from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Entry, Part, Session, SessionStatus
 from htcgrid.model.codec import codec_of
@@ -31,6 +31,7 @@ class Reader:
         total: int | None = None,
         submitter: Submitter | None = None,
         decode: Callable[[bytes], Any] | None = None,
+        host: Host,
         check: Callable[[], None],
     ) -> None:
         self.session = session
@@ -42,6 +43,7 @@ class Reader:
         self._submitter = submitter
         #: What makes a value of its bytes; the session's codec does when left out.
         self._decode = decode or codec_of(session.codec).decode
+        self.host = host
         self.check = check
 
     def status(self) -> SessionStatus:
@@ -66,6 +68,7 @@ class Reader:
         """
         self.check()
         found = patiently(
+            self.host,
             lambda: self.state.outcomes(self.session.id, collection.cursor, wait=timedelta(seconds=wait)),
             self.check,
             until=until,
@@ -75,7 +78,7 @@ class Reader:
             # Before the tasks that a broken submission cancelled are told: what broke it off says more.
             self._submitter.check()
         if collection.closed or (not parts and collection.total is None):
-            collection.know(patiently(self.status, self.check))
+            collection.know(patiently(self.host, self.status, self.check))
         return parts
 
     def looks(self, collection: Collection, timeout: float | timedelta | None) -> Iterator[list[tuple[Entry, Part]]]:
@@ -85,10 +88,10 @@ class Reader:
             ResultTimeoutError: the time was up.
         """
         seconds = seconds_of(timeout)
-        deadline = None if seconds is None else time.monotonic() + seconds
+        deadline = None if seconds is None else self.host.monotonic() + seconds
         while not collection.finished:
-            yield self.look(collection, _WAIT if deadline is None else _left(deadline), until=deadline)
-            if deadline is not None and time.monotonic() >= deadline and not collection.finished:
+            yield self.look(collection, _WAIT if deadline is None else self._left(deadline), until=deadline)
+            if deadline is not None and self.host.monotonic() >= deadline and not collection.finished:
                 known = collection.total if collection.total is not None else self.status().total
                 raise ResultTimeoutError(
                     f"{collection.ended} of {known} tasks of session {self.session.id} had ended after {seconds:g} s; "
@@ -127,7 +130,7 @@ class Reader:
                 data[part.pack.digest] = part.pack.data
             elif part.pack.key is not None:
                 keys[part.pack.key] = part.pack.digest
-        found = patiently(lambda: self._payloads.get(keys), self.check) if keys else {}
+        found = patiently(self.host, lambda: self._payloads.get(keys), self.check) if keys else {}
         if missing := set(keys) - set(found):
             raise EncodingError(
                 f"{len(missing)} packs of outcomes of session {self.session.id} are not in the payload store any more: "
@@ -135,6 +138,5 @@ class Reader:
             )
         return data | {keys[key]: blob for key, blob in found.items()}
 
-
-def _left(deadline: float) -> float:
-    return min(_WAIT, max(0.0, deadline - time.monotonic()))
+    def _left(self, deadline: float) -> float:
+        return min(_WAIT, max(0.0, deadline - self.host.monotonic()))

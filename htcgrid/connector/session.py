@@ -14,6 +14,7 @@ from htcgrid.connector.task import TaskHandle
 from htcgrid.connector.tracker import Tracker
 from htcgrid.connector.watch import Watch
 from htcgrid.errors import ConfigError, ResultTimeoutError, TaskCancelledError
+from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import CancelCounts, Session, SessionId, SessionStatus
 
@@ -33,11 +34,14 @@ class SessionHandle:
         total: int | None = None,
         submitter: Submitter | None = None,
         decode: Callable[[bytes], Any] | None = None,
+        host: Host,
         check: Callable[[], None],
     ) -> None:
         self._session = session
         self._state = state
-        self._reader = Reader(session, state, payloads, total=total, submitter=submitter, decode=decode, check=check)
+        self._reader = Reader(
+            session, state, payloads, total=total, submitter=submitter, decode=decode, host=host, check=check
+        )
         self._tracker = Tracker(self._reader)
         #: The number of tasks, when it is known to be final.
         self._total = total

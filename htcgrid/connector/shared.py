@@ -1,18 +1,24 @@
 """Putting shared inputs."""
 
 from datetime import timedelta
-from secrets import token_hex
 from typing import Any
 
 from htcgrid.connector.duration import duration
 from htcgrid.errors import EncodingError
+from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
-from htcgrid.model import SHARED, Session, SessionId, SharedInput, SharedRef, defaults, utcnow
+from htcgrid.model import SHARED, Session, SessionId, SharedInput, SharedRef, defaults
 from htcgrid.model.codec import codec_of
 
 
 def put_shared(
-    state: StateStore, payloads: PayloadStore, data: Any, codec: str, keep_for: float | timedelta | None
+    state: StateStore,
+    payloads: PayloadStore,
+    data: Any,
+    codec: str,
+    keep_for: float | timedelta | None,
+    *,
+    host: Host,
 ) -> SharedRef:
     """Store ``data``; return its reference.
 
@@ -27,9 +33,9 @@ def put_shared(
             "store takes: put it in parts"
         )
     session = Session(
-        id=SessionId(f"shared-{token_hex(8)}"),
+        id=SessionId(f"shared-{host.token()}"),
         handler=SHARED,
-        created=utcnow(),
+        created=host.now(),
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
     )
     shared = SharedInput.of(session.id, codec, encoded)

@@ -1,6 +1,5 @@
 """The sessions that this process submits: at once, or beside the caller."""
 
-import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
@@ -12,6 +11,7 @@ from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import OnError, Rule, Submitter
 from htcgrid.errors import HtcGridError, ProviderUnavailableError
+from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import Session, SessionId
 
@@ -23,13 +23,14 @@ class Submissions:
     """Carries out what a :class:`submission.Submission` decides, on the stores of one grid."""
 
     def __init__(
-        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, check: Callable[[], None]
+        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, host: Host, check: Callable[[], None]
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
+        self._host = host
         self._check = check
-        self._lock = threading.Lock()
+        self._lock = host.lock()
         #: Those that may not have ended.
         self._submitters: list[Submitter] = []
 
@@ -74,12 +75,16 @@ class Submissions:
         except BaseException:
             self._give_up(session.id, written, rule.on_error)
             raise
-        return SessionHandle(session, self._state, self._payloads, total=written.accepted, check=self._check)
+        return SessionHandle(
+            session, self._state, self._payloads, total=written.accepted, host=self._host, check=self._check
+        )
 
     def submit_beside(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
         """Submit in threads beside the caller's; the session is recorded when this returns."""
         submitter = self.submit_drawn(session, payloads, rule)
-        return SessionHandle(session, self._state, self._payloads, submitter=submitter, check=self._check)
+        return SessionHandle(
+            session, self._state, self._payloads, submitter=submitter, host=self._host, check=self._check
+        )
 
     def submit_drawn(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> Submitter:
         """Submit in threads beside the caller's; return what does."""
@@ -90,7 +95,9 @@ class Submissions:
     def open(self, session: Session, rule: Rule, limit: int) -> OpenSession:
         """Record a session that takes tasks of at most ``limit`` bytes from its caller."""
         submitter = self._started(session, rule)
-        return OpenSession(session, self._state, self._payloads, submitter=submitter, limit=limit, check=self._check)
+        return OpenSession(
+            session, self._state, self._payloads, submitter=submitter, limit=limit, host=self._host, check=self._check
+        )
 
     def submit_from(self, session: Session, source: Source, rule: Rule) -> Submitter:
         """Submit what comes from a source, in a thread beside the caller's; the session is recorded when this returns.
@@ -111,6 +118,7 @@ class Submissions:
             drop=partial(self._drop, session.id, written, named=rule.named),
             bundle_tasks=self._state.limits.bundle_tasks,
             rule=rule,
+            host=self._host,
             source=source,
         )
         self.forget_ended()

@@ -1,6 +1,5 @@
 """A submission that goes on beside its caller: of a generator, or of a session that is open."""
 
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from enum import StrEnum
@@ -12,6 +11,7 @@ from htcgrid.connector.intake import Intake, Source
 from htcgrid.connector.patience import patiently
 from htcgrid.connector.submission import Command, Seal, Submission
 from htcgrid.errors import ConfigError, ConflictError, HtcGridError, ResultTimeoutError
+from htcgrid.host import Host
 from htcgrid.model import Session
 
 
@@ -72,6 +72,7 @@ class Submitter:
         drop: Callable[[], object],
         bundle_tasks: int,
         rule: Rule,
+        host: Host,
         source: Source | None = None,
     ) -> None:
         self._session = session
@@ -81,23 +82,23 @@ class Submitter:
         self._drop = drop
         self._bundle_tasks = bundle_tasks
         self._rule = rule
+        self._host = host
         #: Somebody wants no more tasks, and no error about it.
         self._stopped = False
         #: Whether the session is sealed at the end.
         self._seals = True
         #: Nothing waits for tasks to end any more.
-        self._hurried = threading.Event()
+        self._hurried = host.flag()
         #: The session ends with what was accepted, although not all was.
         self._runs_on = False
-        self._done = threading.Event()
+        self._done = host.flag()
         self._error: BaseException | None = None
         #: The tasks that had ended when it was last asked.
         self._known_ended = 0
         #: Whether a generator ends the submission; else its caller does.
         self.drawn = False
-        self.intake = Intake(tasks=rule.ahead)
+        self.intake = Intake(tasks=rule.ahead, host=host)
         self.source: Source = source or self.intake
-        self._thread = threading.Thread(target=self._run, name=f"submit {session.id}", daemon=True)
 
     @property
     def accepted(self) -> int:
@@ -111,7 +112,7 @@ class Submitter:
 
     def start(self) -> None:
         """Write what comes from now on."""
-        self._thread.start()
+        self._host.thread(self._run, name=f"submit {self._session.id}").start()
 
     def draw(self, payloads: Iterable[bytes]) -> None:
         """Take payloads from a generator, in a thread of its own, until it ends."""
@@ -130,7 +131,7 @@ class Submitter:
             else:
                 self.intake.end()
 
-        threading.Thread(target=draw, name=f"draw {self._session.id}", daemon=True).start()
+        self._host.thread(draw, name=f"draw {self._session.id}").start()
 
     def fail(self, error: BaseException) -> None:
         """End the submission with an error, unless it has ended."""
@@ -196,7 +197,7 @@ class Submitter:
 
     def _do_patiently(self, command: Command) -> None:
         """Carry a command out, which may be repeated; a store that restarts does not end a submission of hours."""
-        patiently(lambda: self._do(command), self._check_wanted)
+        patiently(self._host, lambda: self._do(command), self._check_wanted)
 
     def _check_wanted(self) -> None:
         if self._error is not None:
@@ -212,7 +213,7 @@ class Submitter:
     def _hold_back(self, more: int) -> None:
         """Wait until ``more`` tasks may be accepted: no more than allowed are to be accepted and not ended."""
         while self.accepted + more - self._known_ended > self._rule.ahead:
-            self._known_ended = patiently(self._ended, self._check_wanted)
+            self._known_ended = patiently(self._host, self._ended, self._check_wanted)
             if self.accepted + more - self._known_ended <= self._rule.ahead or self._hurried.wait(self._LOOK):
                 return
 

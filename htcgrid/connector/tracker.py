@@ -1,7 +1,5 @@
 """Where each task of a session stands, without fetching outcomes that nobody asks for."""
 
-import threading
-import time
 from bisect import bisect_right, insort
 from operator import itemgetter
 
@@ -25,7 +23,7 @@ class Tracker:
         self._reader = reader
         self._collection: Collection | None = None
         #: Held during a look: whoever waits for it finds out more by the look of another than by one of its own.
-        self._lock = threading.Lock()
+        self._lock = reader.host.lock()
         #: In the order of their tasks.
         self._places: list[_Place] = []
         #: The blocks of the pack that was fetched last: tasks that are asked for one after another stand in it.
@@ -34,7 +32,7 @@ class Tracker:
     def look(self, index: int) -> Outcome | None:
         """Return how a task ended, or None when it has not, as far as one look tells."""
         with self._lock:
-            return self._known(index) or self._look(index, 0.0, until=time.monotonic())
+            return self._known(index) or self._look(index, 0.0, until=self._reader.host.monotonic())
 
     def wait(self, index: int, seconds: float | None) -> Outcome:
         """Return how a task ended once it has.
@@ -42,16 +40,16 @@ class Tracker:
         Raises:
             ResultTimeoutError: it had not after ``seconds``.
         """
-        deadline = None if seconds is None else time.monotonic() + seconds
+        deadline = None if seconds is None else self._reader.host.monotonic() + seconds
         while True:
-            left = _WAIT if deadline is None else max(0.0, min(_WAIT, deadline - time.monotonic()))
+            left = _WAIT if deadline is None else max(0.0, min(_WAIT, deadline - self._reader.host.monotonic()))
             if self._lock.acquire(timeout=left):
                 try:
                     if found := self._known(index) or self._look(index, left, until=deadline):
                         return found
                 finally:
                     self._lock.release()
-            if deadline is not None and time.monotonic() >= deadline:
+            if deadline is not None and self._reader.host.monotonic() >= deadline:
                 raise ResultTimeoutError(
                     f"task {index} of session {self._reader.session.id} had not ended after {seconds:g} s; it goes on"
                 )

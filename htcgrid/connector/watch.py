@@ -1,7 +1,6 @@
 """Calling somebody back as tasks end."""
 
 import logging
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from datetime import timedelta
@@ -21,12 +20,12 @@ class Watch:
     def __init__(self, reader: Reader, callback: Callable[[Outcome], object]) -> None:
         self._reader = reader
         self._callback = callback
-        self._stopped = threading.Event()
-        self._done = threading.Event()
+        self._stopped = reader.host.flag()
+        self._done = reader.host.flag()
         self._error: BaseException | None = None
         #: The outcomes that the callback was called with.
         self.called = 0
-        threading.Thread(target=self._run, name=f"watch {reader.session.id}", daemon=True).start()
+        reader.host.thread(self._run, name=f"watch {reader.session.id}").start()
 
     def stop(self) -> None:
         """Call back no more, from the next outcome on. Safe to repeat."""

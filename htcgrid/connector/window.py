@@ -1,8 +1,9 @@
 """How far what makes tasks may be ahead of what takes their results."""
 
-import threading
 from collections.abc import Iterable, Iterator
 from typing import TypeVar
+
+from htcgrid.host import Host
 
 _Item = TypeVar("_Item")
 
@@ -10,9 +11,9 @@ _Item = TypeVar("_Item")
 class Window:
     """Lets items through while there is room, and holds them up while too many have not left it."""
 
-    def __init__(self, items: int) -> None:
+    def __init__(self, items: int, *, host: Host) -> None:
         self._free = items
-        self._changed = threading.Condition()
+        self._changed = host.condition()
         self._closed = False
 
     def let_through(self, items: Iterable[_Item]) -> Iterator[_Item]:

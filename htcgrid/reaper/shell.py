@@ -1,14 +1,13 @@
 """What carries the reaper's decisions out: one thread, one call after the other."""
 
-import threading
-import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from queue import Empty, SimpleQueue
+from queue import Empty
 from random import Random
 
 from htcgrid.errors import HtcGridError, ProviderUnavailableError
+from htcgrid.host import Host, Queue, RealHost, Thread
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.reaper.core import (
     CallFailed,
@@ -44,7 +43,9 @@ class Reaper:
         policy: ReaperPolicy | None = None,
         log: Callable[..., object] | None = None,
         crash: Callable[[BaseException], None] | None = None,
+        host: Host | None = None,
     ) -> None:
+        self._host = host or RealHost()
         self._state = state
         self._queue = queue
         self._payloads = payloads
@@ -53,12 +54,12 @@ class Reaper:
         self._crash = crash
         self._stopped = False
         #: Wakes the reaper that waits for its next look; put is safe in a signal handler, other locks are not.
-        self._wakeups: SimpleQueue[None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._wakeups: Queue[None] = self._host.queue()
+        self._thread: Thread | None = None
 
     def start(self) -> None:
         """Run in a thread until :meth:`close`."""
-        self._thread = threading.Thread(target=self._run_until_crash, name="reaper", daemon=True)
+        self._thread = self._host.thread(self._run_until_crash, name="reaper")
         self._thread.start()
 
     def _run_until_crash(self) -> None:
@@ -73,18 +74,18 @@ class Reaper:
     def run(self) -> None:
         """Run until :meth:`close` is called."""
         while not self._stopped:
-            commands = deque(self._core.handle(Time(), time.monotonic()))
+            commands = deque(self._core.handle(Time(), self._host.monotonic()))
             while commands and not self._stopped:
                 event = self._do(commands.popleft())
                 if event is not None:
-                    commands.extend(self._core.handle(event, time.monotonic()))
+                    commands.extend(self._core.handle(event, self._host.monotonic()))
             with suppress(Empty):
-                self._wakeups.get(timeout=max(0.05, self._core.wake_at() - time.monotonic()))
+                self._wakeups.get(timeout=max(0.05, self._core.wake_at() - self._host.monotonic()))
 
     def close(self) -> None:
         """End; returns when the call that is under way is over."""
         self.stop()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if self._thread is not None and not self._thread.current:
             self._thread.join(timeout=10)
 
     def stop(self) -> None:

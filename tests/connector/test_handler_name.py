@@ -13,6 +13,7 @@ import pytest
 from htcgrid.connector.handler_name import handler_name
 from htcgrid.connector.options import session_of
 from htcgrid.errors import ConfigError
+from htcgrid.host import RealHost
 
 
 def test_a_function_of_a_module_is_named_by_both() -> None:
@@ -74,7 +75,7 @@ def test_a_function_typed_into_a_prompt_is_refused(monkeypatch: pytest.MonkeyPat
 def test_who_submits_what_has_no_name_is_told_how_it_can_be_called() -> None:
     told = "at the top of a module; or call it through grid.map with codec 'pickle'"
     with pytest.raises(ConfigError, match=told):
-        session_of(lambda event: event, None, {})
+        session_of(lambda event: event, None, {}, host=RealHost())
 
 
 def test_a_function_that_is_written_in_c_is_found_in_its_module() -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from htcgrid.host import RealHost
 from htcgrid.model import defaults
 from htcgrid_agent.core import AgentCore, commands, events
 from htcgrid_agent.shell.inputs import Inputs
@@ -84,8 +85,9 @@ class Agent:
         self._signals: tuple[signal.Signals, ...] = ()
         self._status: int | None = None
         self._crashed: BaseException | None = None
+        host = RealHost()
         self._lanes = {
-            kind: Lane(kind.__name__.lower(), work, self.post, self.crash)
+            kind: Lane(kind.__name__.lower(), work, self.post, self.crash, host=host)
             for kind, work in (
                 (commands.Acquire, calls.acquire),
                 (commands.AcquireUrgent, calls.acquire_urgent),
@@ -95,7 +97,7 @@ class Agent:
                 (commands.Register, calls.register),
             )
         }
-        self._fetches = Lane("fetch", shared.fetch, self.post, self.crash)
+        self._fetches = Lane("fetch", shared.fetch, self.post, self.crash, host=host)
         self._doers: dict[type, Callable[[Any], None]] = {
             commands.StartWorker: self._start_worker,
             commands.KillWorker: self._kill_worker,

@@ -1,11 +1,10 @@
 """A thread that carries out one kind of store call, one after the other, so that no kind delays another."""
 
-import threading
 from collections.abc import Callable
-from queue import SimpleQueue
 from typing import Any
 
 from htcgrid.errors import HtcGridError, ProviderUnavailableError
+from htcgrid.host import Host, Queue
 from htcgrid_agent.core.commands import Command
 from htcgrid_agent.core.events import CallFailed, Event
 
@@ -19,12 +18,14 @@ class Lane:
         work: Callable[[Any], Event],
         post: Callable[[Event], None],
         crash: Callable[[BaseException], None],
+        *,
+        host: Host,
     ) -> None:
         self._work = work
         self._post = post
         self._crash = crash
-        self._commands: SimpleQueue[Command | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._loop, name=name, daemon=True)
+        self._commands: Queue[Command | None] = host.queue()
+        self._thread = host.thread(self._loop, name=name)
         self._thread.start()
 
     def send(self, command: Command) -> None:

@@ -2,11 +2,11 @@
 
 import hashlib
 import tempfile
-import threading
 from collections import OrderedDict
 from pathlib import Path
 
 from htcgrid.errors import ConfigError, HtcGridError, PayloadLostError, ProviderUnavailableError
+from htcgrid.host import Flag
 from htcgrid.interfaces import PayloadStore
 from htcgrid.model import SharedInput, SharedRef, parse_shared
 from htcgrid_agent.core.commands import Command
@@ -38,7 +38,7 @@ class SharedFiles:
     _LOOKS = 5
     _PAUSE = 0.05
 
-    def __init__(self, payloads: PayloadStore, *, limit: int, stopping: threading.Event) -> None:
+    def __init__(self, payloads: PayloadStore, *, limit: int, stopping: Flag) -> None:
         self._payloads = payloads
         self._limit = limit
         self._stopping = stopping

@@ -1,13 +1,11 @@
 """The agent's calls to state store, task queue and payload store."""
 
-import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 
 import msgspec
 
 from htcgrid.errors import EncodingError, ProviderError
+from htcgrid.host import Flag, Host, RealHost
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import (
     AgentId,
@@ -19,7 +17,6 @@ from htcgrid.model import (
     outcome,
     pack_blocks,
     unpack_payloads,
-    utcnow,
 )
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.commands import CommitPart
@@ -44,10 +41,10 @@ class StoreCalls:
         pool: str,
         lease: timedelta,
         inputs: Inputs,
-        stopping: threading.Event,
+        stopping: Flag,
         log: Log,
         about: AgentReport | None = None,
-        clock: Callable[[], float] = time.monotonic,
+        host: Host | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
@@ -58,8 +55,8 @@ class StoreCalls:
         self._inputs = inputs
         self._stopping = stopping
         self._log = log
-        self._about = about or AgentReport(id=agent, pool=pool, started=utcnow())
-        self._clock = clock
+        self._host = host or RealHost()
+        self._about = about or AgentReport(id=agent, pool=pool, started=self._host.now())
 
     def acquire(self, command: commands.Acquire) -> events.Acquired:
         """Receive, claim, ack and load, in this order: no hint is held while computing."""
@@ -71,7 +68,7 @@ class StoreCalls:
         return msgspec.structs.replace(self._acquired(deliveries), urgent=True)
 
     def _acquired(self, deliveries: list[Delivery]) -> events.Acquired:
-        sent = self._clock()
+        sent = self._host.monotonic()
         if not deliveries or self._stopping.is_set():
             return events.Acquired(sent=sent, claims=[])
         keys = list(dict.fromkeys(delivery.hint.key for delivery in deliveries))
@@ -86,7 +83,7 @@ class StoreCalls:
 
     def commit(self, command: commands.Commit) -> events.CommitAnswered:
         """Put large packs into the payload store, then commit."""
-        sent = self._clock()
+        sent = self._host.monotonic()
         commits, blobs = [], {}
         for part in command.parts:
             pack = Pack.of(pack_blocks(list(part.blocks)))
@@ -105,7 +102,7 @@ class StoreCalls:
 
     def renew(self, command: commands.Renew) -> events.Renewed:
         """Renew leases."""
-        sent = self._clock()
+        sent = self._host.monotonic()
         return events.Renewed(sent=sent, renewal=self._state.renew(command.leases))
 
     def give_back(self, command: commands.GiveBack) -> events.GiveBackAnswered:
