@@ -285,8 +285,8 @@ class StateStore(Provided):
     def delete(self, session_id: SessionId) -> None:
         """Make a session a tombstone: nothing finds or runs it again, and its id is not to be used again.
 
-        Records and payloads are collected later. Repeating it changes nothing, also for one that never was. Costs 1
-        request.
+        Records and payloads are collected later. Repeating it changes nothing, also for one that was collected or never
+        was. Costs 1 request.
         """
 
     @abstractmethod
@@ -294,16 +294,19 @@ class StateStore(Provided):
         """Return sessions to collect: tombstones, and finished ones past their ``keep_for``, which become tombstones.
 
         A tombstone is among them until :meth:`collect` has said that none of its records is left, also when it never
-        had any: whoever collects deletes its payloads, too, of which this store knows nothing. Repeating it returns
-        them again. Costs 1 request per shard of the index.
+        had any: whoever collects deletes its payloads, too, of which this store knows nothing. It is among them once
+        more, until it is collected again, when ``defaults.LINGER`` has passed since: a put that was under way may have
+        come late. After that it never is. So each session costs one more delete of a prefix, as a rule of nothing, and
+        one more :meth:`collect`. Repeating it returns them again. Costs 1 request per shard of the index.
         """
 
     @abstractmethod
     def collect(self, session_id: SessionId, limit: int) -> bool:
         """Delete up to ``limit`` records of a tombstone; return whether none is left but the tombstone.
 
-        The caller has deleted the session's payloads before. Repeating it goes on where it stopped. Costs 1 request
-        per batch.
+        The caller has deleted the session's payloads before, and since :meth:`expired` named it. Of a tombstone that is
+        not to be collected nothing is left, and this changes nothing: before its time it is no second collection.
+        Repeating it goes on where it stopped. Costs 1 request per batch, and 1 for a session of which nothing is left.
         """
 
 

@@ -1,19 +1,19 @@
-"""How sessions go: a tombstone first, then record by record."""
+"""How sessions go: a tombstone first, then record by record, and a second look for what came late."""
 
 import sqlite3
+from typing import NamedTuple
 
 from htcgrid.local.schema import SessionRow
-from htcgrid.model import SessionId
+from htcgrid.model import SessionId, defaults
 
 _BURY = "UPDATE sessions SET state = 3, expires = NULL, sweep = 1 WHERE sid = ? AND state < 3"
-_ANY_EXPIRED = "SELECT EXISTS (SELECT 1 FROM sessions WHERE expires IS NOT NULL AND expires <= ?)"
-_EXPIRE = """
-UPDATE sessions SET state = 3, expires = NULL, sweep = 0 WHERE id IN (
-    SELECT id FROM sessions WHERE expires IS NOT NULL AND expires <= ? ORDER BY expires LIMIT ?
-)
-"""
 _TOMBSTONES = "SELECT sid FROM sessions WHERE state = 3 ORDER BY id LIMIT ?"
-_FIND = "SELECT id, state FROM sessions WHERE sid = ?"
+# In one order, whatever they are: none of them is passed over to find others.
+_RIPE = """
+SELECT id, sid, state FROM sessions WHERE expires IS NOT NULL AND expires <= ? ORDER BY expires LIMIT ?
+"""
+_EXPIRE = "UPDATE sessions SET state = 3, expires = NULL, sweep = 0 WHERE id = ?"
+_FIND = "SELECT id, state, expires FROM sessions WHERE sid = ?"
 _RECORDS = (
     """
     DELETE FROM bundles WHERE (session, start, birth) IN (
@@ -22,7 +22,15 @@ _RECORDS = (
     "DELETE FROM log WHERE (session, n) IN (SELECT session, n FROM log WHERE session = ? LIMIT ?)",
     "DELETE FROM submitted WHERE (session, start) IN (SELECT session, start FROM submitted WHERE session = ? LIMIT ?)",
 )
-_COLLECTED = "UPDATE sessions SET state = 4 WHERE id = ?"
+_COLLECTED = "UPDATE sessions SET state = 4, expires = ? WHERE id = ?"
+
+
+class Look(NamedTuple):
+    """Sessions to collect."""
+
+    sessions: list[SessionId]
+    #: The numbers of those past their retention, which are no tombstones yet.
+    expired: list[int]
 
 
 def bury(connection: sqlite3.Connection, session_id: SessionId) -> None:
@@ -30,32 +38,38 @@ def bury(connection: sqlite3.Connection, session_id: SessionId) -> None:
     connection.execute(_BURY, (session_id,))
 
 
-def any_expired(connection: sqlite3.Connection, now: float) -> bool:
-    """Return whether a session is past its retention and no tombstone yet."""
-    return bool(connection.execute(_ANY_EXPIRED, (now,)).fetchone()[0])
+def look(connection: sqlite3.Connection, now: float, limit: int) -> Look:
+    """Return sessions to collect: tombstones, those that lingered long enough, and those past their retention."""
+    found = [sid for (sid,) in connection.execute(_TOMBSTONES, (limit,))]
+    expired = []
+    for identity, sid, state in connection.execute(_RIPE, (now, limit - len(found))).fetchall():
+        found.append(sid)
+        if state < SessionRow.DELETED:
+            expired.append(identity)
+    return Look(found, expired)
 
 
-def expire(connection: sqlite3.Connection, now: float, limit: int) -> None:
+def expire(connection: sqlite3.Connection, sessions: list[int]) -> None:
     """Make tombstones of sessions past their retention."""
-    connection.execute(_EXPIRE, (now, limit))
+    connection.executemany(_EXPIRE, [(identity,) for identity in sessions])
 
 
-def tombstones(connection: sqlite3.Connection, limit: int) -> list[SessionId]:
-    """Return sessions whose records are to be collected."""
-    return [sid for (sid,) in connection.execute(_TOMBSTONES, (limit,))]
-
-
-def collect(connection: sqlite3.Connection, session_id: SessionId, limit: int) -> bool:
+def collect(connection: sqlite3.Connection, session_id: SessionId, limit: int, now: float) -> bool:
     """Delete up to ``limit`` records of a tombstone; return whether none is left."""
     row = connection.execute(_FIND, (session_id,)).fetchone()
-    if row is None or row[1] == SessionRow.COLLECTED:
+    if row is None:
         return True
-    if row[1] != SessionRow.DELETED:
+    identity, state, expires = row
+    if state == SessionRow.COLLECTED:
+        if expires is not None and expires <= now:
+            connection.execute(_COLLECTED, (None, identity))
+        return True
+    if state != SessionRow.DELETED:
         return False
     left = limit
     for statement in _RECORDS:
-        left -= connection.execute(statement, (row[0], left)).rowcount
+        left -= connection.execute(statement, (identity, left)).rowcount
         if left <= 0:
             return False
-    connection.execute(_COLLECTED, (row[0],))
+    connection.execute(_COLLECTED, (now + defaults.LINGER.total_seconds(), identity))
     return True

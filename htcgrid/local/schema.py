@@ -25,6 +25,7 @@ class SessionRow(IntEnum):
     SEALED = 1
     CANCELLED = 2
     DELETED = 3
+    #: Collected to its end; with a time to expire, it is collected once more then.
     COLLECTED = 4
 
 

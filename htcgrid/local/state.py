@@ -237,18 +237,18 @@ class SqliteStateStore(StateStore):
     def expired(self, limit: int) -> list[SessionId]:
         """Return sessions to collect. Costs 1 read, and 1 write when one is past its retention."""
         with self._database.reading() as connection:
-            found = collection.tombstones(connection, limit)
-            more = len(found) < limit and collection.any_expired(connection, self._now())
-        if not more:
-            return found
+            found = collection.look(connection, self._now(), limit)
+        if not found.expired:
+            return found.sessions
         with self._database.writing() as connection:
-            collection.expire(connection, self._now(), limit - len(found))
-            return collection.tombstones(connection, limit)
+            found = collection.look(connection, self._now(), limit)
+            collection.expire(connection, found.expired)
+        return found.sessions
 
     def collect(self, session_id: SessionId, limit: int) -> bool:
         """Delete records of a tombstone. Costs 1 quick write."""
         with self._database.writing(durable=False) as connection:
-            return collection.collect(connection, session_id, limit)
+            return collection.collect(connection, session_id, limit, self._now())
 
     def _look(self, session_id: SessionId, cursor: str, limit: int) -> reports.Look:
         with self._database.reading() as connection:

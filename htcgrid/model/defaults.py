@@ -47,6 +47,10 @@ PRIORITY_LIMIT = 3
 PRIORITY = 1
 #: How long a finished session is kept.
 KEEP_FOR = timedelta(days=7)
+#: How long after a deleted session was collected it is collected once more, for the packs that came late. It is longer
+#: than a process is paused in the middle of a put and then goes on: each stops by itself when its lease is over or the
+#: store says that the session is gone, so only a put that was under way can be late.
+LINGER = timedelta(days=1)
 POOL = "default"
 #: The version of all records and hints that this code writes and understands.
 SCHEMA = 1

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htcgrid.errors import ConfigError, ConflictError, ProviderError, SessionNotFoundError
-from htcgrid.local import submissions
+from htcgrid.local import collection, submissions
 from htcgrid.local.queue import SqliteTaskQueue
 from htcgrid.local.record import read_open, written_open
 from htcgrid.local.state import SqliteStateStore
@@ -494,6 +494,39 @@ class TestEnding:
             store.create(session)
         assert not store.collect(open_session.id, 10)
         assert store.status([open_session.id])[0].total == 4
+
+    def test_sessions_that_are_gone_make_no_look_slower(self, store: SqliteStateStore, clock: VirtualClock) -> None:
+        def steps() -> int:
+            """Return about how many steps of SQLite's machine a look takes."""
+            counted = [0]
+
+            def count() -> int:
+                counted[0] += 1
+                return 0
+
+            with store._database.reading() as connection:
+                connection.set_progress_handler(count, 1)
+                collection.look(connection, clock(), 10)
+                connection.set_progress_handler(None, 1)
+            return counted[0]
+
+        def collect(sessions: int) -> None:
+            for _ in range(sessions):
+                session = submit(store)
+                store.delete(session.id)
+                assert store.collect(session.id, 10)
+
+        collect(5)
+        # The first look of a connection reads the schema, too.
+        steps()
+        few = steps()
+        collect(100)
+        assert steps() <= few, "those that linger"
+        clock.advance(defaults.LINGER)
+        for _ in range(105):
+            assert store.collect(store.expired(1)[0], 10)
+        assert store.expired(10) == []
+        assert steps() <= few, "those that were collected twice"
 
 
 @given(st.sets(st.integers(0, 40), min_size=1))

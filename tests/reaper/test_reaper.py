@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from htcgrid.errors import ProviderError, ProviderUnavailableError
-from htcgrid.model import AgentId, Hint, Session, SessionId
+from htcgrid.model import AgentId, Hint, Session, SessionId, defaults
 from htcgrid.reaper import Reaper, ReaperPolicy
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue, VirtualClock
 from htcgrid.testing.samples import bundles_of, keys_of, session_of
@@ -110,6 +110,42 @@ def test_a_deleted_session_leaves_neither_records_nor_payloads(grid: Grid) -> No
     grid.state.delete(session.id)
     grid.reap_until(lambda: not grid.state.expired(10))
     assert grid.payloads.get([f"{session.id}/in/0", f"{kept.id}/in/0"]) == {f"{kept.id}/in/0": b"2"}
+
+
+def test_a_pack_that_comes_after_its_session_was_collected_is_collected_too(grid: Grid) -> None:
+    session = grid.submit()
+    late = f"{session.id}/out/0-0-nonce-1"
+    grid.state.delete(session.id)
+    grid.reap_until(lambda: not grid.state.expired(10))
+    grid.payloads.put({late: b"large"})
+    grid.clock.advance(defaults.LINGER * 0.9)
+    assert grid.state.expired(10) == []
+    assert grid.payloads.get([late])
+    grid.clock.advance(defaults.LINGER * 0.2)
+    grid.reap_until(lambda: not grid.state.expired(10))
+    assert grid.payloads.get([late]) == {}
+    grid.clock.advance(defaults.LINGER * 2)
+    assert grid.state.expired(10) == []
+
+
+def test_a_reaper_that_ends_between_payloads_and_records_leaves_both_to_the_next(
+    grid: Grid, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = grid.submit()
+    late = f"{session.id}/out/0-0-nonce-1"
+    grid.state.delete(session.id)
+    grid.reap_until(lambda: not grid.state.expired(10))
+    grid.clock.advance(defaults.LINGER)
+
+    def ends(session_id: SessionId, limit: int) -> bool:
+        raise KeyError("it ends here")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(grid.state, "collect", ends)
+        grid.reap_until(lambda: grid.crashes)
+    grid.payloads.put({late: b"large"})
+    grid.reap_until(lambda: not grid.state.expired(10))
+    assert grid.payloads.get([late]) == {}
 
 
 @pytest.mark.parametrize("error", [ProviderUnavailableError("it is away"), ProviderError("it says no")])

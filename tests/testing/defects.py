@@ -393,7 +393,7 @@ class CollectOfAnything(MemoryStateStore):
     """Collecting does not look for a tombstone."""
 
     def collect(self, session_id: SessionId, limit: int) -> bool:
-        return self._sessions[session_id].collect(limit)
+        return self._sessions[session_id].collect(limit, self._clock())
 
 
 class ExpiredWhileItHoldsRecords(MemoryStateStore):
@@ -401,6 +401,61 @@ class ExpiredWhileItHoldsRecords(MemoryStateStore):
 
     def expired(self, limit: int) -> list[SessionId]:
         return [session_id for session_id in super().expired(limit) if self._sessions[session_id].bundles]
+
+
+class CollectedOnce(MemoryStateStore):
+    """What was collected is never looked at again, and a pack that comes late is kept for ever."""
+
+    def collect(self, session_id: SessionId, limit: int) -> bool:
+        self._sessions[session_id].gone = super().collect(session_id, limit)
+        return self._sessions[session_id].gone
+
+
+class CollectedForEver(MemoryStateStore):
+    """What was collected lingers again and again, so that each look finds all the sessions that ever were."""
+
+    def collect(self, session_id: SessionId, limit: int) -> bool:
+        done = super().collect(session_id, limit)
+        self._sessions[session_id].gone = False
+        return done
+
+
+class CollectedAgainAtOnce(MemoryStateStore):
+    """The second collection follows the first at once, before anything can have come late."""
+
+    def collect(self, session_id: SessionId, limit: int) -> bool:
+        done = super().collect(session_id, limit)
+        if done:
+            self._sessions[session_id].collected = float("-inf")
+        return done
+
+
+class AnyRepeatIsTheSecondCollection(MemoryStateStore):
+    """Two calls that find nothing left are two collections, as of two reapers at once."""
+
+    def collect(self, session_id: SessionId, limit: int) -> bool:
+        record = self._sessions[session_id]
+        record.gone = record.collected is not None
+        return super().collect(session_id, limit)
+
+
+class LingersFromTheLastCollect(MemoryStateStore):
+    """Each call puts the second collection off."""
+
+    def collect(self, session_id: SessionId, limit: int) -> bool:
+        done = super().collect(session_id, limit)
+        if done:
+            self._sessions[session_id].collected = self._clock()
+        return done
+
+
+class DeleteBeginsAnew(MemoryStateStore):
+    """A delete does not look whether the session was collected."""
+
+    def delete(self, session_id: SessionId) -> None:
+        super().delete(session_id)
+        if session_id in self._sessions:
+            self._sessions[session_id].collected, self._sessions[session_id].gone = None, False
 
 
 class RetentionByTheClientsClock(MemoryStateStore):

@@ -6,7 +6,18 @@ from datetime import UTC, datetime
 
 from htcgrid.errors import ConflictError
 from htcgrid.interfaces import BEGINNING
-from htcgrid.model import Bundle, BundleKey, CancelCounts, Entry, Part, Ranges, Session, SessionState, SessionStatus
+from htcgrid.model import (
+    Bundle,
+    BundleKey,
+    CancelCounts,
+    Entry,
+    Part,
+    Ranges,
+    Session,
+    SessionState,
+    SessionStatus,
+    defaults,
+)
 from htcgrid.testing.memory.bundle import BundleRecord
 
 
@@ -40,8 +51,10 @@ class SessionRecord:
     ended: float | None = None
     #: Whether it was deleted: only its id is left, so that it is not used again.
     tombstone: bool = False
-    #: Whether it is a tombstone that was collected to its end.
-    collected: bool = False
+    #: When it was collected to its end: seconds; None before.
+    collected: float | None = None
+    #: Whether that was the second time, so that it is never collected again.
+    gone: bool = False
 
     @property
     def live(self) -> bool:
@@ -123,8 +136,14 @@ class SessionRecord:
         """Return whether a log has an entry behind these positions."""
         return any(len(log.entries) > position for log, position in zip(self.logs, positions, strict=True))
 
-    def collect(self, limit: int) -> bool:
+    def collectable(self, now: float) -> bool:
+        """Return whether it is to be collected, as a tombstone: at first, and once more when it has lingered."""
+        return not self.gone and (self.collected is None or now - self.collected >= defaults.LINGER.total_seconds())
+
+    def collect(self, limit: int, now: float) -> bool:
         """Delete up to ``limit`` records, bundles first; return whether none is left."""
+        if not self.collectable(now):
+            return True
         for key in list(self.bundles)[:limit]:
             del self.bundles[key]
             limit -= 1
@@ -132,5 +151,8 @@ class SessionRecord:
             gone = min(limit, len(log.entries))
             del log.entries[:gone]
             limit -= gone
-        self.collected = not self.bundles and not any(log.entries for log in self.logs)
-        return self.collected
+        if self.bundles or any(log.entries for log in self.logs):
+            return False
+        self.gone = self.collected is not None
+        self.collected = now
+        return True

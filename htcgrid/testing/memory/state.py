@@ -244,14 +244,14 @@ class MemoryStateStore(StateStore):
             for record in self._sessions.values():
                 if record.ended is not None and now - record.ended >= record.session.keep_for.total_seconds():
                     record.tombstone = True
-            gone = (record for record in self._sessions.values() if record.tombstone and not record.collected)
-            return [record.session.id for record in gone][:limit]
+            found = (record for record in self._sessions.values() if record.tombstone and record.collectable(now))
+            return [record.session.id for record in found][:limit]
 
     def collect(self, session_id: SessionId, limit: int) -> bool:
         """See :meth:`StateStore.collect`."""
         with self._changed:
             record = self._sessions.get(session_id)
-            return record is None or (record.tombstone and record.collect(limit))
+            return record is None or (record.tombstone and record.collect(limit, self._clock()))
 
     def _alive(self, session_id: SessionId) -> bool:
         return session_id in self._sessions and not self._sessions[session_id].tombstone

@@ -7,7 +7,7 @@ from typing import ClassVar
 import pytest
 
 from htcgrid.interfaces import BEGINNING, StateStore
-from htcgrid.model import AgentId, BundleKey, Claim, Entry, GivenBack, Hint, Lease, Ranges, Remainder, Session
+from htcgrid.model import AgentId, BundleKey, Claim, Entry, GivenBack, Hint, Lease, Ranges, Remainder, Session, defaults
 from htcgrid.testing.clock import VirtualClock
 from htcgrid.testing.contract import Contract
 from htcgrid.testing.samples import bundle_of, session_of
@@ -29,6 +29,8 @@ class StateClauses(Contract):
     lease: ClassVar[timedelta] = timedelta(seconds=30)
     #: After this time a pending bundle is hinted whatever the queue holds.
     late: ClassVar[timedelta] = timedelta(minutes=10)
+    #: After this time a session that was collected is to be collected once more.
+    linger: ClassVar[timedelta] = defaults.LINGER
     #: Sequences of calls that are compared with the memory store's.
     examples: ClassVar[int] = 100
     #: Whether a sequence that shows a difference is cut to its shortest, which can take minutes.

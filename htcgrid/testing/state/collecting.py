@@ -80,11 +80,56 @@ class Collecting(StateClauses):
         assert not self._expired(store, session)
 
     @pytest.mark.parametrize("end", ["open", "sealed"])
-    def test_a_tombstone_without_records_is_to_be_collected_once(self, store: StateStore, end: str) -> None:
+    def test_a_tombstone_without_records_is_to_be_collected_too(self, store: StateStore, end: str) -> None:
         session = self.submit(store, sealed=end == "sealed")
         store.delete(session.id)
         assert self._expired(store, session)
         self._collect(store, session.id)
+        assert not self._expired(store, session)
+
+    def test_a_collected_session_is_to_be_collected_once_more_for_what_came_late(
+        self, store: StateStore, later: Advance
+    ) -> None:
+        session = self.submit(store, (0, 4), (4, 8))
+        store.delete(session.id)
+        self._collect(store, session.id)
+        later(self.linger * 0.9)
+        assert not self._expired(store, session)
+        later(self.linger * 0.2)
+        for _ in range(2):
+            assert self._expired(store, session), "whoever collects may break off after the payloads"
+        self._collect(store, session.id)
+        for _ in range(2):
+            assert not self._expired(store, session)
+            later(self.linger * 1.1)
+        with pytest.raises(ConflictError):
+            store.create(session)
+
+    def test_collecting_again_before_its_time_is_not_the_second_collection(
+        self, store: StateStore, later: Advance
+    ) -> None:
+        session = self.submit(store, (0, 4))
+        store.delete(session.id)
+        self._collect(store, session.id)
+        assert store.collect(session.id, 100)
+        later(self.linger * 0.6)
+        assert store.collect(session.id, 100)
+        assert not self._expired(store, session)
+        later(self.linger * 0.6)
+        assert self._expired(store, session)
+
+    def test_deleting_a_collected_session_changes_nothing(self, store: StateStore, later: Advance) -> None:
+        session = self.submit(store, (0, 4))
+        store.delete(session.id)
+        self._collect(store, session.id)
+        later(self.linger * 0.6)
+        store.delete(session.id)
+        assert not self._expired(store, session)
+        later(self.linger * 0.6)
+        assert self._expired(store, session)
+        self._collect(store, session.id)
+        store.delete(session.id)
+        later(self.linger * 1.1)
         assert not self._expired(store, session)
 
     def test_collecting_what_is_collected_or_was_never_there_is_fine(self, store: StateStore) -> None:
