@@ -10,10 +10,10 @@ from htcgrid.connector.intake import Source
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import OnError, Rule, Submitter
-from htcgrid.errors import HtcGridError, ProviderUnavailableError
+from htcgrid.errors import HtcGridError, ProviderUnavailableError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
-from htcgrid.model import Session, SessionId
+from htcgrid.model import Bundle, Session, SessionId
 
 #: How long a submission that is broken off may take to write its last bundles: seconds.
 _PATIENCE = 10.0
@@ -156,10 +156,19 @@ class Submissions:
             case submission.Create(header, bundles, sealed):
                 self._state.create(header, bundles, sealed=sealed)
             case submission.Add(bundles):
-                self._state.add(session, bundles)
+                self._add(session, bundles)
             case submission.Seal(total):
                 self._state.seal(session, total)
             case submission.SendHints(hints):
                 # The tasks are accepted; hints that are lost cost time only, for the reaper sends them again.
                 with suppress(ProviderUnavailableError):
                     self._queue.send(hints)
+
+    def _add(self, session: SessionId, bundles: list[Bundle]) -> None:
+        try:
+            self._state.add(session, bundles)
+        except SessionNotFoundError:
+            # It was recorded, and deleted since, maybe long ago: of its last packs nobody else would ever know.
+            with suppress(HtcGridError):
+                self._payloads.delete(prefix=session)
+            raise

@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 import pytest
 
 from htcgrid import Grid
-from htcgrid.errors import ConfigError, ConflictError, EncodingError, TaskCancelledError
+from htcgrid.errors import ConfigError, ConflictError, EncodingError, SessionNotFoundError, TaskCancelledError
 from htcgrid.model import CancelCounts, SessionId, SessionState
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid.testing.race import at_once
@@ -30,6 +30,26 @@ def idle(state: MemoryStateStore) -> Iterator[Grid]:
     """A grid without agents: its tasks are accepted, and none ends."""
     with Grid(state, MemoryTaskQueue(), MemoryPayloadStore()) as grid:
         yield grid
+
+
+def test_what_comes_for_a_deleted_session_leaves_nothing_however_late_it_comes(state: MemoryStateStore) -> None:
+    put = list[str]()
+
+    class Noting(MemoryPayloadStore):
+        def put(self, blobs: Mapping[str, bytes]) -> None:
+            put.extend(blobs)
+            super().put(blobs)
+
+    payloads = Noting()
+    with Grid(state, MemoryTaskQueue(), payloads) as idle:
+        session = idle.open_session(ECHO)
+        state.delete(session.id)
+        assert state.collect(session.id, 10)
+        session.add("x" * state.limits.inline)
+        with pytest.raises(SessionNotFoundError):
+            session.seal()
+    assert len(put) == 1
+    assert payloads.get(put) == {}
 
 
 def test_tasks_run_while_their_session_is_open(grid: Grid) -> None:
