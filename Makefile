@@ -76,6 +76,12 @@ unit: .venv/dev.stamp ## Run the tests
 	echo "== pytest"
 	$(BIN)/python -m pytest
 
+# One seed, with all that happens: .venv/bin/python -m tests.simulation --seed 7
+SEEDS ?= 10000
+.PHONY: simulate
+simulate: .venv/dev.stamp ## Simulate SEEDS grids whose stores, processes and clocks fail
+	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
 .PHONY: format
 format: .venv/dev.stamp ## Format the code and repair what can be repaired
 	$(BIN)/ruff check --fix

@@ -8,6 +8,7 @@ from typing import Any, Self
 from htcgrid.connector.encoding import encoded_task
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import Submitter
+from htcgrid.errors import ConflictError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session
@@ -65,7 +66,13 @@ class OpenSession(SessionHandle):
         """
         self._check()
         self._open.check()
-        return self._intake.put(encoded_task(self._encode, self._intake.count, task, self._limit))
+        payload = encoded_task(self._encode, self._intake.count, task, self._limit)
+        try:
+            return self._intake.put(payload)
+        except ConflictError:
+            # What broke the submission off, maybe while this waited for room, says more.
+            self._open.check(ended=True)
+            raise
 
     def extend(self, tasks: Iterable[Any]) -> list[int]:
         """Add tasks, and return their indexes; see :meth:`add`."""

@@ -2,21 +2,26 @@
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.duration import seconds_of
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.patience import patiently
 from htcgrid.connector.submitter import Submitter
-from htcgrid.errors import EncodingError, ResultTimeoutError
+from htcgrid.errors import EncodingError, ResultTimeoutError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Entry, Part, Session, SessionStatus
 from htcgrid.model.codec import codec_of
 
+_Answer = TypeVar("_Answer")
 #: How long one look at the log waits for news; a session whose total grew meanwhile is seen after it: seconds.
 _WAIT = 1.0
+#: Looks for packs that are missing or altered, and the first pause between two: seconds.
+_LOOKS = 3
+_PAUSE = 0.05
 
 
 class Reader:
@@ -49,7 +54,7 @@ class Reader:
     def status(self) -> SessionStatus:
         """Return how far the session is."""
         self.check()
-        return self.state.status([self.session.id])[0]
+        return self._told(lambda: self.state.status([self.session.id])[0])
 
     def collection(self) -> Collection:
         """Return a new reader's cursor and counts."""
@@ -69,7 +74,9 @@ class Reader:
         self.check()
         found = patiently(
             self.host,
-            lambda: self.state.outcomes(self.session.id, collection.cursor, wait=timedelta(seconds=wait)),
+            lambda: self._told(
+                lambda: self.state.outcomes(self.session.id, collection.cursor, wait=timedelta(seconds=wait))
+            ),
             self.check,
             until=until,
         )
@@ -118,25 +125,41 @@ class Reader:
                 yield from collection.cancelled_outcomes()
 
     def packs(self, parts: Iterable[Part]) -> dict[str, bytes]:
-        """Return the bytes of each part's pack, by digest.
+        """Return the bytes of each part's pack, by digest; what comes altered is for whoever unpacks it to find.
 
         Raises:
             EncodingError: one is gone.
         """
-        data: dict[str, bytes] = {}
-        keys: dict[str, str] = {}
-        for part in parts:
-            if part.pack.data is not None:
-                data[part.pack.digest] = part.pack.data
-            elif part.pack.key is not None:
-                keys[part.pack.key] = part.pack.digest
-        found = patiently(self.host, lambda: self._payloads.get(keys), self.check) if keys else {}
-        if missing := set(keys) - set(found):
+        packs = {part.pack.digest: part.pack for part in parts}
+        data = {digest: pack.data for digest, pack in packs.items() if pack.data is not None}
+        for look in range(_LOOKS):
+            # One that is not there yet, or not whole, may be so a moment later.
+            keyed = ((pack.key, pack) for pack in packs.values() if pack.key is not None)
+            wanted = {key: pack for key, pack in keyed if not pack.holds(data.get(pack.digest, b""))}
+            if not wanted:
+                break
+            if look:
+                self.host.sleep(_PAUSE * 4 ** (look - 1))
+            found = patiently(self.host, partial(self._fetch, wanted), self.check)
+            data |= {wanted[key].digest: blob for key, blob in found.items()}
+        if missing := set(packs) - set(data):
             raise EncodingError(
                 f"{len(missing)} packs of outcomes of session {self.session.id} are not in the payload store any more: "
                 "was it emptied?"
             )
-        return data | {keys[key]: blob for key, blob in found.items()}
+        return data
+
+    def _told(self, call: Callable[[], _Answer]) -> _Answer:
+        """Return what ``call`` returns; of a session that is gone, tell what made its submission give it up."""
+        try:
+            return call()
+        except SessionNotFoundError:
+            if self._submitter is not None:
+                self._submitter.check()
+            raise
+
+    def _fetch(self, keys: Iterable[str]) -> dict[str, bytes]:
+        return self._payloads.get(keys)
 
     def _left(self, deadline: float) -> float:
         return min(_WAIT, max(0.0, deadline - self.host.monotonic()))

@@ -45,7 +45,8 @@ Command = PutPacks | Create | Add | Seal | SendHints
 class Submission:
     """Takes bundles in, gives commands out, in the order that makes accepted tasks safe: packs, records, hints.
 
-    A session that fits one write is created, filled and sealed by it.
+    A session that fits one write is created, filled and sealed by it. One with packs for the payload store is created
+    before them: packs that no session stands for would never be collected.
     """
 
     #: Bundles, and bytes of payloads, that one write holds at most: about a tenth of a second of work for a store.
@@ -83,17 +84,19 @@ class Submission:
 
     def end(self) -> Iterator[Command]:
         """Yield what is to be done when no more bundles come."""
-        if not self._created:
+        if not self._created and not self._blobs:
             yield from self._write(sealed=True)
             return
-        if self._bundles:
-            yield from self._write(sealed=False)
+        yield from self.flush()
         yield Seal(self._end)
 
     def _write(self, *, sealed: bool) -> Iterator[Command]:
         bundles, blobs = self._bundles, self._blobs
         self._bundles, self._blobs, self._bytes = [], {}, 0
         if blobs:
+            if not self._created:
+                yield Create(self._session, [], sealed=False)
+                self._created = True
             yield PutPacks(blobs)
         yield Add(bundles) if self._created else Create(self._session, bundles, sealed)
         self._created = True

@@ -26,13 +26,17 @@ class Pack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return the same pack with its bytes in the payload store under ``key``."""
         return Pack(digest=self.digest, size=self.size, key=key)
 
+    def holds(self, data: bytes) -> bool:
+        """Return whether ``data`` are the bytes of this pack."""
+        return digest(data) == self.digest
+
     def checked(self, data: bytes) -> bytes:
         """Return ``data`` if they are the bytes of this pack.
 
         Raises:
             EncodingError: they are not: the store or the way to it has altered them.
         """
-        if digest(data) != self.digest:
+        if not self.holds(data):
             raise EncodingError(
                 f"the bytes of pack {self.key or '(inline)'} are not those that were written "
                 f"({len(data)} bytes, expected {self.size}): the payload store has altered or mixed them up"

@@ -3,9 +3,10 @@
 from datetime import timedelta
 from itertools import pairwise
 
+import msgspec
 import pytest
 
-from htcgrid.model import AgentId, Failure, Ranges, RetryPolicy, TaskState
+from htcgrid.model import AgentId, Block, Failure, Ranges, RetryPolicy, TaskState
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.testing.memory import MemoryStateStore
 from htcgrid.testing.samples import bundle_of, session_of
@@ -16,6 +17,7 @@ POLICY = AgentPolicy(
     agent=AgentId("a"), workers=1, lease=30, heartbeat=5, grace=5, target=2, flush=0.2, handlers=("*",)
 )
 OOPS = Failure(type="ValueError", message="oops")
+LEASE = timedelta(seconds=30)
 
 
 def states(world: World, session: str) -> dict[TaskState, int]:
@@ -185,6 +187,44 @@ def test_workers_that_cannot_be_started_are_tried_again_for_as_long_as_it_takes(
         now += 5.0
     # The waits grow, but not beyond ten seconds.
     assert 2400 < starts < 2600
+
+
+def test_an_agent_sleeps_while_a_slow_store_keeps_its_heartbeat() -> None:
+    core, state, session = AgentCore(POLICY, lambda: 0.5), MemoryStateStore(), session_of()
+    bundle = bundle_of(session, 0, 8)
+    state.create(session, [bundle], sealed=True)
+    claims = state.claim([bundle.key], agent=AgentId("a"), lease=timedelta(seconds=30))
+    core.handle(events.Acquired(sent=10.0, claims=claims), 10.0)
+    later = 10.0 + 2 * POLICY.heartbeat
+    assert core.wake_at(later) >= later + POLICY.wait
+
+
+def test_an_agent_that_stops_does_not_wake_for_workers_that_it_will_not_start() -> None:
+    core, state, session = AgentCore(POLICY, lambda: 0.5), MemoryStateStore(), session_of()
+    bundle = bundle_of(session, 0, 8)
+    state.create(session, [bundle], sealed=True)
+    core.handle(events.WorkerReady(worker=0), 0.0)
+    core.handle(events.Acquired(sent=0.0, claims=state.claim([bundle.key], agent=AgentId("a"), lease=LEASE)), 0.0)
+    core.handle(events.Stop(), 1.0)
+    core.handle(events.WorkerDied(worker=0, task=0, reason="was killed by SIGKILL"), 1.5)
+    core.handle(events.Tick(), 3.0)
+    assert core.wake_at(3.0) > 3.0
+
+
+def test_an_agent_sleeps_until_a_commit_may_be_tried_again() -> None:
+    core, state = AgentCore(msgspec.structs.replace(POLICY, flush=0.0), lambda: 1.0), MemoryStateStore()
+    sessions = [session_of(), session_of()]
+    bundles = [bundle_of(session, 0, 1) for session in sessions]
+    for session, bundle in zip(sessions, bundles, strict=True):
+        state.create(session, [bundle], sealed=True)
+        [claim] = state.claim([bundle.key], agent=AgentId("a"), lease=LEASE)
+        core.handle(events.Acquired(sent=0.0, claims=[claim]), 0.0)
+    core.handle(events.WorkerReady(worker=0), 0.0)
+    report = events.WorkerReported(worker=0, run=1, block=Block(0, [b"1"], 0.0, [1], "a/0"), done=True)
+    [commit] = [out for out in core.handle(report, 0.1) if isinstance(out, commands.Commit)]
+    core.handle(events.WorkerReported(worker=0, run=2, block=report.block, done=True), 0.1)
+    core.handle(events.CallFailed(command=commit, error="the service cannot take it", final=True), 0.15)
+    assert core.wake_at(0.16) >= 0.15 + POLICY.backoff
 
 
 def test_work_that_would_wait_too_long_goes_to_other_agents() -> None:

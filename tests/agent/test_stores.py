@@ -85,6 +85,15 @@ class Desk:
         self.submit(Bundle(key=bundle.key, stop=3, input=bundle.input.moved_to("s/in/0")))
 
 
+class Lossy(Payloads):
+    """What it gives is missing at first, then altered, then right."""
+
+    def get(self, keys: Iterable[str]) -> dict[str, bytes]:
+        found = super().get(keys)
+        answers: tuple[dict[str, bytes], ...] = ({}, {key: b"?" * len(data) for key, data in found.items()}, found)
+        return answers[min(self.asked, 3) - 1]
+
+
 @pytest.fixture
 def desk() -> Desk:
     return Desk()
@@ -180,3 +189,14 @@ def test_small_outcomes_are_recorded_inline_and_large_ones_under_a_key_of_their_
     assert large.key == f"{desk.session.id}/out/0-0-{claim.lease.nonce}-1"
     assert large.checked(desk.payloads.get([large.key])[large.key])
     assert isinstance(small, Pack)
+
+
+def test_payloads_that_come_altered_are_asked_for_again() -> None:
+    desk = Desk()
+    desk.calls._payloads = desk.payloads = Lossy()
+    desk.submit_stored(None)
+    desk.queue.send(desk.state.due(10, backlog=True))
+    acquired = desk.calls.acquire(RECEIVE)
+    assert acquired.unreadable == {}
+    assert desk.inputs.cut(acquired.claims[0].lease.nonce, 0, 1) == [b"0"]
+    assert desk.payloads.asked == 3

@@ -8,8 +8,15 @@ from functools import partial
 import pytest
 
 from htcgrid import Grid
-from htcgrid.errors import ConfigError, ConflictError, EncodingError, SessionNotFoundError, TaskCancelledError
-from htcgrid.model import CancelCounts, SessionId, SessionState
+from htcgrid.errors import (
+    ConfigError,
+    ConflictError,
+    EncodingError,
+    ProviderError,
+    SessionNotFoundError,
+    TaskCancelledError,
+)
+from htcgrid.model import Bundle, CancelCounts, SessionId, SessionState
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid.testing.race import at_once
 
@@ -162,6 +169,22 @@ def test_what_was_cancelled_is_not_finished_though_no_task_was_left() -> None:
         session = grid.open_session(ECHO)
         session.cancel()
         assert session.status().state is SessionState.CANCELLED
+
+
+def test_who_adds_is_told_what_broke_the_submission_off_and_so_is_who_reads() -> None:
+    class Refusing(MemoryStateStore):
+        def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
+            raise ProviderError("the disk is full")
+
+    with Grid(Refusing(), MemoryTaskQueue(), MemoryPayloadStore()) as grid:
+        session = grid.open_session(ECHO)
+        with pytest.raises(ProviderError, match="the disk is full"):
+            session.extend(range(1_000_000))
+        # Without a task it was deleted; that says less than why.
+        with pytest.raises(ProviderError, match="the disk is full"):
+            session.status()
+        with pytest.raises(ProviderError, match="the disk is full"):
+            session.results()
 
 
 def test_a_cancel_ends_it_for_who_adds(idle: Grid) -> None:

@@ -43,10 +43,11 @@ def test_a_large_session_starts_early_and_is_sealed_at_the_end() -> None:
 
 def test_packs_are_stored_before_the_records_that_name_them_and_hints_come_after() -> None:
     _, commands = commands_for([b"x" * 1000] * 3, inline=100)
-    assert [type(command) for command in commands] == [PutPacks, Create, SendHints]
-    put, create, _ = commands
+    assert [type(command) for command in commands] == [Create, PutPacks, Add, SendHints, Seal]
+    create, put, add, _, seal = commands
+    # Should the client end now, the session is there for the packs to be collected with.
+    assert create == Create(SESSION, [], sealed=False)
     assert isinstance(put, PutPacks)
-    assert isinstance(create, Create)
-    assert {bundle.input.key for bundle in create.bundles} == set(put.blobs)
-    assert all(bundle.input.data is None for bundle in create.bundles)
-    assert all(key.startswith("s/in/") for key in put.blobs)
+    assert isinstance(add, Add)
+    assert {bundle.input.key for bundle in add.bundles} == set(put.blobs)
+    assert seal == Seal(3)

@@ -87,10 +87,10 @@ class AgentCore:
 
     def wake_at(self, now: float) -> float:
         """Return the time at which a Tick is due, should nothing happen before."""
-        times = [now + self._policy.wait, *self._crew.wake_at(now), *self._committer.wake_at(self._held.values())]
-        times += self._reporter.wake_at()
+        times = [now + self._policy.wait, *self._committer.wake_at(self._held.values()), *self._reporter.wake_at()]
+        times += self._crew.wake_at(now, starting=not self.stopping)
         if self._held:
-            times.append(self._renewer.wake_at())
+            times += self._renewer.wake_at()
         for bundle in self._held.values():
             times.append(bundle.deadline)
             times.extend(at for at, _ in bundle.waiting[:1])

@@ -44,7 +44,8 @@ class Committer:
             return []
         if self._again:
             return [self._patience.until]
-        return [bundle.since + self._policy.flush for bundle in held if bundle.since is not None]
+        times = (bundle.since + self._policy.flush for bundle in held if bundle.since is not None)
+        return [max(self._patience.until, time) for time in times]
 
     def next(self, held: Mapping[str, HeldBundle], now: float, *, at_once: bool) -> Commit | None:
         """Return the commit to send now, if any; ``held`` holds the bundles by nonce.

@@ -42,9 +42,9 @@ class Crew:
         paces = ((slot, self._pace.seconds(slot.handler)) for slot in self.busy)
         return min((inf if pace is None else slot.left(now, pace) for slot, pace in paces), default=inf)
 
-    def wake_at(self, now: float) -> list[float]:
-        """Return the times at which workers are to be looked at or started."""
-        times = [slot.start_at for slot in self.slots if slot.state is SlotState.ABSENT]
+    def wake_at(self, now: float, *, starting: bool) -> list[float]:
+        """Return the times at which workers are to be looked at, or started if any are."""
+        times = [slot.start_at for slot in self.slots if slot.state is SlotState.ABSENT] if starting else []
         if self.busy:
             times.append(now + self._policy.spread)
         return times

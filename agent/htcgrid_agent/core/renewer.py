@@ -17,19 +17,23 @@ class Renewer:
         self._under_way = False
         self._last = 0.0
 
-    def wake_at(self) -> float:
-        """Return the time of the next heartbeat."""
-        return max(self._last + self._policy.heartbeat, self._patience.until)
+    def wake_at(self) -> list[float]:
+        """Return the time of the next heartbeat; none while one is under way."""
+        return [] if self._under_way else [self._due]
 
     def next(self, held: Iterable[HeldBundle], now: float) -> Renew | None:
         """Return the heartbeat to send now, if any."""
-        if self._under_way or now < self.wake_at():
+        if self._under_way or now < self._due:
             return None
         self._last = now
         # Also those that are young: by this the agent learns of cancels.
         leases = tuple(bundle.lease for bundle in held)
         self._under_way = bool(leases)
         return Renew(leases=leases) if leases else None
+
+    @property
+    def _due(self) -> float:
+        return max(self._last + self._policy.heartbeat, self._patience.until)
 
     def answered(self) -> None:
         """Note that the heartbeat was answered."""

@@ -140,10 +140,11 @@ class StoreCalls:
             return pack.checked(pack.data)
         key = pack.key or ""
         for look in range(self._LOOKS):
+            if look:
+                self._stopping.wait(0.05 * 4 ** (look - 1))
             found = self._payloads.get([key]).get(key)
-            if found is not None and (len(found) == pack.size or look == self._LOOKS - 1):
+            if found is not None and (pack.holds(found) or look == self._LOOKS - 1):
                 return pack.checked(found)
-            self._stopping.wait(0.05 * 4**look)
         raise EncodingError(f"pack {key!r} with the payloads is not in the payload store any more")
 
 

@@ -1,0 +1,178 @@
+"""An agent on a simulated machine: its decisions, its store calls and its lanes are the real ones."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from queue import Empty
+from typing import TYPE_CHECKING, Any
+
+from htcgrid.model import AgentId, defaults
+from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
+from htcgrid_agent.shell.inputs import Inputs
+from htcgrid_agent.shell.lane import Lane
+from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
+from htcgrid_agent.shell.stores import StoreCalls
+from tests.simulation.host import SimulatedHost, SimulatedQueue
+from tests.simulation.scheduler import Process
+from tests.simulation.stores import Line, SimulatedPayloadStore, SimulatedStateStore, SimulatedTaskQueue
+from tests.simulation.worker import SimulatedWorker
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+#: Workers are looked at this often while events keep coming: seconds.
+_TICK = 0.05
+#: An agent that wakes itself this often in a row, each time at once, would keep a core busy: seconds, and times.
+_SPIN = 1e-3
+_SPINS = 100
+
+
+class Silence:
+    """A log that nobody reads."""
+
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_, **__: None
+
+
+class SimulatedAgent:
+    """One process; it lives until it exits or is killed."""
+
+    def __init__(self, world: "World", name: str, policy: dict[str, Any]) -> None:
+        self.world = world
+        self.name = name
+        self.process = Process(name)
+        self.process.boot = world.random.uniform(0, 1e6)
+        self.host = SimulatedHost(world.scheduler, self.process)
+        self.exited = False
+        #: How often a worker that has ended a run wants to be replaced.
+        self.wear = world.random.choice((0.0, 0.0, 0.02))
+        self.policy = AgentPolicy(
+            agent=AgentId(name), grace=10.0, target=defaults.TARGET.total_seconds(), handlers=("*",), **policy
+        )
+        self._core = AgentCore(self.policy, world.random.random)
+        self._events: SimulatedQueue[events.Event] = self.host.queue()
+        self._stopping = self.host.flag()
+        self._inputs = Inputs()
+        self._workers: dict[int, SimulatedWorker] = {}
+        self.process.on_death.append(self._end_workers)
+        world.scheduler.spawn(self.process, self._run, "loop")
+
+    def post(self, event: events.Event) -> None:
+        """Hand an event to the loop."""
+        self._events.put(event)
+
+    def stop(self) -> None:
+        """Tell the agent to stop, as SIGTERM does."""
+        self.post(events.Stop())
+
+    def fetch(self, command: Fetch) -> None:
+        """Fetch a shared input for a worker."""
+        self._fetches.send(command)
+
+    def buried(self, event: events.WorkerDied) -> None:
+        """Note that a worker has ended."""
+        self._workers.pop(event.worker, None)
+        self.post(event)
+
+    def pause(self, until: float, *, workers: bool) -> None:
+        """Stand still; without its ``workers``, these go on with what they have."""
+        self.process.paused_until = max(self.process.paused_until, until)
+        for worker in self._workers.values() if workers else ():
+            worker.process.paused_until = max(worker.process.paused_until, until)
+
+    def _run(self) -> None:
+        world, host = self.world, self.host
+        line = Line(world, self.process)
+        payloads = SimulatedPayloadStore(line)
+        calls = StoreCalls(
+            state=SimulatedStateStore(line),
+            queue=SimulatedTaskQueue(line),
+            payloads=payloads,
+            agent=self.policy.agent,
+            pool=defaults.POOL,
+            lease=timedelta(seconds=self.policy.lease),
+            inputs=self._inputs,
+            stopping=self._stopping,
+            log=Silence(),
+            host=host,
+        )
+        shared = SharedFiles(payloads, limit=10_000, stopping=self._stopping)
+        self.process.on_death.append(shared.close)
+        self._lanes: dict[type[commands.Command], Lane] = {
+            kind: Lane(kind.__name__.lower(), work, self.post, self._crash, host=host)
+            for kind, work in (
+                (commands.Acquire, calls.acquire),
+                (commands.AcquireUrgent, calls.acquire_urgent),
+                (commands.Commit, calls.commit),
+                (commands.Renew, calls.renew),
+                (commands.GiveBack, calls.give_back),
+                (commands.Register, calls.register),
+            )
+        }
+        self._fetches = Lane("fetch", shared.fetch, self.post, self._crash, host=host)
+        self._handle(events.Tick())
+        ticked, spins = host.monotonic(), 0
+        while not self.exited:
+            now = host.monotonic()
+            wait = self._core.wake_at(now) - now
+            try:
+                event = self._events.get(timeout=max(1e-4, wait))
+            except Empty:
+                event = None
+            spins = spins + 1 if event is None and wait < _SPIN else 0
+            assert spins < _SPINS, f"{self.name} looks for work over and over, and finds none"
+            if isinstance(event, Fetched):
+                self._fetched(event)
+            elif event is not None:
+                self._handle(event)
+            if event is None or host.monotonic() - ticked > _TICK:
+                ticked = host.monotonic()
+                self._handle(events.Tick(running=self._looks()))
+        for lane in (*self._lanes.values(), self._fetches):
+            lane.close()
+        self.process.die()
+
+    def _crash(self, error: BaseException) -> None:
+        self.world.scheduler.crashes.append((self.name, "lane", error))
+
+    def _looks(self) -> dict[int, tuple[int, float]]:
+        return {number: worker.look for number, worker in self._workers.items() if worker.look is not None}
+
+    def _handle(self, event: events.Event) -> None:
+        if isinstance(event, events.Stop):
+            self._stopping.set()
+        for command in self._core.handle(event, self.host.monotonic()):
+            self._do(command)
+
+    def _do(self, command: commands.Command) -> None:
+        match command:
+            case commands.StartWorker(worker=number):
+                self._workers[number] = SimulatedWorker(self, number)
+            case commands.KillWorker(worker=number):
+                if worker := self._workers.get(number):
+                    self._note_killed(worker)
+                    worker.die("was ended by its agent")
+            case commands.Run(worker=number, lease=lease):
+                if worker := self._workers.get(number):
+                    worker.run(command, self._inputs.cut(lease.nonce, command.start, command.stop))
+            case commands.Shorten(worker=number, stop=stop):
+                if worker := self._workers.get(number):
+                    worker.stop = stop
+            case commands.Forget(nonce=nonce):
+                self._inputs.forget(nonce)
+            case commands.Exit():
+                self.exited = True
+            case _:
+                self._lanes[type(command)].send(command)
+
+    def _note_killed(self, worker: SimulatedWorker) -> None:
+        if worker.look is not None and worker.session is not None:
+            self.world.facts.tried(worker.session, worker.look[0], "TimedOut")
+
+    def _fetched(self, event: Fetched) -> None:
+        worker = self._workers.get(event.worker)
+        if worker is not None and id(worker) == event.pid:
+            worker.found(event.found)
+
+    def _end_workers(self) -> None:
+        for worker in self._workers.values():
+            worker.process.die()

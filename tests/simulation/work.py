@@ -1,0 +1,72 @@
+"""What tasks do: payloads say it, simulated workers act on it, and the judge knows what must come of it."""
+
+from random import Random
+from typing import Any
+
+import msgspec
+
+from htcgrid.model import SharedRef
+
+
+class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One task's payload. Which try it is decides how it goes, so what must come of it is certain."""
+
+    number: int
+    seconds: float = 0.01
+    #: Bytes of the result beside its number.
+    size: int = 0
+    #: Tries, from the first, that raise, or raise what no other try helps.
+    raises: int = 0
+    final: bool = False
+    #: Tries that end their worker, that never end, and whether every try takes the agent along.
+    kills_worker: int = 0
+    hangs: int = 0
+    kills_agent: bool = False
+    #: A shared input that it needs.
+    shared: SharedRef | None = None
+
+    @property
+    def result(self) -> bytes:
+        """What it returns, encoded; of a shared input it says that it was there."""
+        return msgspec.json.encode([self.number * 7 + 3, "x" * self.size, self.shared is not None])
+
+    @property
+    def event(self) -> dict[str, Any]:
+        """The payload as a client submits it."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
+    @property
+    def value(self) -> Any:
+        """What a client gets."""
+        return msgspec.json.decode(self.result)
+
+
+def read(payload: bytes, *, calls: bool) -> Work:
+    """Return what a payload says; of a call, its first argument does."""
+    if calls:
+        return msgspec.json.decode(payload, type=tuple[tuple[Work], dict[str, Any]])[0][0]
+    return msgspec.json.decode(payload, type=Work)
+
+
+def works(random: Random, count: int, *, faulty: float, timeout: bool) -> list[Work]:
+    """Return tasks of which about a share of ``faulty`` do not simply succeed."""
+    seconds = random.choice((0.0, 0.002, 0.02, 0.3, 3.0 if count < 40 else 0.05))
+    size = random.choice((0, 0, 30, 300))
+    return [_work(random, number, seconds, size, faulty=faulty, timeout=timeout) for number in range(count)]
+
+
+def _work(random: Random, number: int, seconds: float, size: int, *, faulty: float, timeout: bool) -> Work:
+    if random.random() >= faulty:
+        return Work(number=number, seconds=seconds * random.uniform(0.5, 2.0), size=size)
+    tries = random.choice((1, 1, 2, 9))
+    match random.choice(("raises", "raises", "final", "kills", "hangs" if timeout else "raises", "slow")):
+        case "raises":
+            return Work(number=number, seconds=seconds, raises=tries)
+        case "final":
+            return Work(number=number, seconds=seconds, raises=1, final=True)
+        case "kills":
+            return Work(number=number, seconds=seconds, kills_worker=tries)
+        case "hangs":
+            return Work(number=number, seconds=seconds, hangs=tries)
+        case _:
+            return Work(number=number, seconds=random.uniform(1.0, 8.0), size=size)

@@ -1,0 +1,164 @@
+"""A worker process that only pretends: it does in virtual time what the payloads say."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from htcgrid.model import Block, Failure, SessionId
+from htcgrid_agent.core import commands, events
+from htcgrid_agent.shell.shared import Fetch
+from htcgrid_agent.workers.messages import Found
+from tests.simulation.faults import Fault
+from tests.simulation.scheduler import Process
+from tests.simulation.work import Work, read
+
+if TYPE_CHECKING:
+    from tests.simulation.agent import SimulatedAgent
+
+#: A worker reports when this much time has passed since it did last: seconds.
+_REPORT = 0.1
+
+
+class SimulatedWorker:
+    """One life of one worker; its successor is another object."""
+
+    def __init__(self, agent: "SimulatedAgent", number: int) -> None:
+        self._agent = agent
+        self._world = agent.world
+        self.number = number
+        self.process = Process(f"{agent.name}/{number}")
+        #: The task that it is at, and since when by its agent's clock; None between tasks.
+        self.look: tuple[int, float] | None = None
+        self.stop = 0
+        self._run: commands.Run | None = None
+        self._payloads: list[bytes] = []
+        self._index = 0
+        self._values: list[bytes | None] = []
+        self._durations: list[int] = []
+        self._failures: dict[int, Failure] = {}
+        self._began = self._reported = 0.0
+        #: What it waits for a shared input with.
+        self._pending: tuple[Work, int] | None = None
+        late = self._world.random.uniform(0.01, 0.3)
+        if self._world.faults.happens(Fault.WORKER_NOT_STARTED):
+            self._after(late, lambda: self.die("exited with status 1"))
+        else:
+            self._after(late, lambda: agent.post(events.WorkerReady(worker=number)))
+
+    @property
+    def session(self) -> SessionId | None:
+        """The session whose tasks it was handed last."""
+        return None if self._run is None else self._run.session.id
+
+    def run(self, command: commands.Run, payloads: list[bytes]) -> None:
+        """Take in tasks to run."""
+        self._run, self._payloads = command, payloads
+        self._index, self.stop = command.start, command.stop
+        self._renew()
+        if self._world.faults.happens(Fault.WORKER_DIED_UNBEGUN, 0.2):
+            self._world.facts.tried(command.session.id, command.start, "WorkerDied")
+            self.die("was killed by SIGKILL (out of memory?)")
+            return
+        self._enter()
+
+    def found(self, found: Found) -> None:
+        """Go on with the shared input that was waited for, or without."""
+        if self._pending is None or not self.process.alive:
+            return
+        (work, tries), self._pending = self._pending, None
+        if found.path is None:
+            self._finish(Failure(type="PayloadLostError", message=found.error, final=found.lost), work)
+        else:
+            self._act(work, tries)
+
+    def die(self, reason: str) -> None:
+        """End; the agent learns of it a moment later."""
+        if not self.process.alive:
+            return
+        task, since = self.look or (None, self._agent.host.monotonic())
+        ran = timedelta(seconds=self._agent.host.monotonic() - since)
+        self.process.die()
+        self._agent.buried(events.WorkerDied(worker=self.number, task=task, reason=reason, ran=ran))
+
+    def _after(self, seconds: float, action: Callable[[], None]) -> None:
+        self._world.scheduler.at(self._world.scheduler.now + seconds, action, self.process)
+
+    def _renew(self) -> None:
+        self._values, self._durations, self._failures = [], [], {}
+        self._began = self._agent.host.now().timestamp()
+        self._reported = self._world.scheduler.now
+
+    def _enter(self) -> None:
+        run = self._run
+        assert run is not None
+        if self._index >= self.stop:
+            self.look = None
+            self._report(done=True)
+            return
+        self.look = (self._index, self._agent.host.monotonic())
+        session = run.session
+        work = read(self._payloads[self._index - run.start], calls=session.calls)
+        tries = run.tries.get(self._index, 0)
+        self._world.facts.begun[session.id, self._index] += 1
+        if self._world.faults.happens(Fault.WORKER_DIED, 0.05):
+            self._die_at_task()
+        elif work.kills_agent:
+            self._world.faults.counts[Fault.AGENT_KILLED_BY_TASK] += 1
+            self._after(work.seconds, self._agent.process.die)
+        elif work.shared is not None:
+            self._pending = (work, tries)
+            self._agent.fetch(Fetch(worker=self.number, pid=id(self), ref=work.shared))
+        else:
+            self._act(work, tries)
+
+    def _act(self, work: Work, tries: int) -> None:
+        counts = self._world.faults.counts
+        if tries < work.hangs:
+            counts[Fault.WORKER_HUNG] += 1
+            return
+        if tries < work.kills_worker:
+            counts[Fault.WORKER_DIED] += 1
+            self._after(work.seconds, self._die_at_task)
+            return
+        failure = None
+        if tries < work.raises:
+            counts[Fault.HANDLER_RAISED] += 1
+            failure = Failure(type="Boom", message=f"try {tries + 1}", final=work.final)
+        self._after(work.seconds, lambda: self._finish(failure, work))
+
+    def _die_at_task(self) -> None:
+        assert self._run is not None
+        self._world.facts.tried(self._run.session.id, self._index, "WorkerDied")
+        self.die("was killed by SIGSEGV")
+
+    def _finish(self, failure: Failure | None, work: Work) -> None:
+        assert self._run is not None
+        if failure is not None:
+            self._failures[self._index] = failure
+            self._world.facts.tried(self._run.session.id, self._index, failure.type)
+        self._values.append(None if failure else work.result)
+        self._durations.append(int(work.seconds * 1e6))
+        self._index += 1
+        if self._world.scheduler.now - self._reported > _REPORT:
+            self._report(done=False)
+            self._renew()
+        self._enter()
+
+    def _report(self, *, done: bool) -> None:
+        run = self._run
+        assert run is not None
+        block = Block(
+            start=self._index - len(self._values),
+            values=self._values,
+            began=self._began,
+            durations=self._durations,
+            worker=self.process.name,
+            failures=self._failures,
+        )
+        size = sum(len(value or b"") for value in self._values)
+        event = events.WorkerReported(
+            worker=self.number, run=run.run, block=block if self._values else None, done=done, size=size
+        )
+        self._agent.post(msgspec.structs.replace(event, worn=done and self._world.random.random() < self._agent.wear))
