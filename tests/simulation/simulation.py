@@ -1,6 +1,7 @@
 """One run: a grid is made, faults befall it, it is left alone, and judged."""
 
 import gc
+import traceback
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -106,8 +107,7 @@ class Simulation:
             if self._over:
                 return
             process = self.world.start_reaper()
-            gap = 30.0 if self._happens(Fault.NO_REAPER) else 2.0
-            process.on_death.append(lambda: self._keep_reaper(gap))
+            process.on_death.append(lambda: self._keep_reaper(30.0 if self._happens(Fault.NO_REAPER) else 2.0))
 
         self.world.later(delay, start)
 
@@ -276,8 +276,9 @@ def simulate(seed: int, *, parts: Parts | None = None, keep: int | None = 60) ->
         try:
             tasks = simulation.run()
             simulation.check()
-        except AssertionError as error:
-            wrong = f"{error}"
+        except Exception as error:  # noqa: BLE001 - whatever ends a run is told with its seed
+            wrong = f"{error}" if isinstance(error, AssertionError) else repr(error)
+            world.trace.lines.extend(traceback.format_exception(error))
     finally:
         world.scheduler.end()
         if collects:
