@@ -155,3 +155,11 @@ def test_a_page_can_be_followed_and_shows_what_happens(page: Path, tmp_path: Pat
     with Reader(tmp_path) as reader:
         for block in blocks(page.read_text(encoding="utf-8")):
             reader.do(block)
+
+
+def test_the_tests_that_guarantees_are_proved_by_are_there() -> None:
+    page = (ROOT / "docs" / "explanation" / "guarantees.md").read_text(encoding="utf-8")
+    named_tests = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
+    missing = [f"{file}::{test}" for file, test in named_tests if f"def {test}(" not in (ROOT / file).read_text()]
+    assert len(named_tests) > 10
+    assert missing == []
