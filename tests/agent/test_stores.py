@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
+import msgspec
 import pytest
 from structlog.testing import CapturingLogger
 
@@ -11,7 +12,7 @@ from htcgrid.errors import ProviderUnavailableError
 from htcgrid.model import AgentId, Block, Bundle, Delivery, Hint, Pack, Ranges, Remainder, Session
 from htcgrid.testing.memory import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid.testing.samples import bundle_of, session_of
-from htcgrid_agent.core import commands
+from htcgrid_agent.core import commands, events
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.stores import StoreCalls
 
@@ -74,6 +75,17 @@ class Desk:
         self.state.create(session or self.session, bundles or [bundle_of(self.session, 0, 3)], sealed=True)
         self.queue.send([Hint(key=bundle.key, pool="default", priority=1, tasks=3) for bundle in bundles])
 
+    def acquire(self) -> tuple[events.Acquired, list[events.Loaded]]:
+        """Acquire, acknowledge and load, as the agent does."""
+        acquired = self.calls.acquire(RECEIVE)
+        self.calls.ack(commands.Ack(deliveries=acquired.deliveries))
+        loads = (
+            commands.Load(lease=claim.lease, input=claim.input, first=claim.first)
+            for claim in acquired.claims
+            if claim.input.data is None
+        )
+        return acquired, [self.calls.load(load) for load in loads]
+
     def submit_stored(self, data: bytes | None) -> None:
         """Submit a bundle whose payloads stand in the payload store, or do not."""
         bundle = bundle_of(self.session, 0, 3)
@@ -101,7 +113,7 @@ def desk() -> Desk:
 
 def test_a_hint_is_acknowledged_when_its_bundle_was_won(desk: Desk) -> None:
     desk.submit(bundle_of(desk.session, 0, 3))
-    acquired = desk.calls.acquire(RECEIVE)
+    acquired, _ = desk.acquire()
     (claim,) = acquired.claims
     assert desk.inputs.cut(claim.lease.nonce, 1, 3) == [b"1", b"2"]
     assert desk.queue.depth() == 0
@@ -111,14 +123,14 @@ def test_a_hint_is_acknowledged_when_another_agent_has_the_bundle(desk: Desk) ->
     bundle = bundle_of(desk.session, 0, 3)
     desk.submit(bundle)
     desk.state.claim([bundle.key], agent=AgentId("other"), lease=timedelta(seconds=30))
-    assert desk.calls.acquire(RECEIVE).claims == []
+    assert desk.acquire()[0].claims == []
     assert desk.queue.depth() == 0
 
 
 def test_what_was_won_is_kept_when_its_hint_cannot_be_acknowledged(desk: Desk) -> None:
     desk.submit(bundle_of(desk.session, 0, 3))
     desk.queue.away = True
-    acquired = desk.calls.acquire(RECEIVE)
+    acquired, _ = desk.acquire()
     assert len(acquired.claims) == 1
     assert desk.queue.depth() == 1
     assert [call.args for call in desk.log.calls] == [("hints not acknowledged",)]
@@ -146,8 +158,9 @@ def test_an_agent_that_stops_claims_nothing_more(desk: Desk) -> None:
 
 def test_payloads_are_read_from_the_payload_store(desk: Desk) -> None:
     desk.submit_stored(None)
-    (claim,) = desk.calls.acquire(RECEIVE).claims
-    assert desk.inputs.cut(claim.lease.nonce, 0, 3) == [b"0", b"1", b"2"]
+    acquired, [loaded] = desk.acquire()
+    assert (loaded.failure, loaded.unavailable) == (None, False)
+    assert desk.inputs.cut(acquired.claims[0].lease.nonce, 0, 3) == [b"0", b"1", b"2"]
 
 
 @pytest.mark.parametrize(
@@ -159,10 +172,10 @@ def test_payloads_that_are_gone_or_spoilt_are_a_final_failure_with_a_reason(
     desk: Desk, data: bytes, message: str
 ) -> None:
     desk.submit_stored(data)
-    acquired = desk.calls.acquire(RECEIVE)
-    (failure,) = acquired.unreadable.values()
-    assert failure.final
-    assert message in failure.message
+    _, [loaded] = desk.acquire()
+    assert loaded.failure is not None
+    assert loaded.failure.final
+    assert message in loaded.failure.message
     # A store that shows a new object late gets some time before anything is said to be lost.
     assert desk.payloads.asked == 3
 
@@ -170,9 +183,16 @@ def test_payloads_that_are_gone_or_spoilt_are_a_final_failure_with_a_reason(
 def test_payloads_that_cannot_be_had_now_are_no_failure(desk: Desk) -> None:
     desk.submit_stored(None)
     desk.payloads.away = True
-    acquired = desk.calls.acquire(RECEIVE)
-    assert acquired.unreadable == {}
-    assert acquired.unavailable == {acquired.claims[0].lease.nonce}
+    _, [loaded] = desk.acquire()
+    assert (loaded.failure, loaded.unavailable) == (None, True)
+
+
+def test_a_small_pack_that_was_altered_is_a_final_failure_too(desk: Desk) -> None:
+    bundle = bundle_of(desk.session, 0, 3)
+    desk.submit(Bundle(key=bundle.key, stop=3, input=msgspec.structs.replace(bundle.input, data=b"?")))
+    acquired, loaded = desk.acquire()
+    (failure,) = acquired.unreadable.values()
+    assert (failure.type, failure.final, loaded) == ("PayloadLost", True, [])
 
 
 def test_small_outcomes_are_recorded_inline_and_large_ones_under_a_key_of_their_own(desk: Desk) -> None:
@@ -196,7 +216,7 @@ def test_payloads_that_come_altered_are_asked_for_again() -> None:
     desk.calls._payloads = desk.payloads = Lossy()
     desk.submit_stored(None)
     desk.queue.send(desk.state.due(10, backlog=True))
-    acquired = desk.calls.acquire(RECEIVE)
-    assert acquired.unreadable == {}
+    acquired, [loaded] = desk.acquire()
+    assert loaded.failure is None
     assert desk.inputs.cut(acquired.claims[0].lease.nonce, 0, 1) == [b"0"]
     assert desk.payloads.asked == 3

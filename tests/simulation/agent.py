@@ -102,6 +102,8 @@ class SimulatedAgent:
             for kind, work in (
                 (commands.Acquire, calls.acquire),
                 (commands.AcquireUrgent, calls.acquire_urgent),
+                (commands.Ack, calls.ack),
+                (commands.Load, calls.load),
                 (commands.Commit, calls.commit),
                 (commands.Renew, calls.renew),
                 (commands.GiveBack, calls.give_back),

@@ -181,8 +181,7 @@ class Simulation:
         if others and faults.happens(Fault.CLOCK_JUMPED):
             random.choice(others).skew += random.uniform(-300, 300)
         if faults.happens(Fault.STORE_CLOCK_JUMPED, 0.3):
-            world.clock.skew += random.uniform(-300, 300)
-            world.note("store clock", world.clock.skew)
+            world.set_clock(random.uniform(-300, 300))
 
     def _kill(self, process: Process) -> None:
         self.world.note("kill", process.name)

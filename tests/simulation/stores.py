@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -50,6 +51,8 @@ _ROOT = str(Path(__file__).parents[2])
 #: How long a request or a reply takes, and one of a slow call: seconds.
 _LATENCY = (0.0002, 0.004)
 _SLOW = (0.5, 20.0)
+#: The calls that win, keep and end leases.
+_LEASING = {"claim", "renew", "commit", "give_back"}
 
 
 class Line:
@@ -69,10 +72,12 @@ class Line:
         fault = world.faults.of_call(world.scheduler.now, parts=part is not None)
         if fault is not None:
             world.faults.faulted[site] += 1
-        world.trace.note(world.scheduler.now, self._process.name, verb, fault or "")
-        self._before(fault, part)
-        found = effect()
-        self._after(fault)
+        world.note(self._process.name, verb, fault or "")
+        # What an agent holds depends on these calls, and not on those that may be slow by nature.
+        with world.trouble(self._process) if fault is not None and verb in _LEASING else nullcontext():
+            self._before(fault, part)
+            found = effect()
+            self._after(fault)
         strand.wait(world.random.uniform(*_LATENCY))
         return found
 
@@ -190,10 +195,11 @@ class SimulatedStateStore(StateStore):
         )
 
     def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
-        return self._line.call(
-            lambda: self._state.due(limit, backlog=backlog),
-            lambda: self._state.due(self._line.world.random.randrange(limit), backlog=backlog),
-        )
+        def due(limit: int) -> list[Hint]:
+            with self._line.world.lapses():
+                return self._state.due(limit, backlog=backlog)
+
+        return self._line.call(lambda: due(limit), lambda: due(self._line.world.random.randrange(limit)))
 
     def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
         def cancel() -> list[CancelCounts]:

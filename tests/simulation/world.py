@@ -1,7 +1,10 @@
 """A simulated grid: stores, agents, reapers and clients on one virtual clock, and what befalls them."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from math import inf
 from random import Random
 
 from htcgrid import Grid
@@ -17,7 +20,9 @@ from tests.simulation.stores import Line, SimulatedPayloadStore, SimulatedStateS
 from tests.simulation.trace import Trace
 
 #: Virtual time begins here: a store's clock that is set back is still after the epoch.
-_BEGINNING = 1_000_000.0
+BEGINNING = 1_000_000.0
+#: For so long a store's clock that was set may end leases too early, or too late: seconds.
+_LONG = 1000.0
 
 
 class StoreClock:
@@ -28,7 +33,7 @@ class StoreClock:
         self.skew = 0.0
 
     def __call__(self) -> float:
-        return _BEGINNING + self._scheduler.now + self.skew
+        return BEGINNING + self._scheduler.now + self.skew
 
 
 class Parts:
@@ -78,6 +83,11 @@ class World:
             "report": 15.0,
         }
         self._numbers = 0
+        #: When something last befell a process, by its name, and the store's clock.
+        self._troubled: dict[str, float] = {}
+        #: Calls under way that go wrong, by process.
+        self._in_trouble = Counter[str]()
+        self._clock_set = -inf
 
     def name(self, kind: str) -> str:
         """Return a name that nothing else has."""
@@ -129,6 +139,40 @@ class World:
         self.scheduler.spawn(process, main, "main")
         self.clients.append(process)
         return process
+
+    @contextmanager
+    def trouble(self, process: Process) -> Iterator[None]:
+        """Note that meanwhile a process may lose leases."""
+        self._in_trouble[process.name] += 1
+        try:
+            yield
+        finally:
+            self._in_trouble[process.name] -= 1
+            self._troubled[process.name] = self.scheduler.now
+
+    def set_clock(self, seconds: float) -> None:
+        """Set the store's clock forward, or back."""
+        self.clock.skew += seconds
+        self._clock_set = self.scheduler.now
+        self.note("store clock", self.clock.skew)
+
+    @contextmanager
+    def lapses(self) -> Iterator[None]:
+        """Look at the leases that a call ends: an agent that is well loses none."""
+        bundles = [bundle for record in self.state._sessions.values() for bundle in record.bundles.values()]
+        running = [(bundle, bundle.agent, bundle.lapses + bundle.lapses_alone) for bundle in bundles if bundle.running]
+        yield
+        for bundle, name, lapses in running:
+            if bundle.lapses + bundle.lapses_alone > lapses:
+                heard = bundle.heard - BEGINNING - self.clock.skew
+                assert self._excuses(name, heard, bundle.lease), f"{bundle.key} lapsed, and {name} was well"
+
+    def _excuses(self, name: str, heard: float, lease: float) -> bool:
+        """Return whether an agent that was last heard of at a time may lose a lease."""
+        agent = next(agent for agent in self.agents if agent.name == name)
+        killed = not agent.process.alive and not agent.exited
+        troubled = max(self._troubled.get(name, -inf), agent.process.paused_until) >= heard - lease
+        return killed or troubled or self._in_trouble[name] > 0 or self._clock_set > self.scheduler.now - _LONG
 
     def _process(self, kind: str) -> Process:
         process = Process(self.name(kind))

@@ -81,11 +81,14 @@ class Acquirer:
         """Return how many bundles there is room for.
 
         An idle worker always makes room. Before workers run dry bundles are asked for only while tasks are short:
-        behind a long task a bundle would wait for nothing, and be given back.
+        behind a long task a bundle would wait for nothing, and be given back. While payloads are fetched there is no
+        room: workers that idle then would not be helped.
         """
         idle = self._crew.idle
         work, longest, unknown = 0.0, 0.0, False
         for bundle in held:
+            if bundle.todo and not bundle.loaded:
+                return 0
             seconds = self._pace.seconds(bundle.session.handler)
             unknown |= seconds is None and bool(bundle.todo)
             work += (seconds or 0.0) * bundle.todo.count

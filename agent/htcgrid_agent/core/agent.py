@@ -48,8 +48,8 @@ class AgentCore:
         #: By nonce, the most urgent first.
         self._held: dict[str, HeldBundle] = {}
         self._claims = 0
-        #: Give-backs that failed, and when to send them again.
-        self._unreturned: list[tuple[float, commands.GiveBack]] = []
+        #: Calls that failed, and when to make them again.
+        self._again: list[tuple[float, commands.GiveBack | commands.Load]] = []
         #: The end of the grace, once the agent was told to stop.
         self._stop_at: float | None = None
         self._exited = False
@@ -57,6 +57,8 @@ class AgentCore:
         self._handlers: dict[type, Callable[[Any, float], None]] = {
             events.Tick: self._tick,
             events.Acquired: self._acquired,
+            events.Acked: lambda _event, _now: None,
+            events.Loaded: self._loaded,
             events.WorkerReady: self._worker_ready,
             events.WorkerReported: self._worker_reported,
             events.WorkerDied: self._worker_died,
@@ -94,7 +96,7 @@ class AgentCore:
         for bundle in self._held.values():
             times.append(bundle.deadline)
             times.extend(at for at, _ in bundle.waiting[:1])
-        times.extend(at for at, _ in self._unreturned)
+        times.extend(at for at, _ in self._again)
         if not self.stopping:
             times.extend(self._acquirer.wake_at(now))
         if self._stop_at is not None and self._stop_at > now:
@@ -113,20 +115,41 @@ class AgentCore:
 
     def _acquired(self, event: events.Acquired, now: float) -> None:
         self._acquirer.answered(event.claims, urgent=event.urgent)
+        if event.deliveries:
+            self._out.append(commands.Ack(deliveries=event.deliveries))
         for claim in event.claims:
             self._claims += 1
             nonce = claim.lease.nonce
             bundle = HeldBundle(claim, deadline=event.sent + self._policy.lease, order=self._claims)
             self._held[nonce] = bundle
-            if nonce in event.unavailable:
-                later = timedelta(seconds=self._policy.target)
-                self._out.append(give_back(bundle, [Remainder(ranges=claim.open, delay=later)]))
-            elif failure := event.unreadable.get(nonce) or self._objection(claim):
+            if failure := event.unreadable.get(nonce) or self._objection(claim):
                 self._fail_all(bundle, failure, now)
-            elif claim.lapses + claim.lapses_alone > defaults.LAPSES_SUSPECT and claim.open.count > 1:
+                continue
+            if not bundle.loaded:
+                self._out.append(commands.Load(lease=claim.lease, input=claim.input, first=claim.first))
+            if claim.lapses + claim.lapses_alone > defaults.LAPSES_SUSPECT and claim.open.count > 1:
                 self._isolate(bundle)
         if event.claims:
             self._held = dict(sorted(self._held.items(), key=lambda item: item[1].rank))
+
+    def _loaded(self, event: events.Loaded, now: float) -> None:
+        bundle = self._held.get(event.command.lease.nonce)
+        if bundle is None:
+            self._out.append(commands.Forget(nonce=event.command.lease.nonce))
+        elif event.failure is not None:
+            self._fail_all(bundle, event.failure, now)
+        elif event.unavailable:
+            self._put_off(bundle, event.command, now)
+        else:
+            bundle.loaded = True
+
+    def _put_off(self, bundle: HeldBundle, load: commands.Load, now: float) -> None:
+        """Leave a bundle whose payloads cannot be had now to whoever comes later."""
+        if bundle.returning:
+            self._again.append((now + self._policy.target, load))
+        elif bundle.todo:
+            later = timedelta(seconds=self._policy.target)
+            self._out.append(give_back(bundle, [Remainder(ranges=bundle.todo, delay=later)]))
 
     def _worker_ready(self, event: events.WorkerReady, now: float) -> None:
         slot = self._crew.slots[event.worker]
@@ -238,7 +261,7 @@ class AgentCore:
             case commands.Register():
                 self._reporter.answered()
             case commands.GiveBack() as returned:
-                self._unreturned.append((now + self._policy.heartbeat / 5, returned))
+                self._again.append((now + self._policy.heartbeat / 5, returned))
 
     def _registered(self, event: events.Registered, now: float) -> None:
         self._reporter.answered()
@@ -273,8 +296,8 @@ class AgentCore:
         self._acquire_or_exit(now, full=full)
 
     def _return(self, now: float) -> None:
-        again = [command for at, command in self._unreturned if at <= now]
-        self._unreturned = [(at, command) for at, command in self._unreturned if at > now]
+        again = [command for at, command in self._again if at <= now]
+        self._again = [(at, command) for at, command in self._again if at > now]
         self._out.extend(command for command in again if command.lease.nonce in self._held)
         if self.stopping:
             self._out.extend(self._returner.plan_all(self._held.values(), now))
@@ -283,7 +306,7 @@ class AgentCore:
             self._out.extend(self._returner.plan(self._held.values(), now))
 
     def _commit(self, now: float, *, full: bool) -> None:
-        at_once = self.stopping or full or not any(bundle.todo for bundle in self._held.values())
+        at_once = self.stopping or full or not any(bundle.todo and bundle.loaded for bundle in self._held.values())
         if commit := self._committer.next(self._held, now, at_once=at_once):
             self._out.append(commit)
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import msgspec
 
-from htcgrid.model import Block, Holding, Lease, Ranges, Remainder, Session, TaskFault
+from htcgrid.model import Block, Delivery, Holding, Lease, Pack, Ranges, Remainder, Session, TaskFault
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class Shorten(Command, frozen=True, kw_only=True):
 
 
 class Acquire(Command, frozen=True, kw_only=True):
-    """Receive up to ``limit`` hints, claim the bundles, ack the hints, load the payloads."""
+    """Receive up to ``limit`` hints and claim their bundles; Acquired follows."""
 
     limit: int
     wait: timedelta
@@ -57,6 +57,21 @@ class AcquireUrgent(Command, frozen=True, kw_only=True):
     limit: int
     wait: timedelta
     above: int
+
+
+class Ack(Command, frozen=True, kw_only=True):
+    """Delete hints whose bundles were claimed, by this agent or another; no answer is waited for."""
+
+    deliveries: tuple[Delivery, ...]
+
+
+class Load(Command, frozen=True, kw_only=True):
+    """Fetch the payloads of a bundle from the payload store; Loaded follows."""
+
+    lease: Lease
+    input: Pack
+    #: The task of the first payload.
+    first: int
 
 
 class CommitPart(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,7 +63,7 @@ class Crew:
             return
         waiting = sum(bundle.todo.count for bundle in held.values())
         for nonce, bundle in held.items():
-            while idle and bundle.todo and not _must_wait(bundle):
+            while idle and bundle.todo and bundle.loaded and not _must_wait(bundle):
                 slot = idle.pop(0)
                 portion = self._portion(bundle, waiting)
                 start, stop = bundle.hand(slot.number, portion)

@@ -5,8 +5,8 @@ from datetime import timedelta
 import msgspec
 
 from htcgrid.interfaces import Renewal
-from htcgrid.model import Block, BundleKey, Claim, Committed, Failure, GivenBack
-from htcgrid_agent.core.commands import Command, CommitPart
+from htcgrid.model import Block, BundleKey, Claim, Committed, Delivery, Failure, GivenBack
+from htcgrid_agent.core.commands import Command, CommitPart, Load
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,10 +27,24 @@ class Acquired(Event, frozen=True, kw_only=True):
     #: When the claim was sent: the leases count from here.
     sent: float
     claims: list[Claim]
-    #: By nonce: payloads that are gone or altered, so that the tasks cannot be run by anybody.
+    #: The hints that led to them, or to nothing.
+    deliveries: tuple[Delivery, ...] = ()
+    #: By nonce: inline payloads that were altered, so that the tasks cannot be run by anybody.
     unreadable: dict[str, Failure] = {}
-    #: By nonce: payloads that cannot be had now.
-    unavailable: frozenset[str] = frozenset()
+
+
+class Acked(Event, frozen=True, kw_only=True):
+    """The answer to Ack, whether it was done or not."""
+
+
+class Loaded(Event, frozen=True, kw_only=True):
+    """The answer to Load."""
+
+    command: Load
+    #: Why nobody can run the tasks: the payloads are gone or altered.
+    failure: Failure | None = None
+    #: Whether they cannot be had now.
+    unavailable: bool = False
 
 
 class WorkerReady(Event, frozen=True, kw_only=True):

@@ -18,6 +18,8 @@ class HeldBundle:
         #: Bundles of one priority are worked on in the order of their claims.
         self.rank = (-claim.session.priority, order)
         self.todo: Ranges = claim.open
+        #: Whether the payloads are here; small ones come with the claim.
+        self.loaded = claim.input.data is not None
         #: Tasks that are to be tried again, with the time from which on.
         self.waiting: list[tuple[float, int]] = []
         #: By worker: the tasks it was handed and has not reported.

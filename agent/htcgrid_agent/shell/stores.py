@@ -10,9 +10,9 @@ from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import (
     AgentId,
     AgentReport,
-    Claim,
     Delivery,
     Failure,
+    Lease,
     Pack,
     outcome,
     pack_blocks,
@@ -59,7 +59,7 @@ class StoreCalls:
         self._about = about or AgentReport(id=agent, pool=pool, started=self._host.now())
 
     def acquire(self, command: commands.Acquire) -> events.Acquired:
-        """Receive, claim, ack and load, in this order: no hint is held while computing."""
+        """Receive and claim. What may take long comes after it: from here on the leases are to be renewed."""
         return self._acquired(self._queue.receive(command.limit, wait=command.wait, pool=self._pool))
 
     def acquire_urgent(self, command: commands.AcquireUrgent) -> events.Acquired:
@@ -73,13 +73,32 @@ class StoreCalls:
             return events.Acquired(sent=sent, claims=[])
         keys = list(dict.fromkeys(delivery.hint.key for delivery in deliveries))
         claims = self._state.claim(keys, agent=self._agent, lease=self._lease)
+        unreadable: dict[str, Failure] = {}
+        for claim in claims:
+            if claim.input.data is not None:
+                failure = self._keep(claim.lease, claim.first, claim.input, claim.input.data)
+                unreadable |= {} if failure is None else {claim.lease.nonce: failure}
+        return events.Acquired(sent=sent, claims=claims, deliveries=tuple(deliveries), unreadable=unreadable)
+
+    def ack(self, command: commands.Ack) -> events.Acked:
+        """Delete hints."""
         try:
-            self._queue.ack(deliveries)
+            self._queue.ack(command.deliveries)
         except ProviderError as error:
             # What was won is won: a hint that comes again is refused, and acknowledged then.
-            self._log.warning("hints not acknowledged", error=str(error), hints=len(deliveries))
-        unreadable, unavailable = self._load(claims)
-        return events.Acquired(sent=sent, claims=claims, unreadable=unreadable, unavailable=unavailable)
+            self._log.warning("hints not acknowledged", error=str(error), hints=len(command.deliveries))
+        return events.Acked()
+
+    def load(self, command: commands.Load) -> events.Loaded:
+        """Fetch payloads."""
+        try:
+            data = self._bytes(command.input)
+        except ProviderError:
+            return events.Loaded(command=command, unavailable=True)
+        if data is None:
+            message = f"pack {command.input.key!r} with the payloads is not in the payload store any more"
+            return events.Loaded(command=command, failure=_lost(message))
+        return events.Loaded(command=command, failure=self._keep(command.lease, command.first, command.input, data))
 
     def commit(self, command: commands.Commit) -> events.CommitAnswered:
         """Put large packs into the payload store, then commit."""
@@ -122,30 +141,28 @@ class StoreCalls:
         self._state.register(msgspec.structs.replace(self._about, **facts))
         return events.Registered()
 
-    def _load(self, claims: list[Claim]) -> tuple[dict[str, Failure], frozenset[str]]:
-        """Load the payloads of claims; return why some can never be had, and which cannot be had now."""
-        unreadable: dict[str, Failure] = {}
-        unavailable = set()
-        for claim in claims:
-            try:
-                self._inputs.keep(claim.lease.nonce, claim.first, unpack_payloads(self._bytes(claim.input)))
-            except EncodingError as error:
-                unreadable[claim.lease.nonce] = Failure(type="PayloadLost", message=str(error), final=True)
-            except ProviderError:
-                unavailable.add(claim.lease.nonce)
-        return unreadable, frozenset(unavailable)
+    def _keep(self, lease: Lease, first: int, pack: Pack, data: bytes) -> Failure | None:
+        """Keep payloads for the loop; return why nobody can run their tasks, if that is so."""
+        try:
+            self._inputs.keep(lease.nonce, first, unpack_payloads(pack.checked(data)))
+        except EncodingError as error:
+            return _lost(str(error))
+        return None
 
-    def _bytes(self, pack: Pack) -> bytes:
-        if pack.data is not None:
-            return pack.checked(pack.data)
-        key = pack.key or ""
+    def _bytes(self, pack: Pack) -> bytes | None:
+        """Return what the payload store has under the pack's key, if anything."""
+        key, found = pack.key or "", None
         for look in range(self._LOOKS):
             if look:
                 self._stopping.wait(0.05 * 4 ** (look - 1))
             found = self._payloads.get([key]).get(key)
-            if found is not None and (pack.holds(found) or look == self._LOOKS - 1):
-                return pack.checked(found)
-        raise EncodingError(f"pack {key!r} with the payloads is not in the payload store any more")
+            if found is not None and pack.holds(found):
+                break
+        return found
+
+
+def _lost(message: str) -> Failure:
+    return Failure(type="PayloadLost", message=message, final=True)
 
 
 def _pack_key(part: CommitPart) -> str:
