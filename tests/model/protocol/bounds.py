@@ -1,0 +1,60 @@
+"""How large the world is that is explored."""
+
+from typing import NamedTuple
+
+from tests.model.protocol.state import Left
+
+
+class Bounds(NamedTuple):
+    """One configuration: who is there, what may go wrong, and which requests are taken apart.
+
+    What is not taken apart happens in one step. That hides nothing where whoever acts has, between the two requests,
+    neither written anything nor read what others may change; where it may hide something, another configuration
+    takes it apart.
+    """
+
+    #: For each submitted bundle, one more than its last task.
+    roots: tuple[int, ...] = (2, 3)
+    agents: int = 2
+    logs: int = 1
+    left: Left = Left()
+
+    #: Clients that submit the same; with none, all is submitted. Each call of a client records so many bundles.
+    clients: tuple[int, ...] = ()
+    calls: tuple[int, ...] = (1, 1)
+    #: Tasks that always take their agent along, that always fail, and that may fail.
+    poison: int = 0
+    doomed: int = 0
+    flaky: int = 0
+    #: Lapses after which tasks go one at a time, and lapses alone after which a task fails.
+    suspect: int = 2
+    alone: int = 4
+
+    #: Whether hints are modelled; without, every bundle that can be claimed is found.
+    hints: bool = False
+    #: Whether a claim reads the header first, and a commit bundle and tail.
+    asks: bool = False
+    reads: bool = False
+    #: Whether outcome packs are, and are collected.
+    packs: bool = False
+    #: Whether a give-back of several children writes one at a time.
+    stepwise: bool = False
+    #: Reapers that look first and write later; with none, one that does both at once.
+    reapers: int = 0
+    #: Whether reapers see an index that is behind.
+    stale_index: bool = False
+    reader: bool = False
+
+    @property
+    def everything(self) -> int:
+        """All tasks."""
+        return (1 << self.roots[-1]) - 1
+
+    @property
+    def ranges(self) -> list[tuple[int, int]]:
+        """The submitted bundles: first task, and one more than the last."""
+        return list(zip((0, *self.roots), self.roots, strict=False))
+
+    def log_of(self, root: int) -> int:
+        """Return the log of a submitted bundle and all that descend from it."""
+        return [start for start, _ in self.ranges].index(root) % self.logs

@@ -1,0 +1,73 @@
+"""The actors together: the first state, what may happen next, and what is to be true."""
+
+from collections.abc import Iterator
+
+from tests.model.protocol import agent, reaper
+from tests.model.protocol.bounds import Bounds
+from tests.model.protocol.invariants import INVARIANTS
+from tests.model.protocol.rules import Rules
+from tests.model.protocol.state import Agent, Bundle, Client, Header, Reader, SessionState, State, Step
+from tests.model.protocol.store import is_closed, recorded
+from tests.model.protocol.world import World
+
+
+class System:
+    """The protocol within bounds, with its rules or with one of them changed."""
+
+    def __init__(self, bounds: Bounds, rules: Rules | None = None) -> None:
+        self.bounds = bounds
+        self.world = World(bounds, rules or Rules())
+
+    def initial(self) -> State:
+        """Return the first state: nothing is there, or all is submitted."""
+        bounds = self.bounds
+        state = State(
+            header=None,
+            bundles=(),
+            logs=((),) * bounds.logs,
+            agents=(Agent(),) * bounds.agents,
+            left=bounds.left,
+            looks=(None,) * bounds.reapers,
+            clients=tuple(sorted(Client(content=content) for content in bounds.clients)),
+            reader=Reader(positions=(0,) * bounds.logs) if bounds.reader else None,
+        )
+        return state if bounds.clients else self._submitted(state)
+
+    def progress(self, state: State) -> Iterator[Step]:
+        """Yield what may happen next when nothing goes wrong."""
+        yield from agent.progress(self.world, state)
+        yield from reaper.progress(self.world, state)
+
+    def faults(self, state: State) -> Iterator[Step]:
+        """Yield what may go wrong next, and what nobody is bound to do."""
+        yield from agent.faults(self.world, state)
+        yield from reaper.faults(self.world, state)
+
+    def violated(self, state: State) -> str | None:
+        """Return the name of the first invariant that does not hold."""
+        for invariant in INVARIANTS:
+            if not invariant(self.bounds, state):
+                return invariant.__name__
+        return None
+
+    def settled(self, state: State) -> bool:
+        """Return whether every accepted task has ended."""
+        header = state.header
+        if header is not None and header.state >= SessionState.TOMBSTONE:
+            return True
+        if header is not None and header.state == SessionState.CANCELLED:
+            return all(is_closed(log) for log in state.logs)
+        return not state.accepted & ~recorded(state)
+
+    def _submitted(self, state: State) -> State:
+        bundles = [
+            Bundle(start=start, birth=(), root=start, held=(1 << stop) - (1 << start))
+            for start, stop in self.bounds.ranges
+        ]
+        return state._replace(
+            header=Header(SessionState.SEALED, self.bounds.roots[-1]),
+            bundles=tuple(bundles),
+            hints=tuple(bundle.key for bundle in bundles) if self.bounds.hints else (),
+            inputs=self.bounds.everything,
+            accepted=self.bounds.everything,
+        )
