@@ -7,7 +7,7 @@ as nobody can see the one without the other. It may be late at any time and by a
 from collections.abc import Iterator
 
 from tests.model.protocol.committing import commit
-from tests.model.protocol.returning import give_back
+from tests.model.protocol.returning import carve, give_back
 from tests.model.protocol.state import Agent, Bundle, Key, Order, Pack, Phase, State, Step
 from tests.model.protocol.store import IDLE, beaten, find, first, is_live, tasks, unhinted, with_agent, write
 from tests.model.protocol.world import World
@@ -34,6 +34,7 @@ def faults(world: World, state: State) -> Iterator[Step]:
     left = state.left
     for agent in dict.fromkeys(state.agents):
         if agent.phase == Phase.IDLE:
+            yield from _claim_unanswered(world, state, agent)
             continue
         if left.crashes:
             crashed = state._replace(left=left._replace(crashes=left.crashes - 1))
@@ -42,6 +43,8 @@ def faults(world: World, state: State) -> Iterator[Step]:
             yield from _fail(world, state, agent)
         if agent.phase == Phase.WORKING and agent.order == Order.ANY:
             yield from _return(world, state, agent)
+        if world.bounds.lanes and agent.phase == Phase.COMMITTING and agent.order == Order.ANY:
+            yield from _return_meanwhile(world, state, agent)
         if left.replies and agent.phase >= Phase.COMMITTING:
             yield from _unanswered(world, state, agent)
 
@@ -76,7 +79,7 @@ def _claim(world: World, state: State, agent: Agent) -> State:
     bundle = find(state, agent.key)
     if bundle is None or not world.rules.wins(bundle):
         return with_agent(state, agent, IDLE)
-    taken = bundle._replace(running=1, attempt=bundle.attempt + 1)
+    taken = bundle._replace(running=1, attempt=world.rules.attempted(bundle.attempt))
     holder = agent._replace(
         phase=Phase.WORKING,
         attempt=taken.attempt,
@@ -128,9 +131,8 @@ def _put(world: World, state: State, agent: Agent, succeeded: int, failed: int) 
     after = with_agent(state, agent, committing)
     if world.bounds.packs:
         pack = Pack(world.rules.pack_name(agent), agent.attempt, succeeded, failed)
-        known = next((other for other in state.packs if other.name == pack.name), None)
-        kept = [other for other in state.packs if other is not known]
-        after = after._replace(packs=tuple(sorted([*kept, world.rules.stored(known, pack)])))
+        if all(other.name != pack.name for other in state.packs):
+            after = after._replace(packs=tuple(sorted([*state.packs, pack])))
     how = "failed" if failed else "done"
     yield f"the agent of {agent.key} puts a pack with {tasks(succeeded | failed)} {how}", after
 
@@ -174,6 +176,25 @@ def _return(world: World, state: State, agent: Agent) -> Iterator[Step]:
         spent = state._replace(left=left._replace(stops=left.stops - 1))
         returning = agent._replace(phase=Phase.RETURNING, todo=0, parts=((agent.todo, 0, -1),))
         yield f"the agent of {agent.key} is to stop", with_agent(spent, agent, returning)
+
+
+def _return_meanwhile(world: World, state: State, agent: Agent) -> Iterator[Step]:
+    """Yield a give-back of all that is left while a commit is under way."""
+    bundle, rest = find(state, agent.key), agent.todo & ~(agent.succeeded | agent.failed)
+    if state.left.returns and rest and bundle is not None and world.rules.may_give_back(bundle, agent.attempt):
+        spent = state._replace(left=state.left._replace(returns=state.left.returns - 1))
+        after = carve(world, with_agent(spent, agent, agent._replace(todo=agent.todo & ~rest)), agent, (rest, 0, -1))
+        yield f"the agent of {agent.key} gives back {tasks(rest)} while it commits", after
+
+
+def _claim_unanswered(world: World, state: State, agent: Agent) -> Iterator[Step]:
+    """Yield claims that take effect, and of which nobody knows."""
+    if state.left.replies:
+        spent = state._replace(left=state.left._replace(replies=state.left.replies - 1))
+        for bundle in state.bundles:
+            if world.rules.wins(bundle) and world.rules.claimable(state.header, bundle):
+                taken = bundle._replace(running=1, attempt=world.rules.attempted(bundle.attempt))
+                yield f"a claim of {bundle.key} is not answered", write(spent, taken, beat=True)
 
 
 def _unanswered(world: World, state: State, agent: Agent) -> Iterator[Step]:

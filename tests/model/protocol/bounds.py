@@ -35,8 +35,11 @@ class Bounds(NamedTuple):
     #: Whether a claim reads the header first, and a commit bundle and tail.
     asks: bool = False
     reads: bool = False
-    #: Whether outcome packs are, and are collected.
+    #: Whether an agent may give back while it commits.
+    lanes: bool = False
+    #: Whether outcome packs are modelled, and collected one by one.
     packs: bool = False
+    sweeps: bool = False
     #: Whether a give-back of several children writes one at a time.
     stepwise: bool = False
     #: Reapers that look first and write later; with none, one that does both at once.
@@ -44,6 +47,7 @@ class Bounds(NamedTuple):
     #: Whether reapers see an index that is behind.
     stale_index: bool = False
     reader: bool = False
+    observer: bool = False
 
     @property
     def everything(self) -> int:

@@ -68,7 +68,7 @@ def _written(world: World, state: State, agent: Agent, bundle: Bundle, *, answer
         after = agent._replace(
             phase=Phase.WORKING,
             todo=agent.todo & ~(agent.succeeded | agent.failed),
-            flush=agent.flush + 1,
+            flush=world.rules.next_number(agent.flush),
             succeeded=0,
             failed=0,
             seen=(),

@@ -54,8 +54,10 @@ def one_bundle(bounds: Bounds, state: State) -> bool:
 
 def accepted_is_kept(bounds: Bounds, state: State) -> bool:
     """Each accepted task is in a bundle of a session whose total covers it."""
-    if not state.accepted or _is_gone(state):
+    if not state.accepted:
         return True
+    if _is_gone(state):
+        return state.left.deletes < bounds.left.deletes
     held = 0
     for bundle in state.bundles:
         held |= bundle.held
@@ -64,10 +66,11 @@ def accepted_is_kept(bounds: Bounds, state: State) -> bool:
 
 
 def inputs_are_there(bounds: Bounds, state: State) -> bool:
-    """The payloads of every bundle of a session are stored."""
-    if _is_gone(state) or not bounds.clients:
+    """The payloads of every bundle below a session's total are stored."""
+    if _is_gone(state):
         return True
-    return not any(bundle.held & ~state.inputs for bundle in state.bundles)
+    below = (1 << state.header.total) - 1 if state.header else 0
+    return not any(bundle.held & below & ~state.inputs for bundle in state.bundles)
 
 
 def holder_keeps_its_tasks(bounds: Bounds, state: State) -> bool:
@@ -132,6 +135,11 @@ def totals_are_true(bounds: Bounds, state: State) -> bool:
     return state.header is None or state.header.total <= bounds.roots[-1]
 
 
+def outcomes_are_of_the_session(bounds: Bounds, state: State) -> bool:
+    """Only tasks below the total have outcomes, so that those that a cancel ends can be counted."""
+    return _is_gone(state) or recorded(state).bit_length() <= (state.header.total if state.header else 0)
+
+
 def contents_are_one(bounds: Bounds, state: State) -> bool:
     """Who was told that its tasks are accepted finds its own payloads."""
     if _is_gone(state):
@@ -147,6 +155,16 @@ def nothing_is_read_twice(bounds: Bounds, state: State) -> bool:
 def cancelled_has_no_outcome(bounds: Bounds, state: State) -> bool:
     """A reader is told of no task that it was cancelled and also ended otherwise."""
     return state.reader is None or _is_gone(state) or not state.reader.cancelled & recorded(state)
+
+
+def status_is_possible(bounds: Bounds, state: State) -> bool:
+    """A status never tells of more outcomes than tasks, and calls finished only what is."""
+    observer = state.observer
+    if observer is None or observer.requests <= bounds.logs or _is_gone(state):
+        return True
+    if observer.state == SessionState.SEALED and observer.ended == observer.total:
+        return recorded(state) == (1 << observer.total) - 1
+    return observer.ended <= observer.total
 
 
 def _is_gone(state: State) -> bool:
@@ -168,7 +186,9 @@ INVARIANTS: tuple[Invariant, ...] = (
     closed_is_closed,
     cancelled_is_not_begun,
     totals_are_true,
+    outcomes_are_of_the_session,
     contents_are_one,
     nothing_is_read_twice,
     cancelled_has_no_outcome,
+    status_is_possible,
 )

@@ -20,11 +20,7 @@ def progress(world: World, state: State) -> Iterator[Step]:
         if bundle.delayed:
             yield f"the delay of {bundle.key} is over", _over(state, bundle)
     if world.bounds.hints and is_live(state):
-        for bundle in state.bundles:
-            seen = not world.bounds.stale_index or any(row.key == bundle.key and not row.running for row in state.rows)
-            waits = seen and bundle.key not in state.hints and world.rules.wins(bundle)
-            if waits and world.rules.claimable(state.header, bundle) and world.rules.hints_again(bundle):
-                yield f"a reaper hints {bundle.key} again", hinted(state, bundle.key)
+        yield from _hint_again(world, state)
     if world.bounds.reapers and is_live(state):
         yield from _look(world, state)
 
@@ -33,6 +29,19 @@ def faults(world: World, state: State) -> Iterator[Step]:
     """Yield leases that lapse under an agent that is late."""
     if state.left.pauses:
         yield from _lapses(world, state, pause=True)
+
+
+def _hint_again(world: World, state: State) -> Iterator[Step]:
+    """Yield hints of bundles that are pending, or were so when the index took them in."""
+    pending = [bundle.key for bundle in state.bundles if world.rules.wins(bundle)]
+    if world.bounds.stale_index:
+        pending = [row.key for row in state.rows if not row.running]
+    for key in pending:
+        bundle = find(state, key)
+        if bundle is None or key in state.hints or not world.rules.hints_again(bundle):
+            continue
+        if world.rules.claimable(state.header, bundle):
+            yield f"a reaper hints {key} again", hinted(state, key)
 
 
 def _over(state: State, bundle: Bundle) -> State:

@@ -24,12 +24,27 @@ def give_back(world: World, state: State, agent: Agent, *, answered: bool = True
         yield f"{who} takes {tasks(carved)} out", write(with_agent(state, agent, between), shrunk, beat=True)
         return
     after = _answered(agent) if answered else agent
-    after_state = with_agent(state, agent, after)
+    moved = with_agent(state, agent, after)
     if carved:
-        child = _child(world, bundle, carved, agent)
-        after_state = _carved(after_state, bundle, carved, child)
-        after_state = hinted(after_state, child.key) if world.bounds.hints and not child.delayed else after_state
-    yield f"{who} gives back {tasks(carved)}" + ("" if answered else ", and gets no answer"), after_state
+        moved = carve(world, moved, agent, (carved, *agent.parts[0][1:]), taken=bool(agent.seen))
+    yield f"{who} gives back {tasks(carved)}" + ("" if answered else ", and gets no answer"), moved
+
+
+def carve(world: World, state: State, agent: Agent, part: tuple[int, int, int], *, taken: bool = False) -> State:
+    """Return the state with a part of the agent's bundle made pending; ``taken`` if it is out of the bundle already."""
+    bundle = find(state, agent.key)
+    if bundle is None:
+        return state
+    carved = part[0] if taken else world.rules.carved(bundle, part[0])
+    if not carved:
+        return state
+    child = _child(world, bundle, agent, (carved, *part[1:]))
+    if carved == bundle.open:
+        state = write(state, child, beat=True)
+    else:
+        state = write(state, bundle._replace(held=bundle.held & ~carved, tried=bundle.tried & ~carved), beat=True)
+        state = state._replace(bundles=put(state.bundles, child))
+    return hinted(state, child.key) if world.bounds.hints and not child.delayed else state
 
 
 def _answered(agent: Agent) -> Agent:
@@ -38,9 +53,9 @@ def _answered(agent: Agent) -> Agent:
     return agent._replace(phase=Phase.WORKING, parts=(), seen=()) if agent.todo else IDLE
 
 
-def _child(world: World, bundle: Bundle, carved: int, agent: Agent) -> Bundle:
+def _child(world: World, bundle: Bundle, agent: Agent, part: tuple[int, int, int]) -> Bundle:
     """Return the pending bundle that holds what was carved: a child, or the same when that is all."""
-    _, delayed, lapses = agent.parts[0]
+    carved, delayed, lapses = part
     pending = bundle._replace(
         running=0,
         tried=world.rules.tries(bundle.tried, agent.tried) & carved,
@@ -52,11 +67,3 @@ def _child(world: World, bundle: Bundle, carved: int, agent: Agent) -> Bundle:
     start = first(carved).bit_length() - 1
     birth = world.rules.birth(bundle, agent.attempt)
     return pending._replace(start=start, birth=birth, held=carved, done=0, attempt=0, alone=0)
-
-
-def _carved(state: State, bundle: Bundle, carved: int, child: Bundle) -> State:
-    if child.key == bundle.key and child.held == bundle.held:
-        return write(state, child, beat=True)
-    parent = bundle._replace(held=bundle.held & ~carved, tried=bundle.tried & ~carved)
-    state = write(state, parent, beat=True)
-    return state._replace(bundles=put(state.bundles, child))

@@ -1,6 +1,6 @@
 """The rules of the protocol, one a method, so that a seeded defect changes just one of them."""
 
-from tests.model.protocol.state import Agent, Bundle, Entry, Header, Look, Pack, SessionState
+from tests.model.protocol.state import Agent, Bundle, Entry, Header, Look, SessionState
 from tests.model.protocol.store import first, is_closed
 
 
@@ -11,12 +11,12 @@ class Rules:
     writes: tuple[str, ...] = ("inputs", "records", "header", "hints")
     #: What a collector looks at before it deletes a pack, in this order.
     looks: tuple[str, ...] = ("bundle", "entries")
-    #: What is deleted of a tombstone, in this order.
-    collected: tuple[str, ...] = ("bundles", "logs")
     #: Whether parent and child are written in one atomic step.
     carves_at_once = True
     #: Whether bundles without a header wait for a tombstone before they go.
     buries = True
+    #: Whether a status reads the logs first and the header last.
+    reads_header_last = True
     #: Whether a reader stops where an entry is not to be seen yet.
     waits_at_holes = True
 
@@ -40,6 +40,10 @@ class Rules:
         """A header is created only if there is none, not even a tombstone."""
         return header is None
 
+    def may_bury(self, header: Header | None) -> bool:
+        """A tombstone is created only if there is no header."""
+        return header is None
+
     def claimable(self, header: Header | None, bundle: Bundle) -> bool:
         """A bundle can be claimed once it lies below the total of a session that is open or sealed."""
         if header is None or header.state > SessionState.SEALED:
@@ -49,6 +53,10 @@ class Rules:
     def wins(self, bundle: Bundle) -> bool:
         """Only a pending bundle whose time has come is won."""
         return not bundle.running and bool(bundle.open) and not bundle.delayed
+
+    def attempted(self, attempt: int) -> int:
+        """Each claim is another attempt, which is its fence."""
+        return attempt + 1
 
     def lapses(self, bundle: Bundle, look: Look) -> bool:
         """A lease lapses when (attempt, beat) is as it was seen."""
@@ -88,9 +96,9 @@ class Rules:
         """A pack's name holds bundle, attempt and number."""
         return (agent.start, *agent.birth, -1, agent.attempt, agent.flush)
 
-    def stored(self, known: Pack | None, pack: Pack) -> Pack:
-        """A pack is put only if there is none of its name."""
-        return known or pack
+    def next_number(self, number: int) -> int:
+        """Each pack of a lease has a number of its own, so that one name never stands for two contents."""
+        return number + 1
 
     def may_give_back(self, bundle: Bundle, attempt: int) -> bool:
         """Only the holder of the current lease gives back."""
@@ -124,7 +132,3 @@ class Rules:
     def rest(self, total: int, recorded: int, remembered: int) -> int:
         """Cancelled is what is in no log."""
         return ((1 << total) - 1) & ~recorded
-
-    def referenced(self, pack: Pack, logs: tuple[tuple[Entry, ...], ...]) -> bool:
-        """A pack is needed while an entry names it."""
-        return any(entry.pack is not None and entry.pack.name == pack.name for log in logs for entry in log)

@@ -191,6 +191,15 @@ class Reader(NamedTuple):
     cancelled: int = 0
 
 
+class Observer(NamedTuple):
+    """What a status has read so far."""
+
+    requests: int = 0
+    ended: int = 0
+    state: int = 0
+    total: int = 0
+
+
 class Collector(NamedTuple):
     """Where the collection is."""
 
@@ -242,7 +251,10 @@ class State(NamedTuple):
     looks: tuple[Look | None, ...] = ()
     #: A log that somebody is about to close, and the tail it read.
     closer: tuple[int, ...] = ()
+    #: Whether whoever cancelled is still at it.
+    cancelling: int = 0
     #: The due index's copies of bundles.
     rows: tuple[Row, ...] = ()
     reader: Reader | None = None
+    observer: Observer | None = None
     collector: Collector = Collector()

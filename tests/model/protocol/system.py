@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from tests.model.protocol import agent, reaper
+from tests.model.protocol import agent, canceller, client, collector, observer, queue, reader, reaper
 from tests.model.protocol.bounds import Bounds
 from tests.model.protocol.invariants import INVARIANTS
 from tests.model.protocol.rules import Rules
-from tests.model.protocol.state import Agent, Bundle, Client, Header, Reader, SessionState, State, Step
+from tests.model.protocol.state import Agent, Bundle, Client, Header, Observer, Reader, SessionState, State, Step
 from tests.model.protocol.store import is_closed, recorded
 from tests.model.protocol.world import World
 
@@ -30,18 +30,33 @@ class System:
             looks=(None,) * bounds.reapers,
             clients=tuple(sorted(Client(content=content) for content in bounds.clients)),
             reader=Reader(positions=(0,) * bounds.logs) if bounds.reader else None,
+            observer=Observer() if bounds.observer else None,
         )
         return state if bounds.clients else self._submitted(state)
 
     def progress(self, state: State) -> Iterator[Step]:
         """Yield what may happen next when nothing goes wrong."""
+        if state.clients:
+            yield from client.progress(self.world, state)
         yield from agent.progress(self.world, state)
         yield from reaper.progress(self.world, state)
+        yield from canceller.progress(self.world, state)
+        yield from collector.progress(self.world, state)
+        if state.reader is not None:
+            yield from reader.progress(self.world, state)
+        if state.observer is not None:
+            yield from observer.progress(self.world, state)
 
     def faults(self, state: State) -> Iterator[Step]:
         """Yield what may go wrong next, and what nobody is bound to do."""
+        if state.clients:
+            yield from client.faults(self.world, state)
         yield from agent.faults(self.world, state)
         yield from reaper.faults(self.world, state)
+        yield from queue.faults(state)
+        yield from canceller.faults(self.world, state)
+        yield from collector.faults(self.world, state)
+        yield from reader.faults(self.world, state)
 
     def violated(self, state: State) -> str | None:
         """Return the name of the first invariant that does not hold."""
@@ -51,13 +66,28 @@ class System:
         return None
 
     def settled(self, state: State) -> bool:
-        """Return whether every accepted task has ended."""
+        """Return whether every accepted task has ended, and a reader has been handed all that there is."""
         header = state.header
-        if header is not None and header.state >= SessionState.TOMBSTONE:
+        if header is None:
+            return not state.accepted
+        if header.state >= SessionState.TOMBSTONE:
             return True
-        if header is not None and header.state == SessionState.CANCELLED:
-            return all(is_closed(log) for log in state.logs)
-        return not state.accepted & ~recorded(state)
+        ended = recorded(state)
+        if header.state == SessionState.CANCELLED:
+            if not all(is_closed(log) for log in state.logs):
+                return False
+            ended = (1 << header.total) - 1
+        elif state.accepted & ~ended:
+            return False
+        return state.reader is None or state.reader.given == ended
+
+    def collected(self, state: State) -> bool:
+        """Return whether nothing is left of a session that was deleted."""
+        header = state.header
+        if header is None or header.state < SessionState.TOMBSTONE:
+            return True
+        left = state.bundles or state.packs or any(state.logs)
+        return header.state == SessionState.COLLECTED and not left
 
     def _submitted(self, state: State) -> State:
         bundles = [
