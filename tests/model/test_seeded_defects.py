@@ -11,95 +11,93 @@ from tests.model.protocol.rules import Rules
 from tests.model.protocol.state import Left
 from tests.model.protocol.system import System
 
-LIVENESS = "every task can still end"
-
 
 class Seeded(NamedTuple):
-    """A defect, the smallest bounds that show it, what it breaks, and the most steps that this takes."""
+    """A defect, the smallest bounds that show it, and what is to be said of it."""
 
     rules: type[Rules]
     bounds: Bounds
+    #: The invariant that it breaks, and the most steps that this takes.
     breaks: str
     steps: int
 
 
-PAIR = Bounds(roots=(2,))
+#: What is broken when no invariant is, and a task can never end.
+_ENDS = "every task can still end"
+_ONE = Bounds(roots=(1,))
+_PAIR = Bounds(roots=(2,))
+_TWO = Bounds(roots=(1, 2))
+_CLIENT = Bounds(roots=(1,), calls=(1,), clients=(0,), agents=1)
+_LATE = _PAIR._replace(left=Left(pauses=1, returns=1))
+_LATE_FAILURE = _PAIR._replace(flaky=3, left=Left(pauses=1, fails=2))
+_CANCELLED = Left(cancels=1)
+
 SEEDED = (
+    # Submitting.
+    Seeded(defects.BlindCreate, _CLIENT._replace(clients=(0, 0)), "outcomes_are_final", 8),
+    Seeded(defects.NotRecognisedByDigest, _CLIENT._replace(clients=(0, 1)), "contents_are_one", 5),
+    Seeded(defects.TotalByIncrement, _CLIENT._replace(clients=(0, 0)), "totals_are_true", 6),
+    Seeded(defects.HeaderBeforeRecords, _CLIENT, "accepted_is_kept", 2),
+    Seeded(defects.InputsLast, _CLIENT, "inputs_are_there", 2),
+    # Claiming, keeping and losing a lease.
+    Seeded(defects.NoHintForUnhinted, _PAIR._replace(hints=True, left=Left(lost=1)), _ENDS, 1),
+    Seeded(defects.ClaimOfCancelled, _PAIR._replace(left=_CANCELLED), "cancelled_is_not_begun", 2),
+    Seeded(defects.ClaimAboveTheTotal, _TWO._replace(clients=(0,), agents=1), "outcomes_are_of_the_session", 9),
+    Seeded(defects.ClaimOfRunning, _PAIR, "losses_end", 4),
+    Seeded(defects.ClaimWithoutAttempt, _LATE, "holder_keeps_its_tasks", 5),
+    Seeded(defects.StateIsTheFence, _LATE_FAILURE, "holder_keeps_its_tasks", 5),
     Seeded(
         defects.ResetOnStateOnly,
-        Bounds(roots=(1,), reapers=2, alone=2, left=Left(crashes=1)),
+        _ONE._replace(reapers=2, alone=2, left=Left(crashes=1)),
         "only_the_guilty_fail",
-        20,
+        10,
     ),
-    Seeded(defects.CommitOutsideTheRange, PAIR._replace(left=Left(pauses=1, returns=1)), "one_outcome", 20),
     Seeded(
-        defects.GiveBackWithoutTheFence, PAIR._replace(left=Left(pauses=1, returns=1)), "holder_keeps_its_tasks", 20
+        defects.ResetOnStateOnly,
+        _ONE._replace(reapers=1, stale_index=True, alone=2, left=Left(crashes=1)),
+        "only_the_guilty_fail",
+        11,
     ),
-    Seeded(defects.ChildLostBetweenTwoWrites, PAIR._replace(left=Left(returns=1)), "accepted_is_kept", 20),
-    Seeded(defects.StaleFailure, PAIR._replace(flaky=3, left=Left(pauses=1, fails=2)), "failures_are_current", 20),
-    Seeded(defects.UnconditionalFailure, PAIR._replace(flaky=3, left=Left(pauses=1, fails=2)), "one_outcome", 20),
-    Seeded(defects.CountedAsAsked, PAIR._replace(left=Left(pauses=1)), "counts_are_exact", 20),
-    Seeded(defects.AppendedBlindly, Bounds(roots=(1, 2), reads=True), "outcomes_are_final", 20),
-    Seeded(defects.PackWithoutAttempt, PAIR._replace(packs=True, left=Left(pauses=1)), "packs_are_there", 20),
-    Seeded(defects.ChildNamedLikeItsParent, PAIR._replace(flaky=1, left=Left(fails=1)), "accepted_is_kept", 20),
-    Seeded(defects.BlindCreate, Bounds(roots=(1,), calls=(1,), clients=(0, 0), agents=1), "outcomes_are_final", 20),
-    Seeded(
-        defects.NotRecognisedByDigest, Bounds(roots=(1,), calls=(1,), clients=(0, 1), agents=0), "contents_are_one", 20
-    ),
-    Seeded(defects.TotalByIncrement, Bounds(roots=(1,), calls=(1,), clients=(0, 0), agents=0), "totals_are_true", 20),
-    Seeded(
-        defects.GrowsAfterCancel,
-        Bounds(roots=(1, 2), clients=(0,), agents=0, left=Left(cancels=1)),
-        "closed_is_closed",
-        20,
-    ),
-    Seeded(defects.HeaderBeforeRecords, Bounds(roots=(1,), calls=(1,), clients=(0,), agents=0), "accepted_is_kept", 20),
-    Seeded(defects.InputsLast, Bounds(roots=(1,), calls=(1,), clients=(0,), agents=0), "inputs_are_there", 20),
-    Seeded(
-        defects.DeletedWithoutTombstone, Bounds(roots=(1,), calls=(1,), clients=(0,), agents=0), "accepted_is_kept", 20
-    ),
-    Seeded(defects.TombstoneOverHeader, Bounds(roots=(1,), calls=(1,), clients=(0,), agents=0), "accepted_is_kept", 20),
-    Seeded(
-        defects.TombstoneRevived,
-        Bounds(roots=(1,), calls=(1,), clients=(0,), agents=0, left=Left(deletes=1)),
-        "accepted_is_kept",
-        20,
-    ),
-    Seeded(defects.NoHintForUnhinted, PAIR._replace(hints=True, left=Left(lost=1)), LIVENESS, 20),
-    Seeded(defects.ClaimOfCancelled, PAIR._replace(left=Left(cancels=1)), "cancelled_is_not_begun", 20),
-    Seeded(defects.ClaimAboveTheTotal, Bounds(roots=(1, 2), clients=(0,), agents=1), "outcomes_are_of_the_session", 20),
-    Seeded(defects.ClaimOfRunning, PAIR, "losses_end", 20),
-    Seeded(defects.ClaimWithoutAttempt, PAIR._replace(left=Left(pauses=1, returns=1)), "holder_keeps_its_tasks", 20),
-    Seeded(defects.CarvedAsAsked, PAIR._replace(left=Left(replies=1, returns=1)), "one_bundle", 20),
-    Seeded(defects.CancelOverwritesOutcome, PAIR._replace(reads=True, left=Left(cancels=1)), "outcomes_are_final", 20),
-    Seeded(defects.HalfClosedStaysSo, Bounds(roots=(1, 2), logs=2, left=Left(cancels=1, crashes=1)), LIVENESS, 20),
+    # Committing.
+    Seeded(defects.CommitOutsideTheRange, _LATE, "one_outcome", 10),
+    Seeded(defects.UnconditionalFailure, _LATE_FAILURE, "one_outcome", 8),
+    Seeded(defects.StaleFailure, _LATE_FAILURE, "failures_are_current", 5),
+    Seeded(defects.CountedAsAsked, _LATE, "counts_are_exact", 7),
+    Seeded(defects.AppendedBlindly, _TWO._replace(reads=True), "outcomes_are_final", 8),
+    Seeded(defects.PackWithoutAttempt, _LATE._replace(packs=True), "packs_are_there", 6),
+    Seeded(defects.NumbersStandStill, _PAIR._replace(packs=True), "packs_are_there", 5),
+    # Giving back, and trying again.
+    Seeded(defects.GiveBackWithoutTheFence, _LATE, "holder_keeps_its_tasks", 5),
+    Seeded(defects.ChildLostBetweenTwoWrites, _LATE, "accepted_is_kept", 3),
+    Seeded(defects.ChildNamedLikeItsParent, _PAIR._replace(flaky=1, left=Left(fails=1)), "accepted_is_kept", 3),
+    Seeded(defects.CarvedAsAsked, _PAIR._replace(left=Left(replies=1, returns=1)), "outcomes_are_final", 7),
+    Seeded(defects.TriesForgotten, _ONE._replace(doomed=1, agents=1), "losses_end", 13),
+    # Suspects.
+    Seeded(defects.LapsesAloneNotCounted, _PAIR._replace(poison=2), "losses_end", 30),
+    Seeded(defects.NeighboursPay, _PAIR._replace(poison=1, left=Left(crashes=1)), "only_the_guilty_fail", 15),
+    Seeded(defects.NeverIsolated, _PAIR._replace(poison=1), "losses_end", 28),
+    Seeded(defects.RunBesideIsolation, _PAIR._replace(poison=1), "losses_end", 28),
+    # Cancelling and reading.
+    Seeded(defects.GrowsAfterCancel, _TWO._replace(clients=(0,), agents=1, left=_CANCELLED), "closed_is_closed", 9),
+    Seeded(defects.CancelOverwritesOutcome, _PAIR._replace(reads=True, left=_CANCELLED), "outcomes_are_final", 7),
+    Seeded(defects.HalfClosedStaysSo, _TWO._replace(logs=2, left=Left(cancels=1, crashes=1)), _ENDS, 2),
     Seeded(
         defects.CancelledToldEarly,
-        Bounds(roots=(1, 2), logs=2, reader=True, left=Left(cancels=1)),
+        _TWO._replace(logs=2, reader=True, left=_CANCELLED),
         "cancelled_has_no_outcome",
-        20,
+        5,
     ),
     Seeded(
-        defects.RestByMemory, PAIR._replace(reader=True, left=Left(cancels=1, resumes=1)), "nothing_is_read_twice", 20
+        defects.RestByMemory, _PAIR._replace(reader=True, left=Left(cancels=1, resumes=1)), "nothing_is_read_twice", 9
     ),
-    Seeded(defects.HolesSkipped, PAIR._replace(reader=True), LIVENESS, 20),
-    Seeded(
-        defects.HeaderReadFirst, Bounds(roots=(1, 2), clients=(0,), observer=True, agents=1), "status_is_possible", 20
-    ),
-    Seeded(defects.PackCollectedBeforeItsCommit, PAIR._replace(packs=True, sweeps=True), "packs_are_there", 20),
-    Seeded(defects.EntriesLookedAtFirst, PAIR._replace(packs=True, sweeps=True), "packs_are_there", 20),
-    Seeded(defects.LapsesAloneNotCounted, Bounds(roots=(2,), poison=2), "losses_end", 40),
-    Seeded(defects.NeighboursPay, Bounds(roots=(2,), poison=1, left=Left(crashes=1)), "only_the_guilty_fail", 40),
-    Seeded(defects.NeverIsolated, Bounds(roots=(2,), poison=1), "losses_end", 40),
-    Seeded(
-        defects.ResetOnStateOnly,
-        Bounds(roots=(1,), reapers=1, alone=2, stale_index=True, left=Left(crashes=1)),
-        "only_the_guilty_fail",
-        40,
-    ),
-    Seeded(defects.NumbersStandStill, PAIR._replace(packs=True), "packs_are_there", 20),
-    Seeded(defects.StateIsTheFence, PAIR._replace(flaky=3, left=Left(pauses=1, fails=2)), "holder_keeps_its_tasks", 20),
-    Seeded(defects.TriesForgotten, Bounds(roots=(1,), doomed=1, agents=1), "losses_end", 40),
+    Seeded(defects.HolesSkipped, _PAIR._replace(reader=True), _ENDS, 6),
+    Seeded(defects.HeaderReadFirst, _TWO._replace(clients=(0,), observer=True, agents=1), "status_is_possible", 15),
+    # Collecting.
+    Seeded(defects.DeletedWithoutTombstone, _CLIENT, "accepted_is_kept", 4),
+    Seeded(defects.TombstoneOverHeader, _CLIENT, "accepted_is_kept", 5),
+    Seeded(defects.TombstoneRevived, _CLIENT._replace(left=Left(deletes=1)), "inputs_are_there", 5),
+    Seeded(defects.PackCollectedBeforeItsCommit, _PAIR._replace(packs=True, sweeps=True), "packs_are_there", 5),
+    Seeded(defects.EntriesLookedAtFirst, _PAIR._replace(packs=True, sweeps=True), "packs_are_there", 6),
 )
 
 
@@ -109,3 +107,20 @@ def test_a_seeded_defect_is_found_by_what_it_breaks(seeded: Seeded) -> None:
     assert violation is not None, f"{seeded.rules.__name__} survives: {seeded.rules.__doc__}"
     assert violation.rule == seeded.breaks, str(violation)
     assert len(violation.trace) <= seeded.steps, str(violation)
+
+
+@pytest.mark.parametrize("seeded", SEEDED, ids=lambda seeded: seeded.rules.__name__)
+def test_within_the_same_bounds_the_protocol_itself_is_right(seeded: Seeded) -> None:
+    violation = Exploration(System(seeded.bounds)).run()
+    assert violation is None, str(violation)
+
+
+def test_every_rule_is_broken_by_a_seeded_defect() -> None:
+    rules = {name for name in vars(Rules) if not name.startswith("_")}
+    broken = {name for seeded in SEEDED for name in vars(seeded.rules)}
+    assert not rules - broken
+
+
+def test_every_defect_is_seeded() -> None:
+    written = {value for value in vars(defects).values() if isinstance(value, type) and issubclass(value, Rules)}
+    assert written - {Rules} == {seeded.rules for seeded in SEEDED}

@@ -103,27 +103,34 @@ def _work(world: World, state: State, agent: Agent) -> Iterator[Step]:
     bundle = find(state, agent.key)
     if bundle is None or not is_live(state) or not world.rules.is_current(bundle, agent.attempt):
         yield f"the agent of {agent.key} learns that its lease is lost", with_agent(state, agent, IDLE)
-    elif any(look is not None and look.key == agent.key and look.fresh for look in state.looks):
+    elif any(look.fresh and look.key == agent.key for look in state.looks):
         yield f"the agent of {agent.key} renews", beaten(state, agent.key)
     if agent.order == Order.LOST:
         yield from _put(world, state, agent, 0, agent.todo)
         return
     if agent.order == Order.ISOLATED:
-        rest = agent.todo & ~first(agent.todo)
-        returning = agent._replace(
-            phase=Phase.RETURNING,
-            order=Order.IN_ORDER,
-            todo=first(agent.todo),
-            parts=((rest, 0, world.bounds.suspect),),
-        )
-        yield from give_back(world, with_agent(state, agent, returning), returning)
+        yield from _isolate(world, state, agent)
         return
     within = first(agent.todo) if agent.order == Order.IN_ORDER else agent.todo
     if within & world.bounds.poison:
-        yield f"the agent of {agent.key} is taken along by a poison task", with_agent(state, agent, IDLE)
+        yield f"the agent of {agent.key} is taken along by a poison task", _taken(state, agent)
     for succeeded in _subsets(within & ~world.bounds.poison & ~world.bounds.doomed):
         yield from _put(world, state, agent, succeeded, 0)
     yield from _try(world, state, agent, within & world.bounds.doomed)
+
+
+def _taken(state: State, agent: Agent) -> State:
+    return with_agent(state, agent, IDLE)._replace(taken=state.taken + 1)
+
+
+def _isolate(world: World, state: State, agent: Agent) -> Iterator[Step]:
+    """Yield the give-back of all but the first task."""
+    alone = first(agent.todo)
+    if not world.rules.isolates_first and alone & world.bounds.poison:
+        yield f"the agent of {agent.key} is taken along before it gives back", _taken(state, agent)
+    parts = ((agent.todo & ~alone, 0, world.bounds.suspect),)
+    returning = agent._replace(phase=Phase.RETURNING, order=Order.IN_ORDER, todo=alone, parts=parts)
+    yield from give_back(world, with_agent(state, agent, returning), returning)
 
 
 def _put(world: World, state: State, agent: Agent, succeeded: int, failed: int) -> Iterator[Step]:

@@ -59,6 +59,18 @@ class Bounds(NamedTuple):
         """The submitted bundles: first task, and one more than the last."""
         return list(zip((0, *self.roots), self.roots, strict=False))
 
+    @property
+    def changed(self) -> str:
+        """What differs from the smallest world, for people."""
+        least = Bounds()
+        faults = [f"{name} {count}" for name, count in self.left._asdict().items() if count]
+        others = [
+            f"{name} {value}"
+            for name, value in self._asdict().items()
+            if name != "left" and (name == "roots" or value != getattr(least, name))
+        ]
+        return ", ".join([*others, *faults]).replace(" True", "")
+
     def log_of(self, root: int) -> int:
         """Return the log of a submitted bundle and all that descend from it."""
-        return [start for start, _ in self.ranges].index(root) % self.logs
+        return (0, *self.roots).index(root) % self.logs if self.logs > 1 else 0

@@ -16,19 +16,17 @@ def commit(world: World, state: State, agent: Agent, *, answered: bool = True) -
             if answered:
                 yield f"{who} finds bundle or log changed", with_agent(state, agent, agent._replace(seen=()))
             return
-        yield _written(world, state, agent, bundle, answered=answered)
+        yield _written(world, state, agent, agent, bundle, answered=answered)
         return
     if bundle is None or _is_over(world, state, bundle):
         if answered:
             yield f"{who} learns that the session is over", with_agent(state, agent, IDLE)
         return
-    seen = _read(world, state, agent, bundle)
-    reading = agent._replace(seen=seen)
-    after = with_agent(state, agent, reading)
+    reading = agent._replace(seen=_read(world, state, agent, bundle))
     if not world.bounds.reads:
-        yield _written(world, after, reading, bundle, answered=answered)
+        yield _written(world, state, agent, reading, bundle, answered=answered)
     elif answered:
-        yield f"{who} reads bundle and tail", after
+        yield f"{who} reads bundle and tail", with_agent(state, agent, reading)
 
 
 def _is_over(world: World, state: State, bundle: Bundle) -> bool:
@@ -50,35 +48,33 @@ def _read(world: World, state: State, agent: Agent, bundle: Bundle) -> tuple[int
     return len(_log(world, state, bundle)), succeeded, failed, current, 1
 
 
-def _written(world: World, state: State, agent: Agent, bundle: Bundle, *, answered: bool) -> Step:
+def _written(world: World, state: State, old: Agent, agent: Agent, bundle: Bundle, *, answered: bool) -> Step:
+    """Return the write that follows from what the agent read; ``old`` is the agent as the state has it."""
     _, succeeded, failed, current, _ = agent.seen
     accepted = succeeded | failed
-    if accepted:
-        state = _append(world, state, agent, bundle)
-        bundle = bundle._replace(done=bundle.done | accepted)
-        bundle = bundle._replace(running=bundle.running if bundle.open else 0)
-        # What the write makes stale is also what this agent read.
-        agent = agent._replace(seen=(*agent.seen[:-1], 0))
-        state = write(_with_seen(state, agent), bundle, beat=bool(current))
+    ended = bundle._replace(done=bundle.done | accepted)
     name = f"the agent of {agent.key} commits {tasks(accepted)} in attempt {agent.attempt}"
     if not answered:
-        return f"{name}, and gets no answer", with_agent(state, agent, agent._replace(seen=()))
-    after = IDLE
-    if current and bundle.open:
-        after = agent._replace(
-            phase=Phase.WORKING,
-            todo=agent.todo & ~(agent.succeeded | agent.failed),
-            flush=world.rules.next_number(agent.flush),
-            succeeded=0,
-            failed=0,
-            seen=(),
-        )
-    return name, with_agent(state, agent, after)
+        name += ", and gets no answer"
+        after = agent._replace(seen=())
+    else:
+        after = _answered(world, agent) if current and ended.open else IDLE
+    state = with_agent(state, old, after)
+    if accepted:
+        state = _append(world, state, agent, bundle)
+        state = write(state, ended if ended.open else ended._replace(running=0), beat=bool(current))
+    return name, state
 
 
-def _with_seen(state: State, agent: Agent) -> State:
-    fresh = agent._replace(seen=(*agent.seen[:-1], 1))
-    return with_agent(state, fresh, agent)
+def _answered(world: World, agent: Agent) -> Agent:
+    return agent._replace(
+        phase=Phase.WORKING,
+        todo=agent.todo & ~(agent.succeeded | agent.failed),
+        flush=world.rules.next_number(agent.flush),
+        succeeded=0,
+        failed=0,
+        seen=(),
+    )
 
 
 def _append(world: World, state: State, agent: Agent, bundle: Bundle) -> State:

@@ -300,3 +300,9 @@ class NeverIsolated(Rules):
     def isolated(self, lapses: int, suspect: int) -> bool:
         """Order is enough."""
         return False
+
+
+class RunBesideIsolation(Rules):
+    """The first task of a suspect bundle runs while the rest is being given back."""
+
+    isolates_first = False

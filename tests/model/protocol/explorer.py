@@ -57,10 +57,13 @@ class Exploration:
         self._after = array("l")
         self.transitions = 0
 
-    @property
-    def states(self) -> int:
-        """The number of states."""
+    def __len__(self) -> int:
+        """Return the number of states that were visited."""
         return len(self._states)
+
+    def __iter__(self) -> Iterator[State]:
+        """Iterate over the states that were visited."""
+        return iter(self._states)
 
     def run(self) -> Violation | None:
         """Visit every state; return the first that is wrong, or one from which the rest cannot end any more."""

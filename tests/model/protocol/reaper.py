@@ -7,7 +7,7 @@ may lapse whenever (attempt, beat) is as it was seen. That of an agent that work
 from collections.abc import Iterator
 
 from tests.model.protocol.state import Bundle, Key, Look, Phase, Row, State, Step
-from tests.model.protocol.store import find, hinted, is_live, write
+from tests.model.protocol.store import UNSEEN, find, hinted, is_live, with_look, write
 from tests.model.protocol.world import World
 
 
@@ -52,18 +52,11 @@ def _over(state: State, bundle: Bundle) -> State:
 
 def _look(world: World, state: State) -> Iterator[Step]:
     rows = state.rows if world.bounds.stale_index else [_row(bundle) for bundle in state.bundles]
-    for number, held in enumerate(state.looks):
-        if number and state.looks[number - 1] is None:
-            # Reapers are alike: one that sees nothing yet stands for all of them.
-            break
+    for held in dict.fromkeys(state.looks):
         for row in rows:
             look = Look(row.start, row.birth, row.attempt, row.fresh)
             if row.running and look != held:
-                yield f"reaper {number} looks at {row.key}", _with_look(state, number, look)
-
-
-def _with_look(state: State, number: int, look: Look | None) -> State:
-    return state._replace(looks=(*state.looks[:number], look, *state.looks[number + 1 :]))
+                yield f"a reaper looks at {row.key}", with_look(state, held, look)
 
 
 def _row(bundle: Bundle) -> Row:
@@ -87,16 +80,16 @@ def _lapses(world: World, state: State, *, pause: bool) -> Iterator[Step]:
             if bundle.running and _works_on(state, bundle.key, bundle.attempt) == pause:
                 yield f"the lease of {bundle.key} lapses", _lapsed(world, state, bundle, pause=pause)
         return
-    for number, look in enumerate(state.looks):
-        if look is None:
-            continue
+    for look in dict.fromkeys(state.looks):
         bundle_seen = find(state, look.key)
+        if not look.attempt:
+            continue
         if bundle_seen is None or not world.rules.lapses(bundle_seen, look):
             if not pause:
-                yield f"reaper {number} finds {look.key} changed", _with_look(state, number, None)
+                yield f"a reaper finds {look.key} changed", with_look(state, look, UNSEEN)
         elif (bool(look.fresh) and _works_on(state, look.key, bundle_seen.attempt)) == pause:
-            after = _lapsed(world, state, bundle_seen, pause=pause)
-            yield f"reaper {number} lets the lease of {look.key} lapse", _with_look(after, number, None)
+            after = _lapsed(world, with_look(state, look, UNSEEN), bundle_seen, pause=pause)
+            yield f"a reaper lets the lease of {look.key} lapse", after
 
 
 def _works_on(state: State, key: Key, attempt: int) -> bool:

@@ -13,6 +13,8 @@ class Rules:
     looks: tuple[str, ...] = ("bundle", "entries")
     #: Whether parent and child are written in one atomic step.
     carves_at_once = True
+    #: Whether the rest of a suspect bundle is given back before its first task runs.
+    isolates_first = True
     #: Whether bundles without a header wait for a tombstone before they go.
     buries = True
     #: Whether a status reads the logs first and the header last.

@@ -148,12 +148,13 @@ class Client(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What a reaper saw of a running bundle, and whether (attempt, beat) is still the same."""
+    """What a reaper saw of a running bundle, in an attempt, and whether (attempt, beat) is still the same."""
 
-    start: int
-    birth: tuple[int, ...]
-    attempt: int
-    fresh: int
+    start: int = 0
+    birth: tuple[int, ...] = ()
+    #: 0 when it saw nothing yet.
+    attempt: int = 0
+    fresh: int = 0
 
     @property
     def key(self) -> Key:
@@ -248,7 +249,9 @@ class State(NamedTuple):
     accepted: int = 0
     contents: int = 0
     clients: tuple[Client, ...] = ()
-    looks: tuple[Look | None, ...] = ()
+    #: Agents that a poison task took along.
+    taken: int = 0
+    looks: tuple[Look, ...] = ()
     #: A log that somebody is about to close, and the tail it read.
     closer: tuple[int, ...] = ()
     #: Whether whoever cancelled is still at it.

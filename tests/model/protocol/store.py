@@ -1,8 +1,9 @@
 """Writes to the stores, each of them atomic, and what they make stale."""
 
-from tests.model.protocol.state import Agent, Bundle, Entry, Key, SessionState, State
+from tests.model.protocol.state import Agent, Bundle, Entry, Key, Look, SessionState, State
 
 IDLE = Agent()
+UNSEEN = Look()
 
 
 def tasks(mask: int) -> list[int]:
@@ -42,9 +43,9 @@ def write(state: State, bundle: Bundle, *, beat: bool) -> State:
 
 def beaten(state: State, key: Key) -> State:
     """Return the state after (attempt, beat) of a bundle has changed."""
-    if any(state.looks):
-        looks = tuple(look._replace(fresh=0) if look and look.key == key else look for look in state.looks)
-        state = state._replace(looks=looks)
+    if any(look.fresh for look in state.looks):
+        looks = sorted(look._replace(fresh=0) if look.key == key else look for look in state.looks)
+        state = state._replace(looks=tuple(looks))
     if state.rows:
         state = state._replace(rows=tuple(row._replace(fresh=0) if row.key == key else row for row in state.rows))
     return state
@@ -57,9 +58,17 @@ def _outdated(agent: Agent, key: Key) -> Agent:
 def with_agent(state: State, old: Agent, new: Agent) -> State:
     """Return the state with one agent changed; agents are all alike, so they are kept sorted."""
     agents = list(state.agents)
-    agents.remove(old)
-    agents.append(new)
-    return state._replace(agents=tuple(sorted(agents)))
+    agents[agents.index(old)] = new
+    agents.sort()
+    return state._replace(agents=tuple(agents))
+
+
+def with_look(state: State, old: Look, new: Look) -> State:
+    """Return the state with what one reaper saw changed; reapers are all alike, too."""
+    looks = list(state.looks)
+    looks.remove(old)
+    looks.append(new)
+    return state._replace(looks=tuple(sorted(looks)))
 
 
 def hinted(state: State, key: Key) -> State:

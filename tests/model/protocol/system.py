@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from tests.model.protocol import agent, canceller, client, collector, observer, queue, reader, reaper
 from tests.model.protocol.bounds import Bounds
-from tests.model.protocol.invariants import INVARIANTS
+from tests.model.protocol.invariants import invariants_of
 from tests.model.protocol.rules import Rules
 from tests.model.protocol.state import Agent, Bundle, Client, Header, Observer, Reader, SessionState, State, Step
-from tests.model.protocol.store import is_closed, recorded
+from tests.model.protocol.store import UNSEEN, is_closed, recorded
 from tests.model.protocol.world import World
 
 
@@ -16,6 +16,7 @@ class System:
 
     def __init__(self, bounds: Bounds, rules: Rules | None = None) -> None:
         self.bounds = bounds
+        self.invariants = invariants_of(bounds)
         self.world = World(bounds, rules or Rules())
 
     def initial(self) -> State:
@@ -27,7 +28,7 @@ class System:
             logs=((),) * bounds.logs,
             agents=(Agent(),) * bounds.agents,
             left=bounds.left,
-            looks=(None,) * bounds.reapers,
+            looks=(UNSEEN,) * bounds.reapers,
             clients=tuple(sorted(Client(content=content) for content in bounds.clients)),
             reader=Reader(positions=(0,) * bounds.logs) if bounds.reader else None,
             observer=Observer() if bounds.observer else None,
@@ -60,7 +61,7 @@ class System:
 
     def violated(self, state: State) -> str | None:
         """Return the name of the first invariant that does not hold."""
-        for invariant in INVARIANTS:
+        for invariant in self.invariants:
             if not invariant(self.bounds, state):
                 return invariant.__name__
         return None
