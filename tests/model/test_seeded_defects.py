@@ -37,6 +37,13 @@ SEEDED = (
     Seeded(defects.BlindCreate, _CLIENT._replace(clients=(0, 0)), "outcomes_are_final", 8),
     Seeded(defects.NotRecognisedByDigest, _CLIENT._replace(clients=(0, 1)), "contents_are_one", 5),
     Seeded(defects.TotalByIncrement, _CLIENT._replace(clients=(0, 0)), "totals_are_true", 6),
+    Seeded(defects.RepetitionRefused, _CLIENT._replace(clients=(0, 0)), "repetition_is_recognised", 8),
+    Seeded(
+        defects.RecordsInAnyOrder,
+        Bounds(roots=(1, 3), other_roots=(1, 2, 3), clients=(0, 1), calls=(2,)),
+        "one_bundle",
+        7,
+    ),
     Seeded(defects.HeaderBeforeRecords, _CLIENT, "accepted_is_kept", 2),
     Seeded(defects.InputsLast, _CLIENT, "inputs_are_there", 2),
     # Claiming, keeping and losing a lease.
@@ -73,10 +80,10 @@ SEEDED = (
     Seeded(defects.CarvedAsAsked, _PAIR._replace(left=Left(replies=1, returns=1)), "outcomes_are_final", 7),
     Seeded(defects.TriesForgotten, _ONE._replace(doomed=1, agents=1), "losses_end", 13),
     # Suspects.
-    Seeded(defects.LapsesAloneNotCounted, _PAIR._replace(poison=2), "losses_end", 30),
+    Seeded(defects.LapsesAloneNotCounted, _PAIR._replace(poison=2), "losses_end", 25),
     Seeded(defects.NeighboursPay, _PAIR._replace(poison=1, left=Left(crashes=1)), "only_the_guilty_fail", 15),
-    Seeded(defects.NeverIsolated, _PAIR._replace(poison=1), "losses_end", 28),
-    Seeded(defects.RunBesideIsolation, _PAIR._replace(poison=1), "losses_end", 28),
+    Seeded(defects.NeverIsolated, _PAIR._replace(poison=1), "losses_end", 23),
+    Seeded(defects.RunBesideIsolation, _PAIR._replace(poison=1), "losses_end", 23),
     # Cancelling and reading.
     Seeded(defects.GrowsAfterCancel, _TWO._replace(clients=(0,), agents=1, left=_CANCELLED), "closed_is_closed", 9),
     Seeded(defects.CancelOverwritesOutcome, _PAIR._replace(reads=True, left=_CANCELLED), "outcomes_are_final", 7),

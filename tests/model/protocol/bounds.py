@@ -22,6 +22,8 @@ class Bounds(NamedTuple):
     #: Clients that submit the same; with none, all is submitted. Each call of a client records so many bundles.
     clients: tuple[int, ...] = ()
     calls: tuple[int, ...] = (1, 1)
+    #: How the client of content 1 cuts the tasks, when it cuts them in another way; what is alike in both is the same.
+    other_roots: tuple[int, ...] = ()
     #: Tasks that always take their agent along, that always fail, and that may fail.
     poison: int = 0
     doomed: int = 0
@@ -54,10 +56,14 @@ class Bounds(NamedTuple):
         """All tasks."""
         return (1 << self.roots[-1]) - 1
 
-    @property
-    def ranges(self) -> list[tuple[int, int]]:
-        """The submitted bundles: first task, and one more than the last."""
-        return list(zip((0, *self.roots), self.roots, strict=False))
+    def ranges(self, content: int = 0) -> list[tuple[int, int]]:
+        """Return the bundles that a client submits: first task, and one more than the last."""
+        roots = self.other_roots if content and self.other_roots else self.roots
+        return list(zip((0, *roots), roots, strict=False))
+
+    def digest(self, content: int, span: tuple[int, int]) -> int:
+        """Return what tells one client's bundle from another's."""
+        return 0 if self.other_roots and span in self.ranges() else content
 
     @property
     def changed(self) -> str:

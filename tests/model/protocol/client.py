@@ -16,7 +16,9 @@ CRASHED = -2
 
 
 @cache
-def program(calls: tuple[int, ...], writes: tuple[str, ...]) -> tuple[tuple[str, int, int], ...]:
+def _program(
+    calls: tuple[int, ...], writes: tuple[str, ...], *, records_in_order: bool
+) -> tuple[tuple[str, int, int], ...]:
     """Return a client's writes: what is written, and of which submitted bundles, first and one more than the last."""
     steps = []
     begin = 0
@@ -25,15 +27,22 @@ def program(calls: tuple[int, ...], writes: tuple[str, ...]) -> tuple[tuple[str,
         for write in writes:
             each = write in {"inputs", "records"}
             spans = [(number, number + 1) for number in range(begin, end)] if each else [(begin, end)]
-            steps += [(write, *span) for span in spans]
+            steps += [(write, *span) for span in (spans if records_in_order else spans[::-1])]
         begin = end
     return (*steps, ("seal", 0, begin))
+
+
+def program(world: World, client: Client) -> tuple[tuple[str, int, int], ...]:
+    """Return all that a client writes."""
+    bounds = world.bounds
+    calls = (len(bounds.other_roots),) if client.content and bounds.other_roots else bounds.calls
+    return _program(calls, world.rules.writes, records_in_order=world.rules.records_in_order)
 
 
 def progress(world: World, state: State) -> Iterator[Step]:
     """Yield the next write of each client."""
     for client in dict.fromkeys(state.clients):
-        steps = program(world.bounds.calls, world.rules.writes)
+        steps = program(world, client)
         if 0 <= client.at < len(steps):
             write, begin, end = steps[client.at]
             after, at = _WRITES[write](world, state, client, begin, end)
@@ -45,7 +54,7 @@ def faults(world: World, state: State) -> Iterator[Step]:
     """Yield crashes of clients."""
     crashes = state.left.crashes
     for client in dict.fromkeys(state.clients):
-        if crashes and 0 <= client.at < len(program(world.bounds.calls, world.rules.writes)):
+        if crashes and 0 <= client.at < len(program(world, client)):
             after = state._replace(left=state.left._replace(crashes=crashes - 1))
             yield f"client {client.content} crashes", _moved(after, client, CRASHED)
 
@@ -57,50 +66,59 @@ def _moved(state: State, client: Client, at: int) -> State:
     return state._replace(clients=tuple(sorted(clients)))
 
 
-def _mask(world: World, begin: int, end: int) -> int:
-    ranges = world.bounds.ranges[begin:end]
-    return (1 << ranges[-1][1]) - (1 << ranges[0][0])
+def _spans(world: World, client: Client, begin: int, end: int) -> list[tuple[int, int]]:
+    return world.bounds.ranges(client.content)[begin:end]
+
+
+def _mask(start: int, stop: int) -> int:
+    return (1 << stop) - (1 << start)
 
 
 def _write_inputs(world: World, state: State, client: Client, begin: int, end: int) -> tuple[State, int]:
-    return state._replace(inputs=state.inputs | _mask(world, begin, end)), client.at + 1
+    for span in _spans(world, client, begin, end):
+        state = state._replace(inputs=state.inputs | _mask(*span))
+    return state, client.at + 1
 
 
 def _write_records(world: World, state: State, client: Client, begin: int, end: int) -> tuple[State, int]:
-    start = world.bounds.ranges[begin][0]
-    known = find(state, (start, ()))
-    if known is not None and not world.rules.matches(known, client.content):
-        return state, REFUSED
-    new = Bundle(start=start, birth=(), root=start, held=_mask(world, begin, end), content=client.content)
-    return state._replace(bundles=put(state.bundles, world.rules.recorded(known, new))), client.at + 1
+    for start, stop in _spans(world, client, begin, end):
+        known = find(state, (start, ()))
+        content = world.bounds.digest(client.content, (start, stop))
+        if known is not None and not world.rules.matches(known, content):
+            return state, REFUSED
+        new = Bundle(start=start, birth=(), root=start, held=_mask(start, stop), content=content)
+        state = state._replace(bundles=put(state.bundles, world.rules.recorded(known, new)))
+    return state, client.at + 1
 
 
 def _write_header(world: World, state: State, client: Client, begin: int, end: int) -> tuple[State, int]:
-    header, rules = state.header, world.rules
-    tasks = _mask(world, begin, end)
-    stop = tasks.bit_length()
+    header, rules, contents = state.header, world.rules, state.contents
+    spans = _spans(world, client, begin, end)
+    tasks, stop = _mask(spans[0][0], spans[-1][1]), spans[-1][1]
     if rules.may_create(header):
         header = Header(SessionState.OPEN, stop)
     elif header is None or header.state >= SessionState.TOMBSTONE:
         return state, REFUSED
     elif rules.may_grow(header):
         header = header._replace(total=rules.raised(header.total, stop, tasks.bit_count()))
-    elif header.total < stop:
+    elif not rules.is_there(header, stop):
         return state, REFUSED
-    contents = state.contents | tasks << 8 * client.content
+    for span in spans:
+        contents |= _mask(*span) << 8 * world.bounds.digest(client.content, span)
     return state._replace(header=header, accepted=state.accepted | tasks, contents=contents), client.at + 1
 
 
 def _write_hints(world: World, state: State, client: Client, begin: int, end: int) -> tuple[State, int]:
     if world.bounds.hints:
-        for start, _ in world.bounds.ranges[begin:end]:
+        for start, _ in _spans(world, client, begin, end):
             state = hinted(state, (start, ()))
     return state, client.at + 1
 
 
 def _write_seal(world: World, state: State, client: Client, begin: int, end: int) -> tuple[State, int]:
     header = state.header
-    if header is None or header.state >= SessionState.TOMBSTONE or header.total != world.bounds.ranges[end - 1][1]:
+    total = _spans(world, client, begin, end)[-1][1]
+    if header is None or header.state >= SessionState.TOMBSTONE or header.total != total:
         return state, REFUSED
     if header.state == SessionState.OPEN:
         header = header._replace(state=SessionState.SEALED)

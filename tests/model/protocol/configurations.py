@@ -36,6 +36,12 @@ SMALL = (
         3_662,
     ),
     Configuration(
+        "other cut",
+        "two clients that submit under one id what begins alike and is cut in different ways",
+        Bounds(roots=(1, 3), other_roots=(1, 2, 3), clients=(0, 1), agents=1, left=Left(crashes=1)),
+        23_206,
+    ),
+    Configuration(
         "cancelled submission",
         "a cancel while tasks are added, and claims that read the header before",
         Bounds(roots=(1, 2), clients=(0,), hints=True, asks=True, left=Left(cancels=1)),

@@ -140,6 +140,20 @@ class GrowsAfterCancel(Rules):
         return True
 
 
+class RepetitionRefused(Rules):
+    """A session that is sealed refuses what it holds."""
+
+    def is_there(self, header: Header, stop: int) -> bool:
+        """It takes no more."""
+        return False
+
+
+class RecordsInAnyOrder(Rules):
+    """The bundles of a call are recorded as it comes."""
+
+    records_in_order = False
+
+
 class HeaderBeforeRecords(Rules):
     """A total is raised before the bundles below it are recorded."""
 

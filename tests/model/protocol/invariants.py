@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from tests.model.protocol.bounds import Bounds
+from tests.model.protocol.client import REFUSED
 from tests.model.protocol.state import Phase, SessionState, State
 from tests.model.protocol.store import find, is_closed, is_live, recorded
 
@@ -43,7 +44,9 @@ def counts_are_exact(bounds: Bounds, state: State) -> bool:
 
 
 def one_bundle(bounds: Bounds, state: State) -> bool:
-    """Each task is in at most one bundle."""
+    """Each task is in at most one bundle; under a tombstone a late client may write what nobody will claim."""
+    if _is_gone(state):
+        return True
     mask = 0
     for bundle in state.bundles:
         if mask & bundle.held:
@@ -148,6 +151,13 @@ def contents_are_one(bounds: Bounds, state: State) -> bool:
     return not any(state.contents >> 8 * (1 - bundle.content) & bundle.held for bundle in state.bundles)
 
 
+def repetition_is_recognised(bounds: Bounds, state: State) -> bool:
+    """Who submits what another submitted before is not refused, while the session lives."""
+    if len(set(bounds.clients)) > 1 or state.header is None or state.header.state > SessionState.SEALED:
+        return True
+    return all(client.at != REFUSED for client in state.clients)
+
+
 def nothing_is_read_twice(bounds: Bounds, state: State) -> bool:
     """A reader is handed each outcome once."""
     return state.reader is None or not state.reader.twice
@@ -189,7 +199,7 @@ def invariants_of(bounds: Bounds) -> tuple[Invariant, ...]:
     if bounds.packs:
         checked += [packs_are_there]
     if bounds.clients or bounds.left.deletes:
-        checked += [inputs_are_there, totals_are_true, contents_are_one]
+        checked += [inputs_are_there, totals_are_true, contents_are_one, repetition_is_recognised]
     if bounds.left.cancels or bounds.left.deletes:
         checked += [closed_is_closed, cancelled_is_not_begun]
     if bounds.reader:

@@ -9,6 +9,8 @@ class Rules:
 
     #: What a client writes for each call, in this order.
     writes: tuple[str, ...] = ("inputs", "records", "header", "hints")
+    #: Whether the bundles of a call are recorded in the order of their tasks.
+    records_in_order = True
     #: What a collector looks at before it deletes a pack, in this order.
     looks: tuple[str, ...] = ("bundle", "entries")
     #: Whether parent and child are written in one atomic step.
@@ -37,6 +39,10 @@ class Rules:
     def may_grow(self, header: Header) -> bool:
         """Only an open session grows."""
         return header.state == SessionState.OPEN
+
+    def is_there(self, header: Header, stop: int) -> bool:
+        """What lies below the total was accepted before, whatever the state is now."""
+        return header.total >= stop
 
     def may_create(self, header: Header | None) -> bool:
         """A header is created only if there is none, not even a tombstone."""

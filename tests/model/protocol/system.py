@@ -93,7 +93,7 @@ class System:
     def _submitted(self, state: State) -> State:
         bundles = [
             Bundle(start=start, birth=(), root=start, held=(1 << stop) - (1 << start))
-            for start, stop in self.bounds.ranges
+            for start, stop in self.bounds.ranges()
         ]
         return state._replace(
             header=Header(SessionState.SEALED, self.bounds.roots[-1]),
