@@ -54,3 +54,12 @@ def test_a_pack_that_comes_after_the_collection_is_left_where_none_are_swept() -
     violation = exploration.stuck(system.collected, "everything of a deleted session can go")
     assert violation is not None
     assert violation.state.packs
+
+
+def test_an_innocent_task_outlives_three_agents_that_are_lost_with_it_alone_and_not_a_fourth() -> None:
+    alone = Bounds(roots=(1,), agents=1)
+    assert Exploration(System(alone._replace(left=Left(crashes=3)))).run() is None
+    violation = Exploration(System(alone._replace(left=Left(crashes=4)))).run()
+    assert violation is not None
+    assert violation.rule == "only_the_guilty_fail"
+    assert sum("crashes" in step for step in violation.trace) == 4

@@ -7,9 +7,11 @@ as nobody can see the one without the other. It may be late at any time and by a
 from collections.abc import Iterator
 
 from tests.model.protocol.committing import commit
-from tests.model.protocol.returning import carve, give_back
-from tests.model.protocol.state import Agent, Bundle, Key, Order, Pack, Phase, State, Step
-from tests.model.protocol.store import IDLE, beaten, find, first, is_live, tasks, unhinted, with_agent, write
+from tests.model.protocol.records import Bundle, Key
+from tests.model.protocol.returning import give_back
+from tests.model.protocol.state import Agent, Order, Phase, State, Step
+from tests.model.protocol.store import IDLE, find, first, is_live, unhinted, with_agent, write
+from tests.model.protocol.working import fail, plan_return, return_meanwhile, taken, work
 from tests.model.protocol.world import World
 
 
@@ -22,11 +24,15 @@ def progress(world: World, state: State) -> Iterator[Step]:
             case Phase.ASKING:
                 yield "an agent claims", _claim(world, state, agent)
             case Phase.WORKING:
-                yield from _work(world, state, agent)
+                yield from work(world, state, agent)
             case Phase.COMMITTING:
                 yield from commit(world, state, agent)
             case _:
                 yield from give_back(world, state, agent)
+        # Whatever it does with the store, its other tasks go on running.
+        running = agent.todo & ~(agent.succeeded | agent.failed) if agent.order == Order.ANY else 0
+        if agent.phase >= Phase.COMMITTING and running & world.bounds.poison:
+            yield f"the agent of {agent.key} is taken along meanwhile", taken(state, agent)
 
 
 def faults(world: World, state: State) -> Iterator[Step]:
@@ -40,11 +46,11 @@ def faults(world: World, state: State) -> Iterator[Step]:
             crashed = state._replace(left=left._replace(crashes=left.crashes - 1))
             yield f"the agent of {agent.key} crashes", with_agent(crashed, agent, IDLE)
         if agent.phase == Phase.WORKING and agent.order <= Order.IN_ORDER:
-            yield from _fail(world, state, agent)
+            yield from fail(world, state, agent)
         if agent.phase == Phase.WORKING and agent.order == Order.ANY:
-            yield from _return(world, state, agent)
+            yield from plan_return(world, state, agent)
         if world.bounds.lanes and agent.phase == Phase.COMMITTING and agent.order == Order.ANY:
-            yield from _return_meanwhile(world, state, agent)
+            yield from return_meanwhile(world, state, agent)
         if left.replies and agent.phase >= Phase.COMMITTING:
             yield from _unanswered(world, state, agent)
 
@@ -99,101 +105,6 @@ def _order(world: World, bundle: Bundle) -> Order:
     return Order.IN_ORDER if lapses >= world.bounds.suspect else Order.ANY
 
 
-def _work(world: World, state: State, agent: Agent) -> Iterator[Step]:
-    bundle = find(state, agent.key)
-    if bundle is None or not is_live(state) or not world.rules.is_current(bundle, agent.attempt):
-        yield f"the agent of {agent.key} learns that its lease is lost", with_agent(state, agent, IDLE)
-    elif any(look.fresh and look.key == agent.key for look in state.looks):
-        yield f"the agent of {agent.key} renews", beaten(state, agent.key)
-    if agent.order == Order.LOST:
-        yield from _put(world, state, agent, 0, agent.todo)
-        return
-    if agent.order == Order.ISOLATED:
-        yield from _isolate(world, state, agent)
-        return
-    within = first(agent.todo) if agent.order == Order.IN_ORDER else agent.todo
-    if within & world.bounds.poison:
-        yield f"the agent of {agent.key} is taken along by a poison task", _taken(state, agent)
-    for succeeded in _subsets(within & ~world.bounds.poison & ~world.bounds.doomed):
-        yield from _put(world, state, agent, succeeded, 0)
-    yield from _try(world, state, agent, within & world.bounds.doomed)
-
-
-def _taken(state: State, agent: Agent) -> State:
-    return with_agent(state, agent, IDLE)._replace(taken=state.taken + 1)
-
-
-def _isolate(world: World, state: State, agent: Agent) -> Iterator[Step]:
-    """Yield the give-back of all but the first task."""
-    alone = first(agent.todo)
-    if not world.rules.isolates_first and alone & world.bounds.poison:
-        yield f"the agent of {agent.key} is taken along before it gives back", _taken(state, agent)
-    parts = ((agent.todo & ~alone, 0, world.bounds.suspect),)
-    returning = agent._replace(phase=Phase.RETURNING, order=Order.IN_ORDER, todo=alone, parts=parts)
-    yield from give_back(world, with_agent(state, agent, returning), returning)
-
-
-def _put(world: World, state: State, agent: Agent, succeeded: int, failed: int) -> Iterator[Step]:
-    committing = agent._replace(phase=Phase.COMMITTING, succeeded=succeeded, failed=failed)
-    after = with_agent(state, agent, committing)
-    if world.bounds.packs:
-        pack = Pack(world.rules.pack_name(agent), agent.attempt, succeeded, failed)
-        if all(other.name != pack.name for other in state.packs):
-            after = after._replace(packs=tuple(sorted([*state.packs, pack])))
-    how = "failed" if failed else "done"
-    yield f"the agent of {agent.key} puts a pack with {tasks(succeeded | failed)} {how}", after
-
-
-def _fail(world: World, state: State, agent: Agent) -> Iterator[Step]:
-    """Yield failing tries of tasks that may fail."""
-    fails = state.left.fails
-    if fails:
-        within = first(agent.todo) if agent.order == Order.IN_ORDER else agent.todo
-        spent = state._replace(left=state.left._replace(fails=fails - 1))
-        yield from _try(world, spent, agent, within & world.bounds.flaky)
-
-
-def _try(world: World, state: State, agent: Agent, failing: int) -> Iterator[Step]:
-    """Yield a try of each of these tasks that fails: the first is repeated here or anywhere later, the second ends."""
-    for task in tasks(failing):
-        mask = 1 << task
-        name = f"a try of {task} fails at the agent of {agent.key}"
-        if agent.tried & mask:
-            for put, after in _put(world, state, agent, 0, mask):
-                yield f"{name}; {put}", after
-            continue
-        again = agent._replace(tried=agent.tried | mask)
-        yield f"{name}, which will try again", with_agent(state, agent, again)
-        if agent.order == Order.ANY:
-            returning = again._replace(phase=Phase.RETURNING, todo=again.todo & ~mask, parts=((mask, 1, -1),))
-            yield f"{name}, which will give it back with a delay", with_agent(state, agent, returning)
-
-
-def _return(world: World, state: State, agent: Agent) -> Iterator[Step]:
-    """Yield give-backs of what will not be reached, in one part or in several, and of everything."""
-    left, rest = state.left, agent.todo & ~first(agent.todo)
-    if left.returns and rest:
-        spent = state._replace(left=left._replace(returns=left.returns - 1))
-        parts: tuple[tuple[int, int, int], ...] = ((rest, 0, -1),)
-        if world.bounds.stepwise:
-            parts = tuple((1 << task, 0, -1) for task in tasks(rest))
-        returning = agent._replace(phase=Phase.RETURNING, todo=first(agent.todo), parts=parts)
-        yield f"the agent of {agent.key} is to give back {tasks(rest)}", with_agent(spent, agent, returning)
-    if left.stops:
-        spent = state._replace(left=left._replace(stops=left.stops - 1))
-        returning = agent._replace(phase=Phase.RETURNING, todo=0, parts=((agent.todo, 0, -1),))
-        yield f"the agent of {agent.key} is to stop", with_agent(spent, agent, returning)
-
-
-def _return_meanwhile(world: World, state: State, agent: Agent) -> Iterator[Step]:
-    """Yield a give-back of all that is left while a commit is under way."""
-    bundle, rest = find(state, agent.key), agent.todo & ~(agent.succeeded | agent.failed)
-    if state.left.returns and rest and bundle is not None and world.rules.may_give_back(bundle, agent.attempt):
-        spent = state._replace(left=state.left._replace(returns=state.left.returns - 1))
-        after = carve(world, with_agent(spent, agent, agent._replace(todo=agent.todo & ~rest)), agent, (rest, 0, -1))
-        yield f"the agent of {agent.key} gives back {tasks(rest)} while it commits", after
-
-
 def _claim_unanswered(world: World, state: State, agent: Agent) -> Iterator[Step]:
     """Yield claims that take effect, and of which nobody knows."""
     if state.left.replies:
@@ -211,10 +122,3 @@ def _unanswered(world: World, state: State, agent: Agent) -> Iterator[Step]:
         yield from commit(world, spent, agent, answered=False)
     else:
         yield from give_back(world, spent, agent, answered=False)
-
-
-def _subsets(mask: int) -> Iterator[int]:
-    subset = mask
-    while subset:
-        yield subset
-        subset = (subset - 1) & mask

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.model.protocol.state import Entry, Header, SessionState, State, Step
+from tests.model.protocol.records import Entry, Header, SessionState
+from tests.model.protocol.state import State, Step
 from tests.model.protocol.store import is_closed, is_live, recorded
 from tests.model.protocol.world import World
 

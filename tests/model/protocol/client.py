@@ -6,7 +6,8 @@ Several clients that submit the same are one whose submission is repeated, at an
 from collections.abc import Iterator
 from functools import cache
 
-from tests.model.protocol.state import Bundle, Client, Header, SessionState, State, Step
+from tests.model.protocol.records import Bundle, Header, SessionState
+from tests.model.protocol.state import Client, State, Step
 from tests.model.protocol.store import find, hinted, put
 from tests.model.protocol.world import World
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.model.protocol.state import Collector, Header, SessionState, State, Step
+from tests.model.protocol.records import Header, SessionState
+from tests.model.protocol.state import Collector, State, Step
 from tests.model.protocol.store import find
 from tests.model.protocol.world import World
 

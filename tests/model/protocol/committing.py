@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.model.protocol.state import Agent, Bundle, Entry, Pack, Phase, SessionState, State, Step
+from tests.model.protocol.records import Bundle, Entry, Pack, SessionState
+from tests.model.protocol.state import Agent, Phase, State, Step
 from tests.model.protocol.store import IDLE, find, is_closed, tasks, with_agent, write
 from tests.model.protocol.world import World
 

@@ -117,13 +117,13 @@ SMALL = (
         "poison",
         "a task that takes its agents along, with a crash and a false lapse beside it",
         Bounds(roots=(3,), poison=2, left=Left(crashes=1, pauses=1)),
-        17_392,
+        18_000,
     ),
     Configuration(
         "two poisons",
         "two tasks that take their agents along, and an innocent one between them",
         Bounds(roots=(3,), poison=5, left=Left(pauses=1)),
-        10_155,
+        10_655,
     ),
     Configuration(
         "cancel",
@@ -155,8 +155,8 @@ SMALL = (
 LARGE = (
     Configuration(
         "large: submission",
-        "a submission, its repetition, lost and doubled hints, a crash and a cancel",
-        Bounds(clients=(0, 0), hints=True, asks=True, left=Left(crashes=1, lost=1, cancels=1)),
+        "a submission, its repetition, a lost hint, a crash and a cancel",
+        Bounds(roots=(1, 2), clients=(0, 0), hints=True, asks=True, left=Left(crashes=1, lost=1, cancels=1)),
         0,
     ),
     Configuration(
@@ -179,8 +179,8 @@ LARGE = (
     ),
     Configuration(
         "large: reapers",
-        "two reapers on a stale index, a crash, a pause and bundles that split",
-        Bounds(reapers=2, stale_index=True, left=Left(crashes=1, pauses=1, returns=1)),
+        "two reapers on a stale index, a crash and a pause",
+        Bounds(roots=(1, 3), reapers=2, stale_index=True, left=Left(crashes=1, pauses=1)),
         0,
     ),
     Configuration(
@@ -191,13 +191,13 @@ LARGE = (
     ),
     Configuration(
         "large: retention",
-        "a delete against submissions, agents, packs and a collection that breaks off",
+        "a delete against a submission, agents, packs and a collection that breaks off",
         Bounds(
             roots=(1, 2),
             packs=True,
             sweeps=True,
             reads=True,
-            clients=(0, 0),
+            clients=(0,),
             left=Left(crashes=1, pauses=1, deletes=1),
         ),
         0,

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from tests.model.protocol.bounds import Bounds
 from tests.model.protocol.client import REFUSED
-from tests.model.protocol.state import Phase, SessionState, State
+from tests.model.protocol.records import SessionState
+from tests.model.protocol.state import Phase, State
 from tests.model.protocol.store import find, is_closed, is_live, recorded
 
 Invariant = Callable[[Bounds, State], bool]

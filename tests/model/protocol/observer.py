@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.model.protocol.state import Observer, SessionState, State, Step
+from tests.model.protocol.records import SessionState
+from tests.model.protocol.state import Observer, State, Step
 from tests.model.protocol.world import World
 
 

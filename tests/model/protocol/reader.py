@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.model.protocol.state import Entry, Reader, SessionState, State, Step
+from tests.model.protocol.records import Entry, SessionState
+from tests.model.protocol.state import Reader, State, Step
 from tests.model.protocol.store import recorded, tasks
 from tests.model.protocol.world import World
 

@@ -6,7 +6,8 @@ may lapse whenever (attempt, beat) is as it was seen. That of an agent that work
 
 from collections.abc import Iterator
 
-from tests.model.protocol.state import Bundle, Key, Look, Phase, Row, State, Step
+from tests.model.protocol.records import Bundle, Key
+from tests.model.protocol.state import Look, Phase, Row, State, Step
 from tests.model.protocol.store import UNSEEN, find, hinted, is_live, with_look, write
 from tests.model.protocol.world import World
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from tests.model.protocol.state import Agent, Bundle, Phase, State, Step
+from tests.model.protocol.records import Bundle
+from tests.model.protocol.state import Agent, Phase, State, Step
 from tests.model.protocol.store import IDLE, find, first, hinted, is_live, put, tasks, with_agent, write
 from tests.model.protocol.world import World
 

@@ -1,6 +1,7 @@
 """The rules of the protocol, one a method, so that a seeded defect changes just one of them."""
 
-from tests.model.protocol.state import Agent, Bundle, Entry, Header, Look, SessionState
+from tests.model.protocol.records import Bundle, Entry, Header, SessionState
+from tests.model.protocol.state import Agent, Look
 from tests.model.protocol.store import first, is_closed
 
 

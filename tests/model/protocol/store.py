@@ -1,6 +1,7 @@
 """Writes to the stores, each of them atomic, and what they make stale."""
 
-from tests.model.protocol.state import Agent, Bundle, Entry, Key, Look, SessionState, State
+from tests.model.protocol.records import Bundle, Entry, Key, SessionState
+from tests.model.protocol.state import Agent, Look, State
 
 IDLE = Agent()
 UNSEEN = Look()

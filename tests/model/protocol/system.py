@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from tests.model.protocol import agent, canceller, client, collector, observer, queue, reader, reaper
 from tests.model.protocol.bounds import Bounds
 from tests.model.protocol.invariants import invariants_of
+from tests.model.protocol.records import Bundle, Header, SessionState
 from tests.model.protocol.rules import Rules
-from tests.model.protocol.state import Agent, Bundle, Client, Header, Observer, Reader, SessionState, State, Step
+from tests.model.protocol.state import Agent, Client, Observer, Reader, State, Step
 from tests.model.protocol.store import UNSEEN, is_closed, recorded
 from tests.model.protocol.world import World
 
