@@ -109,7 +109,8 @@ def losses_end(bounds: Bounds, state: State) -> bool:
     left = bounds.left
     false_lapses = left.crashes + left.pauses + left.replies
     taken = (bounds.suspect + 1 + bounds.alone) * bounds.poison.bit_count()
-    most = 2 + taken + false_lapses + left.returns + left.stops + left.fails + bounds.doomed.bit_count()
+    # After a false lapse a late success may leave the next holder nothing to keep, so that it gives back all.
+    most = 2 + taken + 2 * false_lapses + left.returns + left.stops + left.fails + bounds.doomed.bit_count()
     return state.taken <= taken and all(bundle.attempt <= most for bundle in state.bundles)
 
 

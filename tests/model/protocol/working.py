@@ -1,4 +1,4 @@
-"""What an agent does with a bundle that it holds: it runs tasks, puts packs of their outcomes, and plans to give back."""
+"""What the holder of a bundle does: it runs tasks, puts packs of their outcomes, and plans to give back."""
 
 from collections.abc import Iterator
 
