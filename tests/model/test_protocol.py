@@ -33,7 +33,7 @@ def test_a_large_configuration_is_explored_by_make_model_only() -> None:
     assert not {each.name for each in SMALL} & {each.name for each in LARGE}
 
 
-@pytest.mark.parametrize("left", [Left(), Left(pauses=2), Left(crashes=1)], ids=["alone", "pauses", "crash"])
+@pytest.mark.parametrize("left", [Left(), Left(pauses=1), Left(crashes=1)], ids=["alone", "pause", "crash"])
 def test_a_poison_task_costs_seven_agents_whatever_lapses_beside_it(left: Left) -> None:
     exploration = Exploration(System(Bounds(roots=(3,), poison=2, left=left)))
     assert exploration.run() is None

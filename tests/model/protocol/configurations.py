@@ -62,8 +62,8 @@ SMALL = (
     Configuration(
         "reapers",
         "two reapers that look first and write later",
-        Bounds(roots=(1, 3), reapers=2, left=Left(crashes=1, pauses=1)),
-        42_587,
+        Bounds(roots=(1, 2), reapers=2, left=Left(crashes=1, pauses=1)),
+        7_060,
     ),
     Configuration(
         "stale index",
@@ -73,9 +73,15 @@ SMALL = (
     ),
     Configuration(
         "commits",
-        "a commit reads bundle and tail before it writes, may get no answer, and its agent gives back meanwhile",
-        Bounds(reads=True, lanes=True, left=Left(pauses=1, replies=1, returns=1)),
-        48_157,
+        "a commit reads bundle and tail before it writes, and its agent gives back meanwhile",
+        Bounds(reads=True, lanes=True, left=Left(pauses=1, returns=1)),
+        7_607,
+    ),
+    Configuration(
+        "answers",
+        "claims and commits that get no answer",
+        Bounds(reads=True, left=Left(pauses=1, replies=1)),
+        11_964,
     ),
     Configuration(
         "packs",
