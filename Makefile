@@ -81,6 +81,7 @@ SEEDS ?= 10000
 .PHONY: simulate
 simulate: .venv/dev.stamp ## Simulate SEEDS grids whose stores, processes and clocks fail
 	$(BIN)/python -m tests.simulation --seeds $(SEEDS)
+
 .PHONY: model
 model: .venv/dev.stamp ## Explore the protocol further than its tests do, for some minutes
 	echo "== model"

@@ -144,8 +144,10 @@ class StateStore(Provided):
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
         """Record more bundles of an open session, claimable when this returns.
 
-        Repeating it changes nothing: a bundle that is there with the same digest is left alone, whatever state the
-        session is in. Costs 1 request per batch of bundles and 1 for the header.
+        They are recorded in the order of their tasks, and none behind one that conflicts: else what two clients cut in
+        different ways under one id could leave a task in two bundles. Repeating it changes nothing: a bundle that is
+        there with the same digest is left alone, whatever state the session is in. Costs 1 request per batch of bundles
+        and 1 for the header.
 
         Raises:
             ConflictError: a bundle is there with another digest or another range, or is new and the session is
@@ -304,9 +306,11 @@ class StateStore(Provided):
     def collect(self, session_id: SessionId, limit: int) -> bool:
         """Delete up to ``limit`` records of a tombstone; return whether none is left but the tombstone.
 
-        The caller has deleted the session's payloads before, and since :meth:`expired` named it. Of a tombstone that is
-        not to be collected nothing is left, and this changes nothing: before its time it is no second collection.
-        Repeating it goes on where it stopped. Costs 1 request per batch, and 1 for a session of which nothing is left.
+        Bundles go before logs: a commit does not look at the header, and while its bundle is there it could begin a log
+        anew. The caller has deleted the session's payloads before, and since :meth:`expired` named it. Of a tombstone
+        that is not to be collected nothing is left, and this changes nothing: before its time it is no second
+        collection. Repeating it goes on where it stopped. Costs 1 request per batch, and 1 for a session of which
+        nothing is left.
         """
 
 

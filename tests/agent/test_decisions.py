@@ -337,6 +337,22 @@ def test_a_suspect_bundle_runs_one_task_at_a_time_in_order() -> None:
     assert all(later - earlier >= 0.5 for earlier, later in pairwise(times))
 
 
+def test_the_rest_of_a_suspect_bundle_is_given_back_before_its_first_task_runs() -> None:
+    core, state, session = AgentCore(POLICY, lambda: 0.5), MemoryStateStore(), session_of()
+    bundle = bundle_of(session, 0, 3)
+    state.create(session, [bundle], sealed=True)
+    [claim] = state.claim([bundle.key], agent=AgentId("a"), lease=LEASE)
+    core.handle(events.WorkerReady(worker=0), 0.0)
+    suspect = msgspec.structs.replace(claim, lapses=3)
+    out = core.handle(events.Acquired(sent=0.0, claims=[suspect]), 0.0)
+    [back] = [command for command in out if isinstance(command, commands.GiveBack)]
+    assert not [command for command in out if isinstance(command, commands.Run)]
+    given = state.give_back(back.lease, back.remainders)
+    out = core.handle(events.GiveBackAnswered(key=bundle.key, nonce=claim.lease.nonce, given=given), 0.1)
+    [run] = [command for command in out if isinstance(command, commands.Run)]
+    assert (run.start, run.stop) == (0, 1)
+
+
 def test_a_cancel_ends_running_work_within_a_heartbeat() -> None:
     world = World(lambda _: Work(seconds=1000.0))
     agent = world.start_agent("a")

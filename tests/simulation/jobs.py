@@ -86,7 +86,7 @@ class Submission(Job):
         self._works = self.tasks(self._options)
         if random.random() < 0.05:
             position = random.randrange(len(self._works))
-            self._works[position] = Work(number=position, kills_agent=True)
+            self._works[position] = Work(number=position, kills_agent=True, seconds=random.choice((0.0, 0.01, 1.0)))
         self._shared = random.random() < 0.15
         self._named = not self._shared and random.random() < 0.7
         self._style = random.choice((self._list, self._generator, self._open))

@@ -64,8 +64,11 @@ class Line:
 
     def call(self, effect: Callable[[], _T], part: Callable[[], object] | None = None) -> _T:
         """Return what ``effect`` returns; or only a ``part`` is done, or all and nobody learns of it, or nothing."""
-        world, strand = self.world, self.world.scheduler.current
-        world.scheduler.check()
+        world = self.world
+        if world.scheduler.over:
+            # What is unwound may still call; that is no thread's waiting, which is ended.
+            raise ProviderUnavailableError("nothing goes on any more")
+        strand = world.scheduler.current
         site, verb = self._caller()
         world.faults.calls[site] += 1
         strand.wait(world.random.uniform(*_LATENCY))

@@ -124,5 +124,10 @@ class Crew:
 
 
 def _must_wait(bundle: HeldBundle) -> bool:
-    """Whether a suspect bundle has a task under way or uncommitted, so that the next may not start."""
-    return bundle.suspect and bool(bundle.running or bundle.since is not None or bundle.committing or bundle.waiting)
+    """Whether a suspect bundle has a task under way or uncommitted, so that the next may not start.
+
+    Nor may the first while the others are given back: should it take the agent along before they are, they would all
+    lapse together, time after time, and no lapse would tell whose fault it is.
+    """
+    unsettled = bundle.running or bundle.since is not None or bundle.committing or bundle.waiting or bundle.returning
+    return bundle.suspect and bool(unsettled)

@@ -144,6 +144,15 @@ class Submitting(StateClauses):
         claim = self.claim_one(store, session)
         assert (claim.input, claim.open) == (original.input, tasks(0, 3))
 
+    def test_nothing_behind_a_bundle_that_conflicts_is_recorded(self, store: StateStore) -> None:
+        session = self.submit(store, (0, 1), (1, 3))
+        # As another client under the same id would cut the same tasks.
+        with pytest.raises(ConflictError):
+            store.add(session.id, [bundle_of(session, *span) for span in ((0, 1), (1, 2), (2, 3), (3, 6))])
+        assert store.status([session.id])[0].total == 3
+        claims = self.claim(store, [BundleKey(session.id, start) for start in range(4)])
+        assert sorted((claim.open.first, claim.open.count) for claim in claims) == [(0, 1), (1, 2)]
+
     @pytest.mark.parametrize("end", ["open", "sealed", "cancelled"])
     def test_a_bundle_that_is_there_is_left_alone_whatever_state_the_session_is_in(
         self, store: StateStore, end: str

@@ -14,5 +14,5 @@ packs that no entry names.
 
 What is not: agents that hold several bundles and merge them into one entry (each bundle is committed by itself); stores
 that forget what they wrote; more than one collector; the hour that a bundle without a header is given, which is any
-time; input packs that a client put before it broke off, of which no record tells.
+time; the empty session that a client records before its first large pack, so that the pack goes with it.
 """
