@@ -54,7 +54,7 @@ class Reader:
     def status(self) -> SessionStatus:
         """Return how far the session is."""
         self.check()
-        return self._told(lambda: self.state.status([self.session.id])[0])
+        return self.state.status([self.session.id])[0]
 
     def collection(self) -> Collection:
         """Return a new reader's cursor and counts."""
@@ -63,7 +63,7 @@ class Reader:
         if self._total is not None:
             collection.expect(self._total)
         else:
-            collection.know(self.status())
+            collection.know(self._told(self.status))
         return collection
 
     def look(self, collection: Collection, wait: float, *, until: float | None = None) -> list[tuple[Entry, Part]]:
@@ -85,7 +85,7 @@ class Reader:
             # Before the tasks that a broken submission cancelled are told: what broke it off says more.
             self._submitter.check()
         if collection.closed or (not parts and collection.total is None):
-            collection.know(patiently(self.host, self.status, self.check))
+            collection.know(patiently(self.host, partial(self._told, self.status), self.check))
         return parts
 
     def looks(self, collection: Collection, timeout: float | timedelta | None) -> Iterator[list[tuple[Entry, Part]]]:

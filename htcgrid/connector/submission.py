@@ -59,7 +59,8 @@ class Submission:
         self._bundles: list[Bundle] = []
         self._blobs: dict[str, bytes] = {}
         self._bytes = 0
-        self._created = False
+        #: Whether the session was recorded, once the commands given out so far were carried out.
+        self.created = False
         self._end = 0
         #: The tasks that the state store has taken, once the commands given out so far were carried out.
         self.accepted = 0
@@ -74,7 +75,7 @@ class Submission:
 
     def begin(self) -> Iterator[Command]:
         """Yield what records the session before it has tasks."""
-        if not self._created:
+        if not self.created:
             yield from self._write(sealed=False)
 
     def flush(self) -> Iterator[Command]:
@@ -84,7 +85,7 @@ class Submission:
 
     def end(self) -> Iterator[Command]:
         """Yield what is to be done when no more bundles come."""
-        if not self._created and not self._blobs:
+        if not self.created and not self._blobs:
             yield from self._write(sealed=True)
             return
         yield from self.flush()
@@ -94,12 +95,12 @@ class Submission:
         bundles, blobs = self._bundles, self._blobs
         self._bundles, self._blobs, self._bytes = [], {}, 0
         if blobs:
-            if not self._created:
+            if not self.created:
                 yield Create(self._session, [], sealed=False)
-                self._created = True
+                self.created = True
             yield PutPacks(blobs)
-        yield Add(bundles) if self._created else Create(self._session, bundles, sealed)
-        self._created = True
+        yield Add(bundles) if self.created else Create(self._session, bundles, sealed)
+        self.created = True
         self.accepted = self._end
         session = self._session
         if bundles:

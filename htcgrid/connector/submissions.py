@@ -73,7 +73,7 @@ class Submissions:
             for command in written.end():
                 self._do(session.id, command)
         except BaseException:
-            self._give_up(session.id, written, rule.on_error)
+            self._give_up(session.id, written, rule)
             raise
         return SessionHandle(
             session, self._state, self._payloads, total=written.accepted, host=self._host, check=self._check
@@ -127,16 +127,16 @@ class Submissions:
         submitter.start()
         return submitter
 
-    def _give_up(self, session: SessionId, written: submission.Submission, on_error: OnError) -> None:
+    def _give_up(self, session: SessionId, written: submission.Submission, rule: Rule) -> None:
         """Leave a half-submitted session as its caller asked, as far as that can be done now."""
-        if not written.accepted or on_error is OnError.LEAVE:
+        if not written.created or rule.on_error is OnError.LEAVE:
             return
         # The error that broke the submission off says more than one of these.
         with suppress(HtcGridError):
-            if on_error is OnError.RUN:
+            if rule.on_error is OnError.RUN and written.accepted:
                 self._state.seal(session, written.accepted)
             else:
-                self._state.cancel([session])
+                self._drop(session, written, named=rule.named)
 
     def _drop(self, session: SessionId, written: submission.Submission, *, named: bool) -> None:
         """Cancel a session that is not to be finished.

@@ -2,7 +2,7 @@
 
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,30 @@ def files() -> Iterator[SharedFiles]:
 def test_what_cleans_temporary_folders_costs_one_more_fetch(files: SharedFiles, clean: Callable[[Path], None]) -> None:
     clean(_fetched(files))
     assert _fetched(files).read_bytes() == DATA
+
+
+class Lossy(MemoryPayloadStore):
+    """What it gives is altered when it is first asked for."""
+
+    asked = 0
+
+    def get(self, keys: Iterable[str]) -> dict[str, bytes]:
+        self.asked += 1
+        found = super().get(keys)
+        return found if self.asked > 1 else {key: b"?" * len(data) for key, data in found.items()}
+
+
+def test_an_input_that_comes_altered_is_asked_for_again_and_not_called_lost_by_an_agent_that_stops() -> None:
+    payloads, stopping = Lossy(), threading.Event()
+    payloads.put({SHARED.key: DATA})
+    files = SharedFiles(payloads, limit=1_000, stopping=stopping)
+    assert _fetched(files).read_bytes() == DATA
+    files.close()
+    stopping.set()
+    missing = SharedFiles(MemoryPayloadStore(), limit=1_000, stopping=stopping)
+    found = missing.fetch(Fetch(worker=0, pid=1, ref=SHARED.ref)).found
+    missing.close()
+    assert (found.path, found.lost) == (None, False)
 
 
 def _fetched(files: SharedFiles) -> Path:

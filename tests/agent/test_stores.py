@@ -220,3 +220,13 @@ def test_payloads_that_come_altered_are_asked_for_again() -> None:
     assert loaded.failure is None
     assert desk.inputs.cut(acquired.claims[0].lease.nonce, 0, 1) == [b"0"]
     assert desk.payloads.asked == 3
+
+
+def test_an_agent_that_stops_and_does_not_wait_says_of_no_payload_that_it_is_lost() -> None:
+    desk = Desk()
+    desk.submit_stored(b"")
+    acquired = desk.calls.acquire(RECEIVE)
+    desk.calls._stopping.set()
+    [claim] = acquired.claims
+    loaded = desk.calls.load(commands.Load(lease=claim.lease, input=claim.input, first=0))
+    assert (loaded.failure, loaded.unavailable) == (None, True)

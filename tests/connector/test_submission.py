@@ -1,10 +1,17 @@
 """The order in which a submit writes."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Literal
 
+import pytest
+
+from htcgrid import Grid
 from htcgrid.connector.cut import cut
 from htcgrid.connector.submission import Add, Command, Create, PutPacks, Seal, SendHints, Submission
+from htcgrid.errors import ProviderUnavailableError
 from htcgrid.model import Session, SessionId
+from htcgrid.testing.memory import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 
 SESSION = Session(id=SessionId("s"), handler="m:f", created=datetime(2026, 1, 1, tzinfo=UTC), priority=2)
 
@@ -51,3 +58,16 @@ def test_packs_are_stored_before_the_records_that_name_them_and_hints_come_after
     assert isinstance(add, Add)
     assert {bundle.input.key for bundle in add.bundles} == set(put.blobs)
     assert seal == Seal(3)
+
+
+@pytest.mark.parametrize("on_error", ["cancel", "run"])
+def test_a_session_of_which_nothing_could_be_submitted_leaves_nothing(on_error: Literal["cancel", "run"]) -> None:
+    class Full(MemoryPayloadStore):
+        def put(self, blobs: Mapping[str, bytes]) -> None:
+            raise ProviderUnavailableError("the disk is full")
+
+    state = MemoryStateStore()
+    with Grid(state, MemoryTaskQueue(), Full()) as grid:
+        with pytest.raises(ProviderUnavailableError, match="the disk is full"):
+            grid.submit("m:f", ["x" * state.limits.inline], on_error=on_error)
+        assert list(grid.sessions()) == []

@@ -77,18 +77,19 @@ class Acquirer:
             self._asking = False
         self._patience.failed(now)
 
-    def _wanted(self, held: Iterable[HeldBundle], now: float) -> int:
+    def _wanted(self, held: Collection[HeldBundle], now: float) -> int:
         """Return how many bundles there is room for.
 
         An idle worker always makes room. Before workers run dry bundles are asked for only while tasks are short:
-        behind a long task a bundle would wait for nothing, and be given back. While payloads are fetched there is no
-        room: workers that idle then would not be helped.
+        behind a long task a bundle would wait for nothing, and be given back. A bundle whose payloads are fetched has a
+        worker's place: a slow payload store keeps neither the others idle, nor is more claimed than they can run.
         """
-        idle = self._crew.idle
+        loading = sum(bool(bundle.todo) and not bundle.loaded for bundle in held)
+        idle = self._crew.idle - loading
+        if loading and idle <= 0:
+            return 0
         work, longest, unknown = 0.0, 0.0, False
         for bundle in held:
-            if bundle.todo and not bundle.loaded:
-                return 0
             seconds = self._pace.seconds(bundle.session.handler)
             unknown |= seconds is None and bool(bundle.todo)
             work += (seconds or 0.0) * bundle.todo.count
@@ -98,7 +99,7 @@ class Acquirer:
         missing = self._policy.horizon * self._policy.workers - work
         if missing <= 0 or self._crew.free_in(now) > self._policy.horizon:
             return 0
-        if self._typical is None:
+        if self._typical is None or loading:
             return idle
         most = min(self._policy.acquire, ceil(self._policy.acquire_bytes / max(self._bytes, 1.0)))
         return max(idle, min(most, ceil(missing / max(self._typical, 1e-6))))

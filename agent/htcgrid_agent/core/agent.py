@@ -25,14 +25,16 @@ from htcgrid_agent.core.slot import SlotState, WorkerSlot
 
 #: Workers that may die over a bundle before they begin one of its tasks, until the first task is blamed.
 _UNBEGUN = 2
+#: Leases for which payloads may be fetched, until somebody else is to try.
+_LOADING = 10
 
 
 class AgentCore:
     """A state machine: :meth:`handle` takes an event and the time, and returns commands.
 
     Nothing here knows a thread, a clock or a service, so the same object runs in the agent and in a simulator. At most
-    one Acquire, one Commit, one Renew, and one GiveBack per bundle are under way at any time. An event costs
-    O(workers + bundles held), both of which are small.
+    one Acquire, one Commit, one Renew, and one GiveBack and one Load per bundle are under way at any time. An event
+    costs O(workers + bundles held), both of which are small.
     """
 
     def __init__(self, policy: AgentPolicy, jitter: Callable[[], float]) -> None:
@@ -95,6 +97,7 @@ class AgentCore:
             times += self._renewer.wake_at()
         for bundle in self._held.values():
             times.append(bundle.deadline)
+            times.extend([bundle.load_by] if bundle.is_loading else [])
             times.extend(at for at, _ in bundle.waiting[:1])
         times.extend(at for at, _ in self._again)
         if not self.stopping:
@@ -121,6 +124,7 @@ class AgentCore:
             self._claims += 1
             nonce = claim.lease.nonce
             bundle = HeldBundle(claim, deadline=event.sent + self._policy.lease, order=self._claims)
+            bundle.load_by = now + _LOADING * self._policy.lease
             self._held[nonce] = bundle
             if failure := event.unreadable.get(nonce) or self._objection(claim):
                 self._fail_all(bundle, failure, now)
@@ -138,18 +142,17 @@ class AgentCore:
             self._out.append(commands.Forget(nonce=event.command.lease.nonce))
         elif event.failure is not None:
             self._fail_all(bundle, event.failure, now)
-        elif event.unavailable:
-            self._put_off(bundle, event.command, now)
-        else:
+        elif not event.unavailable:
             bundle.loaded = True
-
-    def _put_off(self, bundle: HeldBundle, load: commands.Load, now: float) -> None:
-        """Leave a bundle whose payloads cannot be had now to whoever comes later."""
-        if bundle.returning:
-            self._again.append((now + self._policy.target, load))
+        elif bundle.returning:
+            self._again.append((now + self._policy.target, event.command))
         elif bundle.todo:
-            later = timedelta(seconds=self._policy.target)
-            self._out.append(give_back(bundle, [Remainder(ranges=bundle.todo, delay=later)]))
+            self._leave_to_others(bundle)
+
+    def _leave_to_others(self, bundle: HeldBundle) -> None:
+        """Give back a bundle whose payloads cannot be had now, to whoever comes later."""
+        later = timedelta(seconds=self._policy.target)
+        self._out.append(give_back(bundle, [Remainder(ranges=bundle.todo, delay=later)]))
 
     def _worker_ready(self, event: events.WorkerReady, now: float) -> None:
         slot = self._crew.slots[event.worker]
@@ -260,8 +263,10 @@ class AgentCore:
                     self._lose(bundle)
             case commands.Register():
                 self._reporter.answered()
-            case commands.GiveBack() as returned:
+            case commands.GiveBack() as returned if not event.final:
                 self._again.append((now + self._policy.heartbeat / 5, returned))
+            case commands.GiveBack(lease=lease) if bundle := self._held.get(lease.nonce):
+                self._lose(bundle)
 
     def _registered(self, event: events.Registered, now: float) -> None:
         self._reporter.answered()
@@ -278,30 +283,44 @@ class AgentCore:
             bundle.wake(now)
             if now >= bundle.deadline:
                 self._lose(bundle)
-        full = self._is_full()
+            elif bundle.is_loading and now >= bundle.load_by:
+                # A call that never ends must not hold tasks for ever.
+                self._leave_to_others(bundle)
+        full, suspect = self._is_full(), self._suspect()
         if self._stop_at is None:
             self._out.extend(self._crew.start(now))
-            if not full:
+            if not full and (suspect is None or len(self._held) == 1):
                 self._out.extend(self._crew.assign(self._held, now))
         elif now >= self._stop_at:
             self._out.extend(self._crew.kill_all())
-        self._return(now)
+        self._return(now, suspect)
         self._commit(now, full=full)
-        if renew := self._renewer.next(self._held.values(), now):
-            self._out.append(renew)
+        self._out.extend(self._renewer.next(self._held.values(), now))
         for bundle in [bundle for bundle in self._held.values() if bundle.settled]:
             self._forget(bundle)
         if report := self._reporter.next(self._held.values(), now, draining=self.stopping):
             self._out.append(report)
-        self._acquire_or_exit(now, full=full)
+        self._acquire_or_exit(now, full=full or suspect is not None)
 
-    def _return(self, now: float) -> None:
+    def _suspect(self) -> HeldBundle | None:
+        """Return the suspect bundle that is to have this agent to itself, if it holds any.
+
+        Whoever runs or waits beside a task that takes its agent along lapses with it, and would be blamed with it. So
+        the others are given back, and what runs is waited for.
+        """
+        suspects = (bundle for bundle in self._held.values() if bundle.suspect and not bundle.settled)
+        return min(suspects, key=lambda bundle: (not bundle.begun, bundle.rank), default=None)
+
+    def _return(self, now: float, suspect: HeldBundle | None) -> None:
         again = [command for at, command in self._again if at <= now]
         self._again = [(at, command) for at, command in self._again if at > now]
         self._out.extend(command for command in again if command.lease.nonce in self._held)
         if self.stopping:
             self._out.extend(self._returner.plan_all(self._held.values(), now))
         else:
+            if suspect is not None:
+                others = [bundle for bundle in self._held.values() if bundle is not suspect]
+                self._out.extend(self._returner.plan_all(others, now))
             self._out.extend(self._returner.plan_waiting(self._held.values(), now))
             self._out.extend(self._returner.plan(self._held.values(), now))
 

@@ -20,6 +20,8 @@ class HeldBundle:
         self.todo: Ranges = claim.open
         #: Whether the payloads are here; small ones come with the claim.
         self.loaded = claim.input.data is not None
+        #: When they have taken too long to come.
+        self.load_by = 0.0
         #: Tasks that are to be tried again, with the time from which on.
         self.waiting: list[tuple[float, int]] = []
         #: By worker: the tasks it was handed and has not reported.
@@ -47,6 +49,16 @@ class HeldBundle:
     def idle(self) -> bool:
         """Whether no task waits or runs."""
         return not (self.todo or self.waiting or self.running)
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether tasks wait for nothing but their payloads."""
+        return not self.loaded and bool(self.todo) and not self.returning
+
+    @property
+    def begun(self) -> bool:
+        """Whether a task of it was begun here, and the bundle is not done with."""
+        return bool(self.running or self.blocks or self.committing or self.waiting)
 
     @property
     def settled(self) -> bool:

@@ -21,15 +21,16 @@ class Renewer:
         """Return the time of the next heartbeat; none while one is under way."""
         return [] if self._under_way else [self._due]
 
-    def next(self, held: Iterable[HeldBundle], now: float) -> Renew | None:
-        """Return the heartbeat to send now, if any."""
+    def next(self, held: Iterable[HeldBundle], now: float) -> Iterable[Renew]:
+        """Yield the heartbeat to send now, if any."""
         if self._under_way or now < self._due:
-            return None
+            return
         self._last = now
         # Also those that are young: by this the agent learns of cancels.
         leases = tuple(bundle.lease for bundle in held)
         self._under_way = bool(leases)
-        return Renew(leases=leases) if leases else None
+        if leases:
+            yield Renew(leases=leases)
 
     @property
     def _due(self) -> float:

@@ -65,7 +65,7 @@ class Returner:
         """Yield give-backs of tasks whose next try is further away than ``target``: anybody may do it then."""
         for bundle in held:
             late = [(at, index) for at, index in bundle.waiting if at - now > self._policy.target]
-            if late and not bundle.returning and not bundle.suspect:
+            if late and not bundle.returning:
                 yield give_back(
                     bundle, [delayed(bundle, index, at - now) for at, index in late[: self._policy.children]]
                 )

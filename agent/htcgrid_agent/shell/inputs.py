@@ -2,7 +2,7 @@
 
 
 class Inputs:
-    """Payloads by the nonce of a lease; written by the thread that claims, read by the loop."""
+    """Payloads by the nonce of a lease; written by the threads that claim and load, read by the loop."""
 
     def __init__(self) -> None:
         self._packs: dict[str, tuple[int, list[bytes]]] = {}

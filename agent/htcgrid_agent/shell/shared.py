@@ -88,6 +88,7 @@ class SharedFiles:
             Path(self._folder.name, digest).unlink(missing_ok=True)
 
     def _bytes(self, shared: SharedInput) -> bytes:
+        data = None
         for look in range(self._LOOKS):
             if look:
                 self._stopping.wait(self._PAUSE * 2 ** (look - 1))
@@ -97,10 +98,12 @@ class SharedFiles:
                 if look == self._LOOKS - 1:
                     raise
                 data = None
-            if data is not None:
-                if hashlib.sha256(data).hexdigest() != shared.digest:
-                    raise PayloadLostError(f"shared input {shared.ref} was altered in the payload store: put it again")
+            if data is not None and hashlib.sha256(data).hexdigest() == shared.digest:
                 return data
+        if self._stopping.is_set():
+            raise ProviderUnavailableError("the agent stops, and does not wait for it")
+        if data is not None:
+            raise PayloadLostError(f"shared input {shared.ref} was altered in the payload store: put it again")
         raise PayloadLostError(
             f"shared input {shared.ref} is not in the payload store any more: put it again, with a longer keep_for"
         )

@@ -93,7 +93,11 @@ class StoreCalls:
         """Fetch payloads."""
         try:
             data = self._bytes(command.input)
-        except ProviderError:
+        except ProviderError as error:
+            self._log.warning("payloads not loaded", **about(command.lease), error=str(error))
+            return events.Loaded(command=command, unavailable=True)
+        if self._stopping.is_set() and not (data and command.input.holds(data)):
+            # It was not waited for. Another agent finds out whether it is gone.
             return events.Loaded(command=command, unavailable=True)
         if data is None:
             message = f"pack {command.input.key!r} with the payloads is not in the payload store any more"
