@@ -5,7 +5,7 @@ from datetime import timedelta
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
-from htcgrid.model import AgentId, defaults
+from htcgrid.model import AgentId, LossCause, defaults
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.lane import Lane
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 #: Workers are looked at this often while events keep coming: seconds.
 _TICK = 0.05
+#: How long an order takes to reach a worker: seconds.
+_ORDER = (0.0, 0.01)
+#: How long a call that failed may put the next one off, and some: seconds.
+_PATIENCE = 15.0
 #: An agent that wakes itself this often in a row, each time at once, would keep a core busy: seconds, and times.
 _SPIN = 1e-3
 _SPINS = 100
@@ -76,6 +80,8 @@ class SimulatedAgent:
     def pause(self, until: float, *, workers: bool) -> None:
         """Stand still; without its ``workers``, these go on with what they have."""
         self.process.paused_until = max(self.process.paused_until, until)
+        self.world.trouble(self.process)
+        self.world.trouble(self.process, until)
         for worker in self._workers.values() if workers else ():
             worker.process.paused_until = max(worker.process.paused_until, until)
 
@@ -142,6 +148,8 @@ class SimulatedAgent:
     def _handle(self, event: events.Event) -> None:
         if isinstance(event, events.Stop):
             self._stopping.set()
+        elif isinstance(event, events.Renewed):
+            self._judge_lost(event)
         for command in self._core.handle(event, self.host.monotonic()):
             self._do(command)
 
@@ -151,14 +159,13 @@ class SimulatedAgent:
                 self._workers[number] = SimulatedWorker(self, number)
             case commands.KillWorker(worker=number):
                 if worker := self._workers.get(number):
-                    self._note_killed(worker)
-                    worker.die("was ended by its agent")
+                    self._kill(worker)
             case commands.Run(worker=number, lease=lease):
                 if worker := self._workers.get(number):
                     worker.run(command, self._inputs.cut(lease.nonce, command.start, command.stop))
             case commands.Shorten(worker=number, stop=stop):
                 if worker := self._workers.get(number):
-                    worker.stop = stop
+                    self._later(lambda: worker.shorten(command.run, stop))
             case commands.Forget(nonce=nonce):
                 self._inputs.forget(nonce)
             case commands.Exit():
@@ -166,9 +173,30 @@ class SimulatedAgent:
             case _:
                 self._lanes[type(command)].send(command)
 
-    def _note_killed(self, worker: SimulatedWorker) -> None:
-        if worker.look is not None and worker.session is not None:
-            self.world.facts.tried(worker.session, worker.look[0], "TimedOut")
+    def _later(self, action: Callable[[], object]) -> None:
+        """Let an order take a moment to reach its worker, which goes on meanwhile."""
+        scheduler = self.world.scheduler
+        scheduler.at(scheduler.now + self.world.random.uniform(*_ORDER), action, self.process)
+
+    def _kill(self, worker: SimulatedWorker) -> None:
+        meant = worker.look
+
+        def kill() -> None:
+            if worker.process.alive and meant is not None and worker.look == meant and worker.session is not None:
+                self.world.facts.tried(worker.session, meant[0], "TimedOut")
+            worker.die("was ended by its agent")
+
+        self._later(kill)
+
+    def _judge_lost(self, event: events.Renewed) -> None:
+        """Look whether leases were lost for a reason: an agent that is well keeps them."""
+        now, lease = self.world.scheduler.now, self.policy.lease
+        for lost in event.renewal.lost:
+            bundle = self._core._held.get(lost.nonce)
+            if bundle is None or bundle.committing or bundle.returning or lost.cause is not LossCause.LAPSED:
+                continue
+            well = not self.world.facts.troubled(self.name, now - 2 * lease - _PATIENCE)
+            assert not well, f"{self.name} is well, and has lost its lease of {lost.key}"
 
     def _fetched(self, event: Fetched) -> None:
         worker = self._workers.get(event.worker)

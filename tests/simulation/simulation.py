@@ -279,6 +279,9 @@ def simulate(seed: int, *, parts: Parts | None = None, keep: int | None = 60) ->
             wrong = f"{error}" if isinstance(error, AssertionError) else repr(error)
             world.trace.lines.extend(traceback.format_exception(error))
     finally:
+        for agent in world.agents:
+            # Its folder of shared inputs is a real one.
+            agent.process.die()
         world.scheduler.end()
         if collects:
             gc.enable()

@@ -73,14 +73,17 @@ class Line:
         world.faults.calls[site] += 1
         strand.wait(world.random.uniform(*_LATENCY))
         fault = world.faults.of_call(world.scheduler.now, parts=part is not None)
+        world.note(self._process.name, verb, fault or "")
         if fault is not None:
             world.faults.faulted[site] += 1
-        world.note(self._process.name, verb, fault or "")
-        # What an agent holds depends on these calls, and not on those that may be slow by nature.
-        with world.trouble(self._process) if fault is not None and verb in _LEASING else nullcontext():
+            world.trouble(self._process)
+        # What an agent holds depends on some calls, and not on those that may be slow by nature.
+        with world.losing(self._process) if fault is not None and verb in _LEASING else nullcontext():
             self._before(fault, part)
             found = effect()
             self._after(fault)
+        if fault is not None:
+            world.trouble(self._process)
         strand.wait(world.random.uniform(*_LATENCY))
         return found
 
@@ -175,7 +178,7 @@ class SimulatedStateStore(StateStore):
     def claim(self, keys: Sequence[BundleKey], *, agent: AgentId, lease: timedelta) -> list[Claim]:
         def claim(keys: Sequence[BundleKey]) -> list[Claim]:
             claims = self._state.claim(keys, agent=agent, lease=lease)
-            self._line.world.facts.claimed(claims)
+            self._line.world.facts.claimed(claims, self._line.world.scheduler.now)
             return claims
 
         return self._line.call(lambda: claim(keys), lambda: claim(self._half(keys)))

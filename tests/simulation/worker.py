@@ -63,6 +63,11 @@ class SimulatedWorker:
             return
         self._enter()
 
+    def shorten(self, run: int, stop: int) -> None:
+        """Leave the tasks from ``stop`` on to others, unless it has begun them or is at another run."""
+        if self._run is not None and self._run.run == run:
+            self.stop = min(self.stop, stop)
+
     def found(self, found: Found) -> None:
         """Go on with the shared input that was waited for, or without."""
         if self._pending is None or not self.process.alive:
@@ -99,7 +104,7 @@ class SimulatedWorker:
             return
         self.look = (self._index, self._agent.host.monotonic())
         session = run.session
-        work = read(self._payloads[self._index - run.start], calls=session.calls)
+        work = self._read(self._payloads[self._index - run.start], session.calls)
         tries = run.tries.get(self._index, 0)
         self._world.facts.begun[session.id, self._index] += 1
         if self._world.faults.happens(Fault.WORKER_DIED, 0.05):
@@ -112,6 +117,13 @@ class SimulatedWorker:
             self._agent.fetch(Fetch(worker=self.number, pid=id(self), ref=work.shared))
         else:
             self._act(work, tries)
+
+    def _read(self, payload: bytes, calls: bool) -> Work:
+        assert self._run is not None
+        try:
+            return read(payload, calls=calls)
+        except msgspec.DecodeError as error:
+            raise AssertionError(f"task {self._index} of {self._run.session.id} was run altered") from error
 
     def _act(self, work: Work, tries: int) -> None:
         counts = self._world.faults.counts

@@ -102,10 +102,17 @@ class World:
         """Add a line to the trace."""
         self.trace.note(self.scheduler.now, *words)
 
+    def trouble(self, process: Process | None = None, until: float | None = None) -> None:
+        """Note that a process is in trouble, now or ``until`` a time, or that all are."""
+        self.facts.troubles["" if process is None else process.name].append(
+            self.scheduler.now if until is None else until
+        )
+
     def start_agent(self) -> SimulatedAgent:
         """Start an agent."""
         agent = self.parts.agent(self, self.name("agent"), self.policy)
         self._unsettle(agent.process)
+        agent.process.on_death.append(lambda: self.trouble(agent.process))
         self.note("start", agent.name)
         self.agents.append(agent)
         return agent
@@ -141,7 +148,7 @@ class World:
         return process
 
     @contextmanager
-    def trouble(self, process: Process) -> Iterator[None]:
+    def losing(self, process: Process) -> Iterator[None]:
         """Note that meanwhile a process may lose leases."""
         self._in_trouble[process.name] += 1
         try:
@@ -154,6 +161,7 @@ class World:
         """Set the store's clock forward, or back."""
         self.clock.skew += seconds
         self._clock_set = self.scheduler.now
+        self.trouble()
         self.note("store clock", self.clock.skew)
 
     @contextmanager

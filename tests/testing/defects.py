@@ -171,6 +171,20 @@ class CommitTwice(MemoryStateStore):
         return super()._accept(commit)
 
 
+class CommitOutsideTheBundle(MemoryStateStore):
+    """A commit is taken for any task of the bundle that was submitted, also for those that were given back since."""
+
+    def _accept(self, commit: Commit) -> tuple[Committed, Part]:
+        bundle = self._bundle(commit.lease.key)
+        if bundle is None:
+            return super()._accept(commit)
+        held = bundle.held
+        bundle.held |= commit.succeeded
+        answer = super()._accept(commit)
+        bundle.held = held | (bundle.held & answer[0].accepted)
+        return answer
+
+
 class EntryOfRefused(MemoryStateStore):
     """The entry lists what was asked for, not what was accepted."""
 

@@ -80,6 +80,8 @@ _STORES = [
     (defects.StaleCommitRefused, "test_a_commit_under_a_stale_lease_records_only_successes"),
     (defects.StaleCommitEndsTheLease, "test_a_stale_commit_does_not_end_the_lease_of_the_agent_that_runs_the_rest"),
     (defects.CommitTwice, "test_a_repeated_commit_records_nothing_twice"),
+    (defects.CommitOutsideTheBundle, "test_tasks_that_were_given_back_are_refused"),
+    (defects.CommitOutsideTheBundle, "test_a_stale_commit_reaches_no_task_that_moved_to_a_child"),
     (defects.EntryOfRefused, "test_an_entry_lists_exactly_what_was_accepted"),
     (defects.LastOutcomeWins, "test_two_commits_of_one_bundle_in_one_call_are_both_recorded"),
     (defects.GiveBackWithoutFence, "test_a_give_back_under_a_lapsed_lease_does_nothing"),
