@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 #: Workers are looked at this often while events keep coming: seconds.
 _TICK = 0.05
 #: How long an order takes to reach a worker: seconds.
-_ORDER = (0.0, 0.01)
+_ORDER = (0.0, 0.05)
 #: How long a call that failed may put the next one off, and some: seconds.
 _PATIENCE = 15.0
 #: An agent that wakes itself this often in a row, each time at once, would keep a core busy: seconds, and times.
@@ -137,6 +137,7 @@ class SimulatedAgent:
                 self._handle(events.Tick(running=self._looks()))
         for lane in (*self._lanes.values(), self._fetches):
             lane.close()
+        self._judge_forgotten()
         self.process.die()
 
     def _crash(self, error: BaseException) -> None:
@@ -167,6 +168,7 @@ class SimulatedAgent:
                 if worker := self._workers.get(number):
                     self._later(lambda: worker.shorten(command.run, stop))
             case commands.Forget(nonce=nonce):
+                self._judge_forgotten(nonce)
                 self._inputs.forget(nonce)
             case commands.Exit():
                 self.exited = True
@@ -197,6 +199,15 @@ class SimulatedAgent:
                 continue
             well = not self.world.facts.troubled(self.name, now - 2 * lease - _PATIENCE)
             assert not well, f"{self.name} is well, and has lost its lease of {lost.key}"
+
+    def _judge_forgotten(self, nonce: str = "") -> None:
+        """Look whether a lease that is forgotten, or any when the agent exits, has ended: else its tasks must wait."""
+        if self.world.facts.troubled(self.name, 0.0):
+            return
+        records = [record for record in self.world.state._sessions.values() if record.live]
+        bundles = [bundle for record in records for bundle in record.bundles.values() if bundle.running]
+        held = [bundle.key for bundle in bundles if bundle.agent == self.name and nonce in {"", bundle.nonce}]
+        assert not held, f"{self.name} is well, and has forgotten its lease of {held[0]}"
 
     def _fetched(self, event: Fetched) -> None:
         worker = self._workers.get(event.worker)

@@ -26,6 +26,10 @@ class Facts:
         #: By session: the tasks as its client meant them, if they were known before, and how many it was told are safe.
         self.meant: defaultdict[SessionId, dict[int, Work]] = defaultdict(dict)
         self.accepted = Counter[SessionId]()
+        #: By session: how many of its tasks may be accepted and not ended.
+        self.ahead: dict[SessionId, int] = {}
+        #: Sessions that are to be cancelled, for not all of their tasks can be had.
+        self.broken: set[SessionId] = set()
         #: Sessions that a user cancelled or deleted, or that were given up.
         self.ended: set[SessionId] = set()
         self.deleted: set[SessionId] = set()
@@ -49,8 +53,8 @@ class Facts:
     def lost_alone(self, session: SessionId, index: int) -> int:
         """Return how often at most an agent may have been lost while it held a task alone."""
         claims = self.alone[session, index]
-        ends = [time for time, _ in claims[1:]] + [inf]
-        return sum(self.troubled(agent, time, end) for (time, agent), end in zip(claims, ends, strict=True))
+        ends = [*(time for time, _ in claims[1:]), inf]
+        return sum(self.troubled(agent, time, end) for (time, agent), end in zip(claims, ends, strict=False))
 
     def take(self, outcome: Outcome) -> None:
         """Note what a reader was told; all readers must be told the same."""

@@ -19,7 +19,7 @@ from htcgrid.errors import (
     SessionNotFoundError,
     TaskError,
 )
-from htcgrid.model import RetryPolicy, SessionId, TaskState
+from htcgrid.model import RetryPolicy, SessionId, SessionState, TaskState
 from tests.simulation.faults import Fault
 from tests.simulation.host import SimulatedHost, SimulatedQueue
 from tests.simulation.work import Work, works
@@ -61,7 +61,7 @@ class Job:
     def options(self) -> dict[str, Any]:
         """Return options of a session."""
         random = self.random
-        retry = RetryPolicy(tries=random.choice((1, 2, 3)), backoff=random.choice((0.0, 0.2, 1.0)) * _SECOND)
+        retry = RetryPolicy(tries=random.choice((1, 2, 3)), backoff=random.choice((0.0, 0.2, 1.0, 5.0)) * _SECOND)
         return {
             "retry": retry,
             "timeout": random.choice((None, 12.0)),
@@ -84,19 +84,24 @@ class Submission(Job):
         random = self.random
         self._options = self.options()
         self._works = self.tasks(self._options)
-        if random.random() < 0.05:
-            position = random.randrange(len(self._works))
+        if random.random() < 0.1:
+            # The later, the more neighbours it has in its bundle.
+            position = max(random.randrange(len(self._works)) for _ in range(2))
             self._works[position] = Work(number=position, kills_agent=True, seconds=random.choice((0.0, 0.01, 1.0)))
         self._shared = random.random() < 0.15
         self._named = not self._shared and random.random() < 0.7
         self._style = random.choice((self._list, self._generator, self._open))
-        self._collect = random.choice((self._outcomes, self._results, self._watch, self._handles, self._impatient))
+        self._collect = random.choice(
+            (self._outcomes, self._outcomes, self._results, self._watch, self._handles, self._impatient, self._leave)
+        )
         self._on_error: OnErrorName = None if self._named else random.choice(_ON_ERROR)
         self._ahead = random.choice((5, 50, 1000))
         self.goes_on = self._named
         if self._named:
             self.session = SessionId(world.name("session"))
             self._mean(self.session)
+            if self._style != self._list:
+                world.facts.ahead[self.session] = self._ahead
         if random.random() < 0.1:
             self._options["keep_for"] = 20.0
             self._brief = True
@@ -251,6 +256,18 @@ class Submission(Job):
             return
 
 
+    def _leave(self, handle: SessionHandle, host: SimulatedHost) -> None:
+        host.sleep(self.random.uniform(0, 3))
+        alone = not self.ended
+        self.world.facts.ended.add(handle.id)
+        handle.cancel()
+        try:
+            handle.submitted()
+        except ConflictError as error:
+            assert not alone, f"who cancelled {handle.id} was told: {error}"
+        assert handle.status().state is not SessionState.OPEN
+
+
 class BrokenSubmission(Job):
     """Submits tasks of which the last cannot be had, and leaves the session as it said."""
 
@@ -276,6 +293,8 @@ class BrokenSubmission(Job):
         self.session = handle.id
         # What was accepted may be cancelled.
         self.world.facts.ended.add(handle.id)
+        if on_error == "cancel":
+            self.world.facts.broken.add(handle.id)
         with suppress(ValueError):
             handle.results(return_exceptions=True)
             raise AssertionError("the generator's error was not told")

@@ -71,6 +71,8 @@ class Judge:
 
     def _look_at(self, session_id: SessionId, record: SessionRecord) -> None:
         self._look_at_bundles(session_id, record)
+        sealed = record.state is SessionState.SEALED
+        assert not (sealed and session_id in self._facts.broken), f"{session_id} lacks tasks, and was sealed"
         session = Session(session_id, record, *self._works(record), ended={})
         for log in record.logs:
             parts = [part for entry in log.entries for part in entry.parts]
@@ -156,11 +158,13 @@ class Judge:
         name = f"task {index} of {session.id}"
         listed = TaskState.SUCCEEDED if failure is None else TaskState.FAILED
         assert session.ended[index] is listed, f"{name} is listed as {session.ended[index]}"
-        if failure is None:
-            value = block.values[index - block.start]
-            assert index not in session.works or value == session.works[index].result, f"{name}: {value!r}"
-        else:
-            self._look_at_failure(session, index, failure, block.tries.get(index, 1))
+        tries = block.tries.get(index, 1)
+        if failure is not None:
+            self._look_at_failure(session, index, failure, tries)
+        elif index in session.works:
+            work, value = session.works[index], block.values[index - block.start]
+            assert value == work.result, f"{name}: {value!r}"
+            assert work.first_success <= tries <= session.record.session.retry.tries, f"{name} took {tries} tries"
 
     def _look_at_failure(self, session: Session, index: int, failure: Failure, tries: int) -> None:
         """Look whether a task that failed had to."""
@@ -175,4 +179,4 @@ class Judge:
             happened = self._facts.failed[session.id, index]
             assert failure.type in happened, f"{name}, and that never happened: {happened}"
             assert len(happened) >= tries, f"{name} after {tries} tries, and {len(happened)} went wrong"
-            assert failure.final or tries >= session.record.session.retry.tries, f"{name} after {tries} tries"
+            assert failure.final or tries == session.record.session.retry.tries, f"{name} after {tries} tries"

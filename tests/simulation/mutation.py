@@ -22,19 +22,20 @@ class Patch:
         self._old = old
         self._new = new
 
-    def apply(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Let the function do what the changed source says, whoever holds it.
+    def apply(self, monkeypatch: pytest.MonkeyPatch, changed: dict[FunctionType, str]) -> None:
+        """Let the function do what the changed source says, whoever holds it; ``changed`` has sources changed before.
 
         Raises:
             AssertionError: ``old`` is not there, or more than once: the code has changed, and the patch must.
         """
         function = _function(vars(self._owner)[self._name])
         before = function.__code__
-        source = textwrap.dedent(inspect.getsource(function))
+        source = changed.get(function) or textwrap.dedent(inspect.getsource(function))
         found = source.count(self._old)
         assert found == 1, f"{self._name} of {self._owner.__name__} has {found} times: {self._old}"
         # In front of it as many lines as in its file, so that it calls stores from about the same ones.
-        text = "\n" * (before.co_firstlineno - 1) + source.replace(self._old, self._new)
+        changed[function] = source.replace(self._old, self._new)
+        text = "\n" * (before.co_firstlineno - 1) + changed[function]
         made: dict[str, Any] = {}
         exec(compile(text, before.co_filename, "exec"), function.__globals__, made)
         monkeypatch.setattr(function, "__code__", _function(made[self._name]).__code__)
@@ -50,6 +51,8 @@ class Mutation:
     says: str
     #: The first seed to simulate: one that shows it.
     seed: int = 0
+    #: How long after the last fault everything must have ended: much longer than it takes without a defect. Seconds.
+    patience: float = 900.0
     #: Changes of the real code, and parts in the place of real ones.
     patches: tuple[Patch, ...] = ()
     parts: dict[str, type] = field(default_factory=dict)
@@ -63,7 +66,7 @@ class Mutation:
         parts = Parts()
         for name, part in self.parts.items():
             setattr(parts, name, part)
-        return simulate(seed, parts=parts)
+        return simulate(seed, parts=parts, patience=self.patience)
 
 
 class _Applied(AbstractContextManager[pytest.MonkeyPatch]):
@@ -72,9 +75,10 @@ class _Applied(AbstractContextManager[pytest.MonkeyPatch]):
         self._monkeypatch = pytest.MonkeyPatch()
 
     def __enter__(self) -> pytest.MonkeyPatch:
+        changed: dict[FunctionType, str] = {}
         try:
             for patch in self._mutation.patches:
-                patch.apply(self._monkeypatch)
+                patch.apply(self._monkeypatch, changed)
         except BaseException:
             self._monkeypatch.undo()
             raise

@@ -21,7 +21,7 @@ from tests.simulation.scheduler import Process
 from tests.simulation.world import Parts, World
 
 #: How long after the last fault everything must have ended: virtual seconds.
-_PATIENCE = 3600.0
+PATIENCE = 3600.0
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +43,9 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 class Simulation:
     """Decides from a seed what befalls a world, and when."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, patience: float = PATIENCE) -> None:
         self.world = world
+        self._patience = patience
         self.random = Random(world.random.getrandbits(64))
         self.chaos = self.random.choice((20.0, 60.0, 200.0))
         self.jobs: list[Job] = []
@@ -196,9 +197,9 @@ class Simulation:
     def _wait(self, what: str, done: Callable[[], bool]) -> None:
         """Let time pass until ``done``, which is asked once a second."""
         world = self.world
-        end = world.scheduler.now + _PATIENCE
+        end = world.scheduler.now + self._patience
         while not done():
-            assert world.scheduler.now < end, f"{what} have not ended {_PATIENCE:.0f} s after the last fault"
+            assert world.scheduler.now < end, f"{what} have not ended {self._patience:.0f} s after the last fault"
             world.scheduler.run(until=world.scheduler.now + 1.0)
             self.check()
 
@@ -263,7 +264,9 @@ class Simulation:
         self.check()
 
 
-def simulate(seed: int, *, parts: Parts | None = None, keep: int | None = 60) -> Report:
+def simulate(
+    seed: int, *, parts: Parts | None = None, keep: int | None = 60, patience: float = PATIENCE
+) -> Report:
     """Run the simulation of a seed; return what came of it."""
     collects = gc.isenabled()
     # What the garbage collector ends, it ends at moments that no seed decides.
@@ -271,7 +274,7 @@ def simulate(seed: int, *, parts: Parts | None = None, keep: int | None = 60) ->
     world = World(seed, parts=parts, keep=keep)
     tasks, wrong = Counter[TaskState](), ""
     try:
-        simulation = Simulation(world)
+        simulation = Simulation(world, patience=patience)
         try:
             tasks = simulation.run()
             simulation.check()

@@ -4,11 +4,13 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from htcgrid.connector.cut import bundle_size
 from htcgrid.errors import ProviderError, ProviderUnavailableError, ThrottledError
 from htcgrid.interfaces import (
     BEGINNING,
@@ -78,12 +80,15 @@ class Line:
             world.faults.faulted[site] += 1
             world.trouble(self._process)
         # What an agent holds depends on some calls, and not on those that may be slow by nature.
-        with world.losing(self._process) if fault is not None and verb in _LEASING else nullcontext():
-            self._before(fault, part)
-            found = effect()
-            self._after(fault)
-        if fault is not None:
-            world.trouble(self._process)
+        losing = fault is not None and verb in _LEASING
+        try:
+            with world.losing(self._process) if losing else nullcontext():
+                self._before(fault, part)
+                found = effect()
+                self._after(fault)
+        finally:
+            if fault is not None:
+                world.trouble(self._process)
         strand.wait(world.random.uniform(*_LATENCY))
         return found
 
@@ -168,9 +173,14 @@ class SimulatedStateStore(StateStore):
         )
 
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
-        self._line.call(
-            lambda: self._state.add(session_id, bundles), lambda: self._state.add(session_id, self._half(bundles))
-        )
+        def add(bundles: Sequence[Bundle]) -> None:
+            self._state.add(session_id, bundles)
+            status, ahead = self._state.status([session_id])[0], self._line.world.facts.ahead.get(session_id, inf)
+            waiting = status.total - status.ended
+            # Of one that its caller named, a bundle is only written once it is full.
+            assert waiting <= ahead + bundle_size(status.total), f"{waiting} tasks of {session_id} have not ended, and {ahead} may"
+
+        self._line.call(lambda: add(bundles), lambda: add(self._half(bundles)))
 
     def seal(self, session_id: SessionId, total: int) -> None:
         self._line.call(lambda: self._state.seal(session_id, total))

@@ -1,5 +1,6 @@
 """What tasks do: payloads say it, simulated workers act on it, and the judge knows what must come of it."""
 
+from math import inf
 from random import Random
 from typing import Any
 
@@ -29,6 +30,12 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def result(self) -> bytes:
         """What it returns, encoded; of a shared input it says that it was there."""
         return msgspec.json.encode([self.number * 7 + 3, "x" * self.size, self.shared is not None])
+
+    @property
+    def first_success(self) -> float:
+        """Which try is the first that can succeed; none is where it is endless."""
+        ends = self.kills_agent or (self.final and self.raises)
+        return inf if ends else 1 + max(self.raises, self.kills_worker, self.hangs)
 
     @property
     def event(self) -> dict[str, Any]:
@@ -68,5 +75,8 @@ def _work(random: Random, number: int, seconds: float, size: int, *, faulty: flo
             return Work(number=number, seconds=seconds, kills_worker=tries)
         case "hangs":
             return Work(number=number, seconds=seconds, hangs=tries)
+        case "slow" if timeout and random.random() < 0.3:
+            # It ends at about the time-out.
+            return Work(number=number, seconds=random.uniform(11.9, 12.1), size=size)
         case _:
             return Work(number=number, seconds=random.uniform(1.0, 8.0), size=size)
