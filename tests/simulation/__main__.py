@@ -17,6 +17,9 @@ from tests.simulation.faults import Fault, Site
 from tests.simulation.simulation import Report, simulate
 from tests.simulation.sites import call_sites, unreached
 
+#: Seeds from which on a fault is to have befallen every call site.
+_ENOUGH = 5000
+
 
 class Totals:
     """What many runs come to."""
@@ -48,8 +51,8 @@ class Totals:
 
     @property
     def good(self) -> bool:
-        """Whether every promise was kept, and everything was tried."""
-        return not self.wrong and not self.missing
+        """Whether every promise was kept, and, by enough seeds for that, everything was tried."""
+        return not self.wrong and (not self.missing or self.seeds < _ENOUGH)
 
 
 def runs(seeds: Iterable[int], processes: int) -> Iterator[Report]:
@@ -73,7 +76,7 @@ def show(totals: Totals, console: Console, seconds: float) -> None:
     ended = ", ".join(f"{count:,} {state.lower()}" for state, count in sorted(totals.tasks.items()))
     console.print(f"{totals.seeds:,} seeds in {seconds:.0f} s: {totals.tasks.total():,} tasks, of which {ended}")
     for report in totals.wrong:
-        console.print(f"[red]seed {report.seed}[/]: {report.wrong}", highlight=False)
+        console.print(f"python -m tests.simulation --seed {report.seed}: [red]{report.wrong}[/]", highlight=False)
     if totals.missing:
         console.print("[red]no fault befell[/] " + ", ".join(f"{site.file}:{site.line}" for site in totals.missing))
     console.print("every promise was kept" if not totals.wrong else f"[red]{len(totals.wrong)} seeds broke a promise")
@@ -86,13 +89,15 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--processes", type=int, default=cpu_count() or 1)
     parser.add_argument("--seed", type=int, help="simulate this one, and print everything that happens")
+    parser.add_argument("--about", default="", help="with --seed: only what has this word, as a session or an agent")
     options = parser.parse_args()
     console = Console()
     if options.seed is not None:
         _quietly()
         report = simulate(options.seed, keep=None)
         for line in report.trace:
-            sys.stdout.write(f"{line}\n")
+            if options.about in line:
+                sys.stdout.write(f"{line}\n")
         sys.stdout.write(f"{report.digest}\n{report.wrong or 'every promise was kept'}\n")
         return 1 if report.wrong else 0
     began, totals = time.monotonic(), Totals()

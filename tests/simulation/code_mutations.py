@@ -163,7 +163,11 @@ AGENT_CORE = (
     ),
     Mutation(
         name="the last part of a give-back is forgotten",
-        patches=(Patch(returner, "give_back", "for remainder in remainders\n    )", "for remainder in remainders[:-1]\n    )"),),
+        patches=(
+            Patch(
+                returner, "give_back", "for remainder in remainders\n    )", "for remainder in remainders[:-1]\n    )"
+            ),
+        ),
         says=".",
     ),
     Mutation(
@@ -237,9 +241,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="an end that the grid wanted is blamed on the task",
-        patches=(
-            Patch(AgentCore, "_worker_died", "slot.blame if killed_by_grid else Failure", "Failure"),
-        ),
+        patches=(Patch(AgentCore, "_worker_died", "slot.blame if killed_by_grid else Failure", "Failure"),),
         says=".",
     ),
     Mutation(
@@ -259,9 +261,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a try that took too long is not counted",
-        patches=(
-            Patch(Crew, "look", 'Failure(type="TimedOut", message=message)', "None"),
-        ),
+        patches=(Patch(Crew, "look", 'Failure(type="TimedOut", message=message)', "None"),),
         says=".",
     ),
     Mutation(
@@ -312,8 +312,10 @@ AGENT_CORE = (
     ),
     Mutation(
         name="tasks of a suspect bundle are handed over several at a time",
-        patches=(Patch(Crew, "_portion", "seconds is None or bundle.suspect", "seconds is None"),
-                 Patch(crew, "_must_wait", "bundle.suspect and", "False and"),),
+        patches=(
+            Patch(Crew, "_portion", "seconds is None or bundle.suspect", "seconds is None"),
+            Patch(crew, "_must_wait", "bundle.suspect and", "False and"),
+        ),
         says=".",
     ),
     Mutation(
@@ -338,7 +340,14 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a worker that could not be started is started without a pause",
-        patches=(Patch(AgentCore, "_worker_died", "slot.start_at = now + min(10.0, 0.1 * 2.0 ** min(slot.false_starts, 10))", "slot.start_at = now + 1e9"),),
+        patches=(
+            Patch(
+                AgentCore,
+                "_worker_died",
+                "slot.start_at = now + min(10.0, 0.1 * 2.0 ** min(slot.false_starts, 10))",
+                "slot.start_at = now + 1e9",
+            ),
+        ),
         says=".",
     ),
     Mutation(
@@ -397,9 +406,7 @@ REAPER = (
 CONNECTOR = (
     Mutation(
         name="tasks are accepted before they are recorded",
-        patches=(
-            Patch(Submission, "_write", "    if blobs:", "    self.accepted = self._end\n    if blobs:"),
-        ),
+        patches=(Patch(Submission, "_write", "    if blobs:", "    self.accepted = self._end\n    if blobs:"),),
         says=".",
     ),
     Mutation(
@@ -431,7 +438,14 @@ CONNECTOR = (
     ),
     Mutation(
         name="a session is sealed before its last bundles are recorded",
-        patches=(Patch(Submission, "end", "yield from self.flush()\n    yield Seal(self._end)", "yield Seal(self._end)\n    yield from self.flush()"),),
+        patches=(
+            Patch(
+                Submission,
+                "end",
+                "yield from self.flush()\n    yield Seal(self._end)",
+                "yield Seal(self._end)\n    yield from self.flush()",
+            ),
+        ),
         says=".",
     ),
     Mutation(
@@ -461,7 +475,14 @@ CONNECTOR = (
     ),
     Mutation(
         name="a submission that is ahead waits for ever",
-        patches=(Patch(Submitter, "_hold_back", "self._known_ended = patiently(self._host, self._ended, self._check_wanted)", "pass"),),
+        patches=(
+            Patch(
+                Submitter,
+                "_hold_back",
+                "self._known_ended = patiently(self._host, self._ended, self._check_wanted)",
+                "pass",
+            ),
+        ),
         says=".",
     ),
     Mutation(
@@ -489,7 +510,14 @@ CONNECTOR = (
     ),
     Mutation(
         name="a reader counts an entry twice",
-        patches=(Patch(Collection, "take", "self.succeeded += part.succeeded.count", "self.succeeded += 2 * part.succeeded.count"),),
+        patches=(
+            Patch(
+                Collection,
+                "take",
+                "self.succeeded += part.succeeded.count",
+                "self.succeeded += 2 * part.succeeded.count",
+            ),
+        ),
         says=".",
     ),
     Mutation(
@@ -522,7 +550,9 @@ CONNECTOR = (
     ),
     Mutation(
         name="tasks are told cancelled before the log is read to its end",
-        patches=(Patch(Reader, "outcomes", "if collection.closed:", "if collection.closed or collection.was_cancelled:"),),
+        patches=(
+            Patch(Reader, "outcomes", "if collection.closed:", "if collection.closed or collection.was_cancelled:"),
+        ),
         says=".",
     ),
     Mutation(
@@ -532,7 +562,14 @@ CONNECTOR = (
     ),
     Mutation(
         name="cancelled tasks are not told",
-        patches=(Patch(Reader, "outcomes", "yield from collection.cancelled_outcomes()", "collection.cancelled = (collection.total or 0) - collection.ended"),),
+        patches=(
+            Patch(
+                Reader,
+                "outcomes",
+                "yield from collection.cancelled_outcomes()",
+                "collection.cancelled = (collection.total or 0) - collection.ended",
+            ),
+        ),
         says=".",
     ),
     Mutation(
@@ -547,7 +584,14 @@ CONNECTOR = (
     ),
     Mutation(
         name="a task is told the outcome of the one before it",
-        patches=(Patch(Tracker, "_known", "self._block(part, index), index)", "self._block(part, index), max(part.succeeded.first if part.succeeded else index, index - 1))"),),
+        patches=(
+            Patch(
+                Tracker,
+                "_known",
+                "self._block(part, index), index)",
+                "self._block(part, index), max(part.succeeded.first if part.succeeded else index, index - 1))",
+            ),
+        ),
         says=".",
     ),
     Mutation(
@@ -575,7 +619,14 @@ CONNECTOR = (
     ),
     Mutation(
         name="a call whose result was lost waits for ever",
-        patches=(Patch(CallSession, "_look", "self._settle(outcome)\n    if", "outcome.index % 5 == 3 or self._settle(outcome)\n    if"),),
+        patches=(
+            Patch(
+                CallSession,
+                "_look",
+                "self._settle(outcome)\n    if",
+                "outcome.index % 5 == 3 or self._settle(outcome)\n    if",
+            ),
+        ),
         says=".",
     ),
     Mutation(
@@ -590,7 +641,14 @@ CONNECTOR = (
     ),
     Mutation(
         name="results are not in the order of their tasks",
-        patches=(Patch(mapped_calls, "_in_order", "while index in early:\n            yield early.pop(index)", "while early:\n            yield early.pop(min(early))"),),
+        patches=(
+            Patch(
+                mapped_calls,
+                "_in_order",
+                "while index in early:\n            yield early.pop(index)",
+                "while early:\n            yield early.pop(min(early))",
+            ),
+        ),
         says=".",
     ),
 )

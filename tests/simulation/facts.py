@@ -18,6 +18,8 @@ class Facts:
         self.failed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
         #: By session and task: when it was claimed alone in its bundle, and by whom.
         self.alone: defaultdict[tuple[SessionId, int], list[tuple[float, str]]] = defaultdict(list)
+        #: By agent that a task took along: when, and which.
+        self.killed: dict[str, tuple[float, tuple[SessionId, int]]] = {}
         #: By process: when it was in trouble, so that it may have been taken for lost; by "" what troubled all.
         self.troubles: defaultdict[str, list[float]] = defaultdict(list)
         #: Objects that were altered in the store, and how often one was altered on its way, or seen late.
@@ -55,6 +57,15 @@ class Facts:
         claims = self.alone[session, index]
         ends = [*(time for time, _ in claims[1:]), inf]
         return sum(self.troubled(agent, time, end) for (time, agent), end in zip(claims, ends, strict=False))
+
+    def taken_along(self, session: SessionId, index: int) -> int:
+        """Return how often another task took the agent along that held a task alone."""
+        claims = self.alone[session, index]
+        ends = [*(time for time, _ in claims[1:]), inf]
+        kills = ((self.killed.get(agent), time, end) for (time, agent), end in zip(claims, ends, strict=False))
+        return sum(
+            kill is not None and kill[1] != (session, index) and time < kill[0] < end for kill, time, end in kills
+        )
 
     def take(self, outcome: Outcome) -> None:
         """Note what a reader was told; all readers must be told the same."""

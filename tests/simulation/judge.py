@@ -34,6 +34,8 @@ class Session(NamedTuple):
     #: The tasks as they were submitted, and those whose payloads may have been unreadable.
     works: dict[int, Work]
     unreadable: set[int]
+    #: Those whose payloads stand altered in the store.
+    altered: set[int]
     #: How tasks ended, as far as the log was read.
     ended: dict[int, TaskState]
 
@@ -94,7 +96,8 @@ class Judge:
         assert max(session.ended, default=-1) < status.total
         rest = status.total - len(session.ended)
         cancelled = session.record.state is SessionState.CANCELLED
-        assert status.cancelled == rest == 0 or cancelled, f"{session.id}: {rest} did not end"
+        assert rest == 0 or cancelled, f"{session.id}: {rest} did not end"
+        assert status.cancelled == rest, f"{session.id} says that {status.cancelled} were cancelled, and {rest} were"
         self.tasks += states
         self.tasks[TaskState.CANCELLED] += rest
 
@@ -106,20 +109,22 @@ class Judge:
         missing = Ranges.of((0, record.total)) - Ranges.of_indexes(sorted(held))
         assert not missing, f"tasks {missing} of {session} are in no bundle"
 
-    def _works(self, record: SessionRecord) -> tuple[dict[int, Work], set[int]]:
-        """Return the tasks as they were submitted, and those that may have been unreadable."""
-        works, unreadable = dict[int, Work](), set[int]()
+    def _works(self, record: SessionRecord) -> tuple[dict[int, Work], set[int], set[int]]:
+        """Return the tasks as they were submitted, those that may have been unreadable, and those that are altered."""
+        works, unreadable, altered = dict[int, Work](), set[int](), set[int]()
         for root in {bundle.root.key: bundle.root for bundle in record.bundles.values()}.values():
             payloads = self._payloads(root)
             span = range(root.key.start, root.stop)
             key = root.input.key or ""
             if payloads is None or self._facts.misread[key] >= _LOOKS:
                 unreadable.update(span)
+            if payloads is None:
+                altered.update(span)
             for index, payload in zip(span, payloads or (), strict=False):
                 works[index] = read(payload, calls=record.session.calls)
                 meant = self._facts.meant[record.session.id].get(index)
                 assert meant in {None, works[index]}, f"task {index} of {record.session.id} is not what was submitted"
-        return works, unreadable
+        return works, unreadable, altered
 
     def _payloads(self, root: Bundle) -> list[bytes] | None:
         data = self._data(root.input)
@@ -161,6 +166,8 @@ class Judge:
         tries = block.tries.get(index, 1)
         if failure is not None:
             self._look_at_failure(session, index, failure, tries)
+        elif index in session.altered:
+            raise AssertionError(f"{name} succeeded, and its payload is altered")
         elif index in session.works:
             work, value = session.works[index], block.values[index - block.start]
             assert value == work.result, f"{name}: {value!r}"
@@ -175,6 +182,8 @@ class Judge:
             # When the first was lost, its neighbours may have just ended.
             lost = 1 + self._facts.lost_alone(session.id, index)
             assert lost >= defaults.LAPSES_ALONE, f"{name}, and at most {lost} agents were lost with it alone"
+            beside = self._facts.taken_along(session.id, index)
+            assert beside <= defaults.LAPSES_SUSPECT, f"{name}, and other tasks took {beside} agents along"
         else:
             happened = self._facts.failed[session.id, index]
             assert failure.type in happened, f"{name}, and that never happened: {happened}"

@@ -10,6 +10,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 #: How often a thread that takes a lock is interrupted before.
 _PREEMPTED = 0.1
+#: Most that may happen at one time.
+_ACTIONS = 100_000
 
 
 class Process:
@@ -140,7 +142,7 @@ class Scheduler:
 
     def run(self, until: float = inf, done: Callable[[], bool] = lambda: False) -> bool:
         """Go on until ``done()``, or until ``until``; return whether it was done."""
-        agenda = self._agenda
+        agenda, actions, instant = self._agenda, 0, self.now
         while agenda and agenda[0][0] <= until:
             if done():
                 return True
@@ -151,6 +153,8 @@ class Scheduler:
                 self.at(process.paused_until, action, process)
                 continue
             self.now = max(self.now, time)
+            actions, instant = (actions + 1, instant) if self.now == instant else (0, self.now)
+            assert actions < _ACTIONS, f"at {instant} s something goes on for ever"
             action()
         if until < inf:
             self.now = max(self.now, until)

@@ -224,7 +224,7 @@ class Simulation:
                 handle = grid.session(status.session.id)
                 if status.state is SessionState.OPEN:
                     handle.cancel()
-                if not self.world.facts.altered:
+                if not any(key.startswith(f"{handle.id}/") for key in self.world.facts.altered):
                     outcomes = list(handle.outcomes())
                     for outcome in outcomes:
                         self.world.facts.take(outcome)
@@ -264,9 +264,7 @@ class Simulation:
         self.check()
 
 
-def simulate(
-    seed: int, *, parts: Parts | None = None, keep: int | None = 60, patience: float = PATIENCE
-) -> Report:
+def simulate(seed: int, *, parts: Parts | None = None, keep: int | None = 60, patience: float = PATIENCE) -> Report:
     """Run the simulation of a seed; return what came of it."""
     collects = gc.isenabled()
     # What the garbage collector ends, it ends at moments that no seed decides.

@@ -64,8 +64,11 @@ class Line:
         self.world = world
         self._process = process
 
-    def call(self, effect: Callable[[], _T], part: Callable[[], object] | None = None) -> _T:
-        """Return what ``effect`` returns; or only a ``part`` is done, or all and nobody learns of it, or nothing."""
+    def call(self, effect: Callable[[], _T], part: Callable[[], object] | None = None, about: object = "") -> _T:
+        """Return what ``effect`` returns; or only a ``part`` is done, or all and nobody learns of it, or nothing.
+
+        The trace says what it is ``about``.
+        """
         world = self.world
         if world.scheduler.over:
             # What is unwound may still call; that is no thread's waiting, which is ended.
@@ -75,7 +78,7 @@ class Line:
         world.faults.calls[site] += 1
         strand.wait(world.random.uniform(*_LATENCY))
         fault = world.faults.of_call(world.scheduler.now, parts=part is not None)
-        world.note(self._process.name, verb, fault or "")
+        world.note(self._process.name, verb, about, f"[{fault}]" if fault else "")
         if fault is not None:
             world.faults.faulted[site] += 1
             world.trouble(self._process)
@@ -137,6 +140,10 @@ class Line:
         file = caller.f_code.co_filename.removeprefix(_ROOT).lstrip("/")
         return Site(file, caller.f_lineno), verb.f_code.co_name
 
+    def note(self, *words: object) -> None:
+        """Add what came of a call to the trace."""
+        self.world.note(self._process.name, *words)
+
     def waited_for(self, look: Callable[[], _T], good: Callable[[_T], object], wait: timedelta, bell: Waiting) -> _T:
         """Return what ``look`` returns, at the latest after ``wait``, but once it is ``good``."""
         scheduler = self.world.scheduler
@@ -170,6 +177,7 @@ class SimulatedStateStore(StateStore):
             lambda: self._state.create(session, bundles, sealed=sealed),
             # Without bundles it is one write.
             (lambda: self._state.create(session, self._half(bundles))) if bundles else None,
+            about=f"{session.id} {_spans(bundles)}{' sealed' if sealed else ''}",
         )
 
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
@@ -178,36 +186,45 @@ class SimulatedStateStore(StateStore):
             status, ahead = self._state.status([session_id])[0], self._line.world.facts.ahead.get(session_id, inf)
             waiting = status.total - status.ended
             # Of one that its caller named, a bundle is only written once it is full.
-            assert waiting <= ahead + bundle_size(status.total), f"{waiting} tasks of {session_id} have not ended, and {ahead} may"
+            assert waiting <= ahead + bundle_size(status.total), (
+                f"{waiting} tasks of {session_id} have not ended, and {ahead} may"
+            )
 
-        self._line.call(lambda: add(bundles), lambda: add(self._half(bundles)))
+        self._line.call(lambda: add(bundles), lambda: add(self._half(bundles)), f"{session_id} {_spans(bundles)}")
 
     def seal(self, session_id: SessionId, total: int) -> None:
-        self._line.call(lambda: self._state.seal(session_id, total))
+        self._line.call(lambda: self._state.seal(session_id, total), about=f"{session_id} {total}")
 
     def claim(self, keys: Sequence[BundleKey], *, agent: AgentId, lease: timedelta) -> list[Claim]:
         def claim(keys: Sequence[BundleKey]) -> list[Claim]:
             claims = self._state.claim(keys, agent=agent, lease=lease)
+            for won in claims:
+                self._line.note("won", won.key, f"attempt {won.lease.attempt} {won.lease.nonce}", won.open)
             self._line.world.facts.claimed(claims, self._line.world.scheduler.now)
             return claims
 
-        return self._line.call(lambda: claim(keys), lambda: claim(self._half(keys)))
+        return self._line.call(lambda: claim(keys), lambda: claim(self._half(keys)), " ".join(map(str, keys)))
 
     def renew(self, leases: Sequence[Lease]) -> Renewal:
-        return self._line.call(lambda: self._state.renew(leases), lambda: self._state.renew(self._half(leases)))
+        about = " ".join(str(lease.key) for lease in leases)
+        return self._line.call(lambda: self._state.renew(leases), lambda: self._state.renew(self._half(leases)), about)
 
     def commit(self, commits: Sequence[Commit]) -> list[Committed]:
         def commit(commits: Sequence[Commit]) -> list[Committed]:
             answers = self._state.commit(commits)
+            for commit, answer in zip(commits, answers, strict=True):
+                self._line.note("committed", commit.lease.key, answer.accepted, "refused", answer.refused)
             self._bell.wake()
             return answers
 
-        return self._line.call(lambda: commit(commits), lambda: commit(self._half(commits)))
+        about = " ".join(f"{one.lease.key} {one.lease.nonce} {one.pack.key or 'inline'}" for one in commits)
+        return self._line.call(lambda: commit(commits), lambda: commit(self._half(commits)), about)
 
     def give_back(self, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
         return self._line.call(
             lambda: self._state.give_back(lease, remainders),
             lambda: self._state.give_back(lease, self._half(remainders)),
+            about=f"{lease.key} {' '.join(str(remainder.ranges) for remainder in remainders)}",
         )
 
     def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
@@ -223,7 +240,7 @@ class SimulatedStateStore(StateStore):
             self._bell.wake()
             return counts
 
-        return self._line.call(cancel)
+        return self._line.call(cancel, about=" ".join(session_ids))
 
     def status(self, session_ids: Sequence[SessionId]) -> list[SessionStatus]:
         return self._line.call(lambda: self._state.status(session_ids))
@@ -261,7 +278,7 @@ class SimulatedStateStore(StateStore):
             self._state.delete(session_id)
             self._bell.wake()
 
-        self._line.call(delete)
+        self._line.call(delete, about=session_id)
 
     def expired(self, limit: int) -> list[SessionId]:
         return self._line.call(lambda: self._state.expired(limit))
@@ -270,6 +287,7 @@ class SimulatedStateStore(StateStore):
         return self._line.call(
             lambda: self._state.collect(session_id, limit),
             lambda: self._state.collect(session_id, self._line.world.random.randrange(5)),
+            about=session_id,
         )
 
 
@@ -291,7 +309,7 @@ class SimulatedTaskQueue(TaskQueue):
 
     def send(self, hints: Sequence[Hint]) -> None:
         half = hints[: self._world.random.randrange(len(hints) + 1)]
-        self._line.call(lambda: self._send(hints), lambda: self._send(half))
+        self._line.call(lambda: self._send(hints), lambda: self._send(half), " ".join(str(hint.key) for hint in hints))
 
     def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:
         def look() -> list[Delivery]:
@@ -310,7 +328,8 @@ class SimulatedTaskQueue(TaskQueue):
             self._later([delivery.hint for delivery in kept])
 
         half = deliveries[: self._world.random.randrange(len(deliveries) + 1)]
-        self._line.call(lambda: ack(deliveries), lambda: ack(half))
+        about = " ".join(str(delivery.hint.key) for delivery in deliveries)
+        self._line.call(lambda: ack(deliveries), lambda: ack(half), about)
 
     def depth(self) -> int | None:
         return self._line.call(self._queue.depth)
@@ -359,20 +378,21 @@ class SimulatedPayloadStore(PayloadStore):
             for key in keys:
                 known = bool(self._payloads.get([key]))
                 altered = not known and self._world.faults.happens(Fault.ALTERED, 0.2)
-                self._payloads.put({key: _altered(blobs[key]) if altered else blobs[key]})
+                self._payloads.put({key: _altered(blobs[key], 1) if altered else blobs[key]})
                 if altered:
                     self._world.facts.altered.add(key)
 
         keys = list(blobs)
         half = keys[: self._world.random.randrange(len(keys) + 1)]
-        self._line.call(lambda: put(keys), lambda: put(half))
+        self._line.call(lambda: put(keys), lambda: put(half), " ".join(keys))
 
     def get(self, keys: Iterable[str]) -> dict[str, bytes]:
         keys = list(keys)
-        found = self._line.call(lambda: self._payloads.get(keys))
+        found = self._line.call(lambda: self._payloads.get(keys), about=" ".join(keys))
         for key in list(found):
             if self._world.faults.happens(Fault.ALTERED_ON_THE_WAY):
-                found[key] = _altered(found[key])
+                # Another bit than in the store: twice the same would mend it.
+                found[key] = _altered(found[key], 2)
                 self._world.facts.misread[key] += 1
             elif self._world.faults.happens(Fault.LATE_PAYLOAD):
                 del found[key]
@@ -381,9 +401,15 @@ class SimulatedPayloadStore(PayloadStore):
 
     def delete(self, keys: Iterable[str] = (), *, prefix: str | None = None) -> None:
         keys = list(keys)
-        self._line.call(lambda: self._payloads.delete(keys, prefix=prefix), lambda: self._payloads.delete(keys[1:]))
+        self._line.call(
+            lambda: self._payloads.delete(keys, prefix=prefix), lambda: self._payloads.delete(keys[1:]), prefix
+        )
 
 
-def _altered(data: bytes) -> bytes:
+def _spans(bundles: Sequence[Bundle]) -> str:
+    return " ".join(f"{bundle.key.start}-{bundle.stop}" for bundle in bundles)
+
+
+def _altered(data: bytes, bit: int) -> bytes:
     middle = len(data) // 2
-    return data[:middle] + bytes([(data[middle] if data else 0) ^ 1]) + data[middle + 1 :]
+    return data[:middle] + bytes([(data[middle] if data else 0) ^ bit]) + data[middle + 1 :]

@@ -111,7 +111,7 @@ class SimulatedWorker:
             self._die_at_task()
         elif work.kills_agent:
             self._world.faults.counts[Fault.AGENT_KILLED_BY_TASK] += 1
-            self._after(work.seconds, self._agent.process.die)
+            self._after(work.seconds, self._kill_agent)
         elif work.shared is not None:
             self._pending = (work, tries)
             self._agent.fetch(Fetch(worker=self.number, pid=id(self), ref=work.shared))
@@ -139,6 +139,12 @@ class SimulatedWorker:
             counts[Fault.HANDLER_RAISED] += 1
             failure = Failure(type="Boom", message=f"try {tries + 1}", final=work.final)
         self._after(work.seconds, lambda: self._finish(failure, work))
+
+    def _kill_agent(self) -> None:
+        assert self._run is not None
+        task = (self._run.session.id, self._index)
+        self._world.facts.killed[self._agent.name] = (self._world.scheduler.now, task)
+        self._agent.process.die()
 
     def _die_at_task(self) -> None:
         assert self._run is not None
