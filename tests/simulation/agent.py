@@ -162,6 +162,7 @@ class SimulatedAgent:
                 if worker := self._workers.get(number):
                     self._kill(worker)
             case commands.Run(worker=number, lease=lease):
+                self._judge_run(command)
                 if worker := self._workers.get(number):
                     worker.run(command, self._inputs.cut(lease.nonce, command.start, command.stop))
             case commands.Shorten(worker=number, stop=stop):
@@ -199,6 +200,15 @@ class SimulatedAgent:
                 continue
             well = not self.world.facts.troubled(self.name, now - 2 * lease - _PATIENCE)
             assert not well, f"{self.name} is well, and has lost its lease of {lost.key}"
+
+    def _judge_run(self, command: commands.Run) -> None:
+        """Look whether tasks of a suspect bundle are run one by one: then it is known which one took an agent along."""
+        record = self.world.state._sessions[command.session.id]
+        bundle, held = record.bundles.get(command.lease.key), self._core._held[command.lease.nonce]
+        if bundle is None or not held.suspect or not bundle.current(command.lease):
+            return
+        alone = (command.start, command.stop) == (bundle.open.first, bundle.open.first + 1)
+        assert alone, f"{self.name} runs {command.start} of the suspect {command.lease.key}, and {bundle.open} is open"
 
     def _judge_forgotten(self, nonce: str = "") -> None:
         """Look whether a lease that is forgotten, or any when the agent exits, has ended: else its tasks must wait."""

@@ -151,7 +151,7 @@ class Simulation:
         reapers = [process for process in world.reapers if process.alive]
         if agents and faults.happens(Fault.AGENT_CRASH, 2.0):
             self._kill(random.choice(agents).process)
-        if agents and faults.happens(Fault.AGENT_STOPPED, 2.0):
+        if agents and faults.happens(Fault.AGENT_STOPPED, 4.0):
             agent = random.choice(agents)
             world.note("stop", agent.name)
             agent.stop()

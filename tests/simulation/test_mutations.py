@@ -11,7 +11,7 @@ from tests.simulation.mutations import MUTATIONS, NAMED
 from tests.simulation.simulation import Report
 
 #: A defect that none of so many seeds shows is not seen.
-_SEEDS = 60
+_SEEDS = 100
 
 
 def _reports(mutation: Mutation) -> Iterator[Report]:

@@ -59,7 +59,12 @@ def works(random: Random, count: int, *, faulty: float, timeout: bool) -> list[W
     """Return tasks of which about a share of ``faulty`` do not simply succeed."""
     seconds = random.choice((0.0, 0.002, 0.02, 0.3, 3.0 if count < 40 else 0.05))
     size = random.choice((0, 0, 30, 300))
-    return [_work(random, number, seconds, size, faulty=faulty, timeout=timeout) for number in range(count)]
+    # Short tasks are handed over several at a time; what stands behind one that is not as short goes to others.
+    long = random.choice((0.0, 0.0, 0.1))
+    return [
+        _work(random, number, 0.5 if random.random() < long else seconds, size, faulty=faulty, timeout=timeout)
+        for number in range(count)
+    ]
 
 
 def _work(random: Random, number: int, seconds: float, size: int, *, faulty: float, timeout: bool) -> Work:
@@ -75,8 +80,7 @@ def _work(random: Random, number: int, seconds: float, size: int, *, faulty: flo
             return Work(number=number, seconds=seconds, kills_worker=tries)
         case "hangs":
             return Work(number=number, seconds=seconds, hangs=tries)
-        case "slow" if timeout and random.random() < 0.3:
-            # It ends at about the time-out.
-            return Work(number=number, seconds=random.uniform(11.9, 12.1), size=size)
         case _:
-            return Work(number=number, seconds=random.uniform(1.0, 8.0), size=size)
+            # Or it ends at about the time-out.
+            late = timeout and random.random() < 0.3
+            return Work(number=number, seconds=random.uniform(*((11.9, 12.1) if late else (1.0, 8.0))), size=size)

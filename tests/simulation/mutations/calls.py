@@ -1,0 +1,84 @@
+"""Defects of the agent's calls of its stores."""
+
+from htcgrid_agent.core.agent import AgentCore
+from htcgrid_agent.shell import stores
+from htcgrid_agent.shell.stores import StoreCalls
+from tests.simulation.mutation import Mutation, Patch
+
+AGENT_CALLS = (
+    Mutation(
+        name="outcome packs are put after their commit",
+        seed=8,
+        patches=(
+            Patch(
+                StoreCalls,
+                "commit",
+                "    if blobs:",
+                "    answers = self._state.commit(commits)\n    if blobs:",
+            ),
+            Patch(StoreCalls, "commit", "answers=self._state.commit(commits)", "answers=answers"),
+        ),
+        says="nobody has altered one|not in the payload store",
+    ),
+    Mutation(
+        name="outcome packs are named without the number of the flush",
+        seed=1,
+        patches=(Patch(stores, "_pack_key", "-{part.flush}", ""),),
+        says="not in the payload store|not what was written",
+    ),
+    Mutation(
+        name="outcome packs of a commit that failed are deleted",
+        seed=36,
+        patches=(
+            Patch(
+                StoreCalls,
+                "commit",
+                "    return events.CommitAnswered(sent=sent, parts=command.parts, answers=self._state.commit(commits))",
+                "    try:\n        answers = self._state.commit(commits)\n"
+                "    except ProviderError:\n        self._payloads.delete(list(blobs))\n        raise\n"
+                "    return events.CommitAnswered(sent=sent, parts=command.parts, answers=answers)",
+            ),
+        ),
+        says="nobody has altered one|not in the payload store",
+    ),
+    Mutation(
+        name="agents do not check digests",
+        seed=28,
+        patches=(
+            Patch(StoreCalls, "_bytes", "pack.holds(found) or look == self._LOOKS - 1", "True"),
+            Patch(StoreCalls, "_bytes", "pack.checked(found)", "found"),
+        ),
+        says="was run altered",
+    ),
+    Mutation(
+        name="payloads that are not there at the first look are given up",
+        seed=15,
+        patches=(Patch(StoreCalls, "_bytes", "range(self._LOOKS)", "range(1)"),),
+        says="PayloadLost, and its payload is there",
+    ),
+    Mutation(
+        name="payloads that cannot be had now are taken for lost",
+        seed=8,
+        patches=(
+            Patch(
+                StoreCalls,
+                "_load",
+                "unavailable.add(claim.lease.nonce)",
+                'unreadable[claim.lease.nonce] = Failure(type="PayloadLost", message="", final=True)',
+            ),
+        ),
+        says="PayloadLost, and its payload is there",
+    ),
+    Mutation(
+        name="tasks are run whose payloads cannot be had",
+        seed=8,
+        patches=(Patch(AgentCore, "_acquired", "if nonce in event.unavailable", "if False"),),
+        says="KeyError",
+    ),
+    Mutation(
+        name="an agent that was told to stop holds what it was just given",
+        seed=90,
+        patches=(Patch(AgentCore, "_return", "if self.stopping", "if False"),),
+        says="have not ended",
+    ),
+)
