@@ -198,6 +198,10 @@ class SimulatedAgent:
             bundle = self._core._held.get(lost.nonce)
             if bundle is None or bundle.committing or bundle.returning or lost.cause is not LossCause.LAPSED:
                 continue
+            record = self.world.state._sessions[lost.key.session].bundles.get(lost.key)
+            if record is None or not record.open:
+                # Who was taken for lost has come back, and brought the outcomes.
+                continue
             well = not self.world.facts.troubled(self.name, now - 2 * lease - _PATIENCE)
             assert not well, f"{self.name} is well, and has lost its lease of {lost.key}"
 
