@@ -213,6 +213,8 @@ class SimulatedAgent:
             return
         alone = (command.start, command.stop) == (bundle.open.first, bundle.open.first + 1)
         assert alone, f"{self.name} runs {command.start} of the suspect {command.lease.key}, and {bundle.open} is open"
+        others = len(self._core.held) - 1
+        assert others == 0, f"{self.name} runs the suspect {command.lease.key} beside {others} bundles"
 
     def _judge_forgotten(self, nonce: str = "") -> None:
         """Look whether a lease that is forgotten, or any when the agent exits, has ended: else its tasks must wait."""

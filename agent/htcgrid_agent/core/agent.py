@@ -378,9 +378,9 @@ class AgentCore:
         handler = claim.session.handler
         if claim.lapses_alone >= defaults.LAPSES_ALONE:
             message = (
-                f"{claim.lapses_alone} agents were lost, or stood still past their lease, while this task was all that was "
-                "left of its bundle: it probably takes its agent along, by using up memory, killing processes or hanging "
-                "the machine"
+                f"{claim.lapses_alone} agents were lost, or stood still past their lease, while this task was all that "
+                "was left of its bundle: it probably takes its agent along, by using up memory, killing processes or "
+                "hanging the machine"
             )
             return Failure(type="AgentLost", message=message, final=True)
         if claim.session.codec == PICKLE and not self._policy.pickle:

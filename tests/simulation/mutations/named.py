@@ -16,7 +16,7 @@ NAMED = (
         name="outcome packs are named without the attempt",
         seed=32,
         patches=(Patch(agent_stores, "_pack_key", "-{part.lease.nonce}", ""),),
-        says="an altered pack, and nobody has altered one|not those that were written|is gone|not what was written",
+        says="came altered, and nobody has altered one|not those that were written|is gone|not what was written",
     ),
     Mutation(
         name="a lease is reset by its state only",
@@ -64,6 +64,6 @@ NAMED = (
         name="a pack is collected before its commit",
         seed=3,
         parts={"reaper": mutants.ReaperOfUnreferencedPacks},
-        says="is gone|an altered pack, and nobody has altered one|not in the payload store any more",
+        says="is gone|came altered, and nobody has altered one|not in the payload store any more",
     ),
 )
