@@ -4,6 +4,7 @@ import signal
 
 
 def pytest_configure() -> None:
-    # A shell has what it runs in its background ignore Ctrl-C, and the programs that tests interrupt would inherit it.
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A shell has what it runs in its background ignore these, and the programs that tests interrupt would inherit that.
+    for number, usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, usual)

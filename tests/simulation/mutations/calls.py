@@ -24,7 +24,7 @@ AGENT_CALLS = (
         name="outcome packs are named without the number of the flush",
         seed=1,
         patches=(Patch(stores, "_pack_key", "-{part.flush}", ""),),
-        says="not in the payload store|not what was written",
+        says="came altered, and nobody|not in the payload store|not what was written",
     ),
     Mutation(
         name="outcome packs of a commit that failed are deleted",
@@ -45,8 +45,8 @@ AGENT_CALLS = (
         name="agents do not check digests",
         seed=28,
         patches=(
-            Patch(StoreCalls, "_bytes", "pack.holds(found) or look == self._LOOKS - 1", "True"),
-            Patch(StoreCalls, "_bytes", "pack.checked(found)", "found"),
+            Patch(StoreCalls, "_bytes", "pack.holds(found)", "True"),
+            Patch(StoreCalls, "_keep", "pack.checked(data)", "data"),
         ),
         says="was run altered",
     ),
@@ -62,9 +62,9 @@ AGENT_CALLS = (
         patches=(
             Patch(
                 StoreCalls,
-                "_load",
-                "unavailable.add(claim.lease.nonce)",
-                'unreadable[claim.lease.nonce] = Failure(type="PayloadLost", message="", final=True)',
+                "load",
+                "error=str(error))",
+                'error=str(error)); return events.Loaded(command=command, failure=_lost(""))',
             ),
         ),
         says="PayloadLost, and its payload is there",
@@ -72,7 +72,7 @@ AGENT_CALLS = (
     Mutation(
         name="tasks are run whose payloads cannot be had",
         seed=8,
-        patches=(Patch(AgentCore, "_acquired", "if nonce in event.unavailable", "if False"),),
+        patches=(Patch(AgentCore, "_loaded", "not event.unavailable", "True"),),
         says="KeyError",
     ),
     Mutation(

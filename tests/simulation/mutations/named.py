@@ -22,7 +22,7 @@ NAMED = (
         name="a lease is reset by its state only",
         seed=0,
         parts={"state": defects.LapseByState},
-        says="is well, and has lost its lease",
+        says="is well, and has lost its lease|was well",
     ),
     Mutation(
         name="a failure is recorded over an outcome",

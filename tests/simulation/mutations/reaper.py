@@ -38,7 +38,7 @@ REAPER = (
                 Reaper, "_call", "self._state.collect(session, limit)", "self._state.collect(session, limit) or True"
             ),
         ),
-        says="was not collected",
+        says="was not collected|are left|is gone",
     ),
     Mutation(
         name="the reaper deletes records, and payloads no more",
