@@ -82,8 +82,9 @@ class Line:
         if fault is not None:
             world.faults.faulted[site] += 1
             world.trouble(self._process)
-        # What an agent holds depends on some calls, and not on those that may be slow by nature.
-        losing = fault is not None and verb in _LEASING
+        # What an agent holds depends on some calls, and not on those that may be slow by nature; and it leaves to others
+        # what is refused for good.
+        losing = fault is Fault.REFUSED or (fault is not None and verb in _LEASING)
         try:
             with world.losing(self._process) if losing else nullcontext():
                 self._before(fault, part)
