@@ -3,7 +3,6 @@
 import heapq
 from collections.abc import Callable
 from itertools import count
-from math import inf
 from random import Random
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -140,12 +139,10 @@ class Scheduler:
         strand.begin()
         return strand
 
-    def run(self, until: float = inf, done: Callable[[], bool] = lambda: False) -> bool:
-        """Go on until ``done()``, or until ``until``; return whether it was done."""
+    def run(self, until: float) -> None:
+        """Go on until a time."""
         agenda, actions, instant = self._agenda, 0, self.now
         while agenda and agenda[0][0] <= until:
-            if done():
-                return True
             time, _, _, action, process = heapq.heappop(agenda)
             if process is not None and not process.alive:
                 continue
@@ -156,9 +153,7 @@ class Scheduler:
             actions, instant = (actions + 1, instant) if self.now == instant else (0, self.now)
             assert actions < _ACTIONS, f"at {instant} s something goes on for ever"
             action()
-        if until < inf:
-            self.now = max(self.now, until)
-        return done()
+        self.now = max(self.now, until)
 
     def preempt(self) -> None:
         """Let others go on now and then, where real threads could be interrupted."""

@@ -51,6 +51,8 @@ class Simulation:
         self.jobs: list[Job] = []
         self._agents = self.random.choice((1, 2, 3, 4))
         self._judge = Judge(world)
+        #: Whether agents and reapers that end are not replaced any more.
+        self._over = False
 
     def run(self) -> Counter[TaskState]:
         """Run everything; return how tasks ended.
@@ -112,21 +114,17 @@ class Simulation:
 
         self.world.later(delay, start)
 
-    _over = False
-
     def _begin(self, job: Job) -> None:
-        process = self._start(job)
+        self._start(job)
         if job.goes_on and self._happens(Fault.SUBMITTED_TWICE):
             self._start(job)
-        del process
 
-    def _start(self, job: Job) -> Process:
+    def _start(self, job: Job) -> None:
         def run(grid: Grid, host: SimulatedHost) -> None:
             attempt(job, grid, host)
 
         process = self.world.start_client(run)
         process.on_death.append(lambda: self._go_on(job))
-        return process
 
     def _go_on(self, job: Job) -> None:
         """Go on with a job whose client is gone, if anybody would."""
@@ -232,8 +230,7 @@ class Simulation:
                     assert indexes == list(range(handle.status().total)), f"{handle.id} tells of {len(indexes)} tasks"
                 ended.append(handle.id)
 
-        client = self.world.start_client(run)
-        del client
+        self.world.start_client(run)
         # Shared inputs have sessions of their own, which no listing shows.
         wanted = {status.session.id for status in self._statuses() if status.session.handler != SHARED}
         self._wait("outcomes", lambda: wanted <= {*ended, *self._gone(wanted)})

@@ -11,14 +11,12 @@ class Trace:
         self._digest = hashlib.blake2b(digest_size=16)
         #: The last lines, or all of them.
         self.lines: deque[str] = deque(maxlen=keep)
-        self.length = 0
 
     def note(self, now: float, *words: object) -> None:
         """Add a line."""
         line = f"{now:12.6f} {' '.join(map(str, words))}"
         self._digest.update(line.encode())
         self.lines.append(line)
-        self.length += 1
 
     @property
     def digest(self) -> str:
