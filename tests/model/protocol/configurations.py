@@ -1,4 +1,7 @@
-"""What is explored: each configuration widens what the others keep narrow, and together they cover the protocol."""
+"""What is explored: each configuration widens what the others keep narrow, for all at once would have no end.
+
+What two of them widen is explored apart; the larger ones, and the simulator, have more of it together.
+"""
 
 from typing import NamedTuple
 

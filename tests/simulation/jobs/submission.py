@@ -83,6 +83,9 @@ class Submission(Job):
         assert self.session is not None
         accepted = self.world.facts.accepted
         accepted[self.session] = max(accepted[self.session], count)
+        record = self.world.state._sessions[self.session]
+        recorded = record.tombstone or record.total >= count
+        assert recorded, f"{count} tasks of {self.session} were accepted, and {record.total} are recorded"
 
     def _list(self, grid: Grid, host: SimulatedHost) -> SessionHandle:
         events = [work.event for work in self._works]

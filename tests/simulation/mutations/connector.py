@@ -60,6 +60,18 @@ CONNECTOR = (
         says="have not ended",
     ),
     Mutation(
+        name="packs are put before their session is recorded",
+        seed=97,
+        patches=(Patch(Submission, "_write", "if not self.created", "if False"),),
+        says="payloads are left",
+    ),
+    Mutation(
+        name="tasks are accepted before they are recorded",
+        seed=9,
+        patches=(Patch(Submission, "take", "self._end = bundle.stop", "self._end = self.accepted = bundle.stop"),),
+        says="were accepted, and",
+    ),
+    Mutation(
         name="a session's last tasks make no bundle",
         seed=0,
         patches=(Patch(cut, "cut", "    if batch:\n        yield", "    if False:\n        yield"),),
