@@ -1,11 +1,10 @@
 """What really happened, as nobody in the grid knows it: what the judge compares outcomes with."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
 from math import inf
 
 from htcgrid.connector.outcome import Outcome
-from htcgrid.model import Claim, SessionId, TaskState
+from htcgrid.model import SessionId, TaskState
 from tests.simulation.work import Work
 
 
@@ -16,10 +15,10 @@ class Facts:
         #: By session and task: how often it was begun, and the types of its tries that went wrong.
         self.begun = Counter[tuple[SessionId, int]]()
         self.failed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
-        #: By session and task: when it was claimed alone in its bundle, and by whom.
-        self.alone: defaultdict[tuple[SessionId, int], list[tuple[float, str]]] = defaultdict(list)
-        #: By agent that a task took along: when, and which.
-        self.killed: dict[str, tuple[float, tuple[SessionId, int]]] = {}
+        #: By session and task: the agents whose leases lapsed while it was all that was left of its bundle.
+        self.lapsed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
+        #: By agent that a task took along: which.
+        self.killed: dict[str, tuple[SessionId, int]] = {}
         #: By process: when it was in trouble, so that it may have been taken for lost; by "" what troubled all.
         self.troubles: defaultdict[str, list[float]] = defaultdict(list)
         #: Objects that were altered in the store, and how often one was altered on its way, or seen late.
@@ -42,30 +41,14 @@ class Facts:
         """Note that a try of a task went wrong."""
         self.failed[session, index].append(kind)
 
-    def claimed(self, claims: Iterable[Claim], now: float) -> None:
-        """Note which tasks were claimed alone."""
-        for claim in claims:
-            if claim.open.count == 1:
-                self.alone[claim.key.session, claim.open.first].append((now, claim.lease.agent))
-
     def troubled(self, process: str, since: float, until: float = inf) -> bool:
         """Return whether a process was in trouble in a span of time."""
         return any(since <= time <= until for name in ("", process) for time in self.troubles[name])
 
-    def lost_alone(self, session: SessionId, index: int) -> int:
-        """Return how often at most an agent may have been lost while it held a task alone."""
-        claims = self.alone[session, index]
-        ends = [*(time for time, _ in claims[1:]), inf]
-        return sum(self.troubled(agent, time, end) for (time, agent), end in zip(claims, ends, strict=False))
-
     def taken_along(self, session: SessionId, index: int) -> int:
-        """Return how often another task took the agent along that held a task alone."""
-        claims = self.alone[session, index]
-        ends = [*(time for time, _ in claims[1:]), inf]
-        kills = ((self.killed.get(agent), time, end) for (time, agent), end in zip(claims, ends, strict=False))
-        return sum(
-            kill is not None and kill[1] != (session, index) and time < kill[0] < end for kill, time, end in kills
-        )
+        """Return how many of a task's agents another task took along while it was alone in its bundle."""
+        kills = (self.killed.get(agent) for agent in self.lapsed[session, index])
+        return sum(kill is not None and kill != (session, index) for kill in kills)
 
     def take(self, outcome: Outcome) -> None:
         """Note what a reader was told; all readers must be told the same."""

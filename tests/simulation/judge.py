@@ -55,7 +55,7 @@ class Judge:
         for session, record in records.items():
             self._look_at(session, record)
         for session, count in self._facts.accepted.items():
-            if session not in self._facts.ended:
+            if count and session not in self._facts.ended:
                 assert session in records, f"session {session} is gone"
                 total = records[session].total
                 assert total >= count, f"{count} tasks of {session} were accepted, and {total} are there"
@@ -179,9 +179,8 @@ class Judge:
         if failure.type == "PayloadLost":
             assert index in session.unreadable, f"{name}, and its payload is there"
         elif failure.type == "AgentLost":
-            # When the first was lost, its neighbours may have just ended.
-            lost = 1 + self._facts.lost_alone(session.id, index)
-            assert lost >= defaults.LAPSES_ALONE, f"{name}, and at most {lost} agents were lost with it alone"
+            lost = len(self._facts.lapsed[session.id, index])
+            assert lost >= defaults.LAPSES_ALONE, f"{name}, and {lost} agents were lost with it alone"
             beside = self._facts.taken_along(session.id, index)
             assert beside <= defaults.LAPSES_SUSPECT, f"{name}, and other tasks took {beside} agents along"
         else:

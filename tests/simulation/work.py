@@ -33,9 +33,8 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def first_success(self) -> float:
-        """Which try is the first that can succeed; none is where it is endless."""
-        ends = self.kills_agent or (self.final and self.raises)
-        return inf if ends else 1 + max(self.raises, self.kills_worker, self.hangs)
+        """Which try is the first that can succeed; none when each takes its agent along."""
+        return inf if self.kills_agent else 1 + max(self.raises, self.kills_worker, self.hangs)
 
     @property
     def event(self) -> dict[str, Any]:

@@ -143,7 +143,7 @@ class SimulatedWorker:
     def _kill_agent(self) -> None:
         assert self._run is not None
         task = (self._run.session.id, self._index)
-        self._world.facts.killed[self._agent.name] = (self._world.scheduler.now, task)
+        self._world.facts.killed[self._agent.name] = task
         self._agent.process.die()
 
     def _die_at_task(self) -> None:

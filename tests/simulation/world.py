@@ -172,6 +172,8 @@ class World:
         yield
         for bundle, name, lapses in running:
             if bundle.lapses + bundle.lapses_alone > lapses:
+                if bundle.open.count == 1:
+                    self.facts.lapsed[bundle.key.session, bundle.open.first].append(name)
                 heard = bundle.heard - BEGINNING - self.clock.skew
                 assert self._excuses(name, heard, bundle.lease), f"{bundle.key} lapsed, and {name} was well"
 

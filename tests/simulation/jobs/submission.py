@@ -42,11 +42,12 @@ class Submission(Job):
         if self._named:
             self.session = SessionId(world.name("session"))
             self._mean(self.session)
-            if self._style != self._list:
-                world.facts.ahead[self.session] = self._ahead
         if random.random() < 0.1:
             self._options["keep_for"] = 20.0
             self._brief = True
+            if self.session is not None:
+                # It may be collected before it is read.
+                world.facts.ended.add(self.session)
         else:
             self._brief = False
 
@@ -73,6 +74,9 @@ class Submission(Job):
 
     def _begin(self, handle: SessionHandle) -> SessionHandle:
         self.session = handle.id
+        if not self._named and self._style != self._list:
+            # Under an id several clients may be at it.
+            self.world.facts.ahead[handle.id] = self._ahead
         if self._brief:
             # It may be collected before it is read.
             self.world.facts.ended.add(handle.id)

@@ -58,13 +58,13 @@ AGENT_CORE = (
         name="after a heartbeat that failed none is sent any more",
         seed=70,
         patches=(Patch(Renewer, "failed", "self._under_way = False", "pass"),),
-        says="AgentLost, and at most|is well, and has|was well",
+        says=r"AgentLost, and \d|is well, and has|was well",
     ),
     Mutation(
         name="leases are not renewed",
         seed=0,
         patches=(Patch(Renewer, "_due", "max(self._last + self._policy.heartbeat, self._patience.until)", "1e18"),),
-        says="AgentLost, and at most|looks for work over and over|was well",
+        says=r"AgentLost, and \d|looks for work over and over|was well",
     ),
     Mutation(
         name="only the first lease is renewed",
@@ -117,7 +117,7 @@ AGENT_CORE = (
         name="a task that is to be tried again is forgotten",
         seed=0,
         patches=(Patch(HeldBundle, "retry", "insort(self.waiting, (at, index))", "pass"),),
-        says=r"AgentLost, and at most|runs \d+ of the suspect",
+        says=r"AgentLost, and \d|runs \d+ of the suspect",
     ),
     Mutation(
         name="a task has one try more than it may",
@@ -198,7 +198,7 @@ AGENT_CORE = (
         patches=(
             Patch(AgentCore, "_objection", "claim.lapses_alone >= defaults.LAPSES_ALONE", "claim.lapses_alone >= 2"),
         ),
-        says="AgentLost, and at most",
+        says=r"AgentLost, and \d|was well|have not ended",
     ),
     Mutation(
         name="agents that were lost with its neighbours make a task fail",
@@ -211,7 +211,7 @@ AGENT_CORE = (
                 "claim.lapses + claim.lapses_alone >= defaults.LAPSES_ALONE",
             ),
         ),
-        says="AgentLost, and at most",
+        says=r"AgentLost, and \d|was well|have not ended",
     ),
     Mutation(
         name="a suspect bundle is never split",

@@ -78,7 +78,6 @@ class SimulatedStateStore(StateStore):
             claims = self._state.claim(keys, agent=agent, lease=lease)
             for won in claims:
                 self._line.note("won", won.key, f"attempt {won.lease.attempt} {won.lease.nonce}", won.open)
-            self._line.world.facts.claimed(claims, self._line.world.scheduler.now)
             return claims
 
         return self._line.call(lambda: claim(keys), lambda: claim(self._half(keys)), " ".join(map(str, keys)))
