@@ -15,6 +15,8 @@ class Facts:
         #: By session and task: how often it was begun, and the types of its tries that went wrong.
         self.begun = Counter[tuple[SessionId, int]]()
         self.failed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
+        #: By nonce of a lease and task: tries of which was reported that every other would go wrong.
+        self.hopeless: set[tuple[str, int]] = set()
         #: By session and task: the agents whose leases lapsed while it was all that was left of its bundle.
         self.lapsed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
         #: By agent that a task took along: which.

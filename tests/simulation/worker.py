@@ -104,6 +104,8 @@ class SimulatedWorker:
             return
         self.look = (self._index, self._agent.host.monotonic())
         session = run.session
+        hopeless = (run.lease.nonce, self._index) in self._world.facts.hopeless
+        assert not hopeless, f"task {self._index} of {session.id} is tried again, which does not help"
         work = self._read(self._payloads[self._index - run.start], session.calls)
         tries = run.tries.get(self._index, 0)
         self._world.facts.begun[session.id, self._index] += 1
@@ -175,6 +177,8 @@ class SimulatedWorker:
             worker=self.process.name,
             failures=self._failures,
         )
+        final = (index for index, failure in self._failures.items() if failure.final)
+        self._world.facts.hopeless.update((run.lease.nonce, index) for index in final)
         size = sum(len(value or b"") for value in self._values)
         event = events.WorkerReported(
             worker=self.number, run=run.run, block=block if self._values else None, done=done, size=size

@@ -14,13 +14,13 @@ NAMED = (
     ),
     Mutation(
         name="outcome packs are named without the attempt",
-        seed=32,
+        seed=12,
         patches=(Patch(agent_stores, "_pack_key", "-{part.lease.nonce}", ""),),
         says="came altered, and nobody has altered one|not those that were written|is gone|not what was written",
     ),
     Mutation(
         name="a lease is reset by its state only",
-        seed=0,
+        seed=1,
         parts={"state": defects.LapseByState},
         says="is well, and has lost its lease|was well",
     ),
@@ -32,7 +32,7 @@ NAMED = (
     ),
     Mutation(
         name="what nobody was hinted is not hinted again",
-        seed=5,
+        seed=0,
         parts={"state": mutants.NeverHintedAgain},
         says="have not ended",
     ),
@@ -44,7 +44,7 @@ NAMED = (
     ),
     Mutation(
         name="a cancel overwrites outcomes",
-        seed=3,
+        seed=0,
         parts={"state": defects.CancelOverOutcomes},
         says="counts Log",
     ),
@@ -56,7 +56,7 @@ NAMED = (
     ),
     Mutation(
         name="a repeated commit counts its tasks again",
-        seed=5,
+        seed=8,
         parts={"state": defects.RefusedOutcomesCounted},
         says="AssertionError|have not ended|counts Log",
     ),
