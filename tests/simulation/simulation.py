@@ -11,6 +11,8 @@ from random import Random
 import msgspec
 
 from htcgrid import Grid
+from htcgrid.connector.session import SessionHandle
+from htcgrid.errors import SessionNotFoundError
 from htcgrid.model import SHARED, SessionId, SessionState, SessionStatus, TaskState
 from htcgrid.reaper import ReaperPolicy
 from tests.simulation.faults import Fault, Site
@@ -219,21 +221,29 @@ class Simulation:
 
         def run(grid: Grid, host: SimulatedHost) -> None:
             for status in list(grid.sessions()):
-                handle = grid.session(status.session.id)
-                if status.state is SessionState.OPEN:
-                    handle.cancel()
-                if not any(key.startswith(f"{handle.id}/") for key in self.world.facts.altered):
-                    outcomes = list(handle.outcomes())
-                    for outcome in outcomes:
-                        self.world.facts.take(outcome)
-                    indexes = sorted(outcome.index for outcome in outcomes)
-                    assert indexes == list(range(handle.status().total)), f"{handle.id} tells of {len(indexes)} tasks"
-                ended.append(handle.id)
+                session = status.session.id
+                try:
+                    self._read(grid.session(session), status)
+                except SessionNotFoundError:
+                    # One that is kept for a moment only may be collected by now.
+                    assert session in self.world.facts.ended, f"session {session} is gone"
+                ended.append(session)
 
         self.world.start_client(run)
         # Shared inputs have sessions of their own, which no listing shows.
         wanted = {status.session.id for status in self._statuses() if status.session.handler != SHARED}
         self._wait("outcomes", lambda: wanted <= {*ended, *self._gone(wanted)})
+
+    def _read(self, handle: SessionHandle, status: SessionStatus) -> None:
+        if status.state is SessionState.OPEN:
+            handle.cancel()
+        if any(key.startswith(f"{handle.id}/") for key in self.world.facts.altered):
+            return
+        outcomes = list(handle.outcomes())
+        for outcome in outcomes:
+            self.world.facts.take(outcome)
+        indexes = sorted(outcome.index for outcome in outcomes)
+        assert indexes == list(range(handle.status().total)), f"{handle.id} tells of {len(indexes)} tasks"
 
     def _gone(self, sessions: set[SessionId]) -> set[SessionId]:
         return sessions - {status.session.id for status in self._statuses()}
