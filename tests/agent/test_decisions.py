@@ -321,6 +321,27 @@ def test_a_task_does_not_fail_for_one_in_another_bundle_of_its_agent(workers: in
     assert sum(not agent.alive for agent in world.agents.values()) == 4
 
 
+def test_a_suspect_bundle_that_comes_while_others_run_is_given_back_until_there_is_room() -> None:
+    core, state = AgentCore(POLICY, lambda: 0.5), MemoryStateStore()
+    sessions = [session_of(), session_of()]
+    claims = []
+    for session in sessions:
+        bundle = bundle_of(session, 0, 1)
+        state.create(session, [bundle], sealed=True)
+        claims += state.claim([bundle.key], agent=AgentId("a"), lease=LEASE)
+    core.handle(events.WorkerReady(worker=0), 0.0)
+    out = core.handle(events.Acquired(sent=0.0, claims=claims[:1]), 0.0)
+    assert any(isinstance(command, commands.Run) for command in out)
+    suspect = msgspec.structs.replace(claims[1], lapses_alone=2)
+    out = core.handle(events.Acquired(sent=0.1, claims=[suspect]), 0.1)
+    [back] = [command for command in out if isinstance(command, commands.GiveBack)]
+    assert (back.lease.key.session, [one.delay for one in back.remainders]) == (sessions[1].id, [timedelta(seconds=2)])
+    given = state.give_back(back.lease, back.remainders)
+    out = core.handle(events.GiveBackAnswered(key=back.lease.key, nonce=back.lease.nonce, given=given), 0.2)
+    # What runs ends first, and nothing joins it meanwhile.
+    assert not [command for command in out if isinstance(command, commands.Acquire | commands.Run)]
+
+
 def test_a_give_back_that_is_refused_for_good_leaves_the_bundle_to_others() -> None:
     core, state, session = AgentCore(POLICY, lambda: 0.5), MemoryStateStore(), session_of()
     bundle = bundle_of(session, 0, 3)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
-from htcgrid.model import AgentId, LossCause, defaults
+from htcgrid.model import AgentId, LossCause, SessionId, defaults
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.lane import Lane
@@ -229,6 +229,15 @@ class SimulatedAgent:
         worker = self._workers.get(event.worker)
         if worker is not None and id(worker) == event.pid:
             worker.found(event.found)
+
+    def taken_along(self, killer: tuple[SessionId, int]) -> None:
+        """Die by a task; those that are held beside it, each alone in its bundle, may be taken for guilty."""
+        for bundle in self._core.held:
+            record = self.world.state._sessions[bundle.session.id].bundles.get(bundle.lease.key)
+            if record is not None and record.current(bundle.lease) and record.open.count == 1:
+                task = (bundle.session.id, record.open.first)
+                self.world.facts.beside[task] += task != killer
+        self.process.die()
 
     def _end_workers(self) -> None:
         for worker in self._workers.values():

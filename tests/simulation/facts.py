@@ -19,8 +19,8 @@ class Facts:
         self.hopeless: set[tuple[str, int]] = set()
         #: By session and task: the agents whose leases lapsed while it was all that was left of its bundle.
         self.lapsed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
-        #: By agent that a task took along: which.
-        self.killed: dict[str, tuple[SessionId, int]] = {}
+        #: How often another task took its agent along while a task was all that was left of its bundle there.
+        self.beside = Counter[tuple[SessionId, int]]()
         #: By process: when it was in trouble, so that it may have been taken for lost; by "" what troubled all.
         self.troubles: defaultdict[str, list[float]] = defaultdict(list)
         #: Objects that were altered in the store, and how often one was altered on its way, or seen late.
@@ -46,11 +46,6 @@ class Facts:
     def troubled(self, process: str, since: float, until: float = inf) -> bool:
         """Return whether a process was in trouble in a span of time."""
         return any(since <= time <= until for name in ("", process) for time in self.troubles[name])
-
-    def taken_along(self, session: SessionId, index: int) -> int:
-        """Return how many of a task's agents another task took along while it was alone in its bundle."""
-        kills = (self.killed.get(agent) for agent in self.lapsed[session, index])
-        return sum(kill is not None and kill != (session, index) for kill in kills)
 
     def take(self, outcome: Outcome) -> None:
         """Note what a reader was told; all readers must be told the same."""

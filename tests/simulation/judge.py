@@ -181,7 +181,7 @@ class Judge:
         elif failure.type == "AgentLost":
             lost = len(self._facts.lapsed[session.id, index])
             assert lost >= defaults.LAPSES_ALONE, f"{name}, and {lost} agents were lost with it alone"
-            beside = self._facts.taken_along(session.id, index)
+            beside = self._facts.beside[session.id, index]
             assert beside <= defaults.LAPSES_SUSPECT, f"{name}, and other tasks took {beside} agents along"
         else:
             happened = self._facts.failed[session.id, index]

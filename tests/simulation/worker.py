@@ -144,9 +144,7 @@ class SimulatedWorker:
 
     def _kill_agent(self) -> None:
         assert self._run is not None
-        task = (self._run.session.id, self._index)
-        self._world.facts.killed[self._agent.name] = task
-        self._agent.process.die()
+        self._agent.taken_along((self._run.session.id, self._index))
 
     def _die_at_task(self) -> None:
         assert self._run is not None

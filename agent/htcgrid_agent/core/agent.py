@@ -52,6 +52,8 @@ class AgentCore:
         self._claims = 0
         #: Calls that failed, and when to make them again.
         self._again: list[tuple[float, commands.GiveBack | commands.Load]] = []
+        #: Until then no more is acquired while something is held: a suspect bundle needs an agent to itself.
+        self._room_until = 0.0
         #: The end of the grace, once the agent was told to stop.
         self._stop_at: float | None = None
         self._exited = False
@@ -128,6 +130,11 @@ class AgentCore:
             self._held[nonce] = bundle
             if failure := event.unreadable.get(nonce) or self._objection(claim):
                 self._fail_all(bundle, failure, now)
+                continue
+            if bundle.suspect and any(other.running for other in self._held.values()):
+                # What runs here may take the agent along, and this with it. It comes back when there is room for it.
+                self._leave_to_others(bundle)
+                self._room_until = now + self._policy.lease
                 continue
             if not bundle.loaded:
                 self._out.append(commands.Load(lease=claim.lease, input=claim.input, first=claim.first))
@@ -289,7 +296,7 @@ class AgentCore:
         full, suspect = self._is_full(), self._suspect()
         if self._stop_at is None:
             self._out.extend(self._crew.start(now))
-            if not full and (suspect is None or len(self._held) == 1):
+            if not full and (suspect is None or (len(self._held) == 1 and not self._acquirer.under_way)):
                 self._out.extend(self._crew.assign(self._held, now))
         elif now >= self._stop_at:
             self._out.extend(self._crew.kill_all())
@@ -331,7 +338,7 @@ class AgentCore:
 
     def _acquire_or_exit(self, now: float, *, full: bool) -> None:
         if self._stop_at is None:
-            if not full:
+            if not full and (now >= self._room_until or not self._held):
                 self._out.extend(self._acquirer.next(self._held.values(), now))
         elif not self._held and not self._acquirer.under_way and not self._committer.busy:
             self._exited = True
