@@ -222,7 +222,14 @@ AGENT_CORE = (
     Mutation(
         name="a suspect bundle runs beside others",
         seed=7,
-        patches=(Patch(AgentCore, "_decide", "suspect is None or len(self._held) == 1", "True"),),
+        patches=(
+            Patch(
+                AgentCore,
+                "_decide",
+                "suspect is None or (len(self._held) == 1 and not self._acquirer.under_way)",
+                "True",
+            ),
+        ),
         says=r"beside \d+ bundles",
     ),
     Mutation(
