@@ -76,7 +76,8 @@ class Submission:
     def begin(self) -> Iterator[Command]:
         """Yield what records the session before it has tasks."""
         if not self.created:
-            yield from self._write(sealed=False)
+            yield Create(self._session, [], sealed=False)
+            self.created = True
 
     def flush(self) -> Iterator[Command]:
         """Yield what records the bundles that were taken in."""
@@ -95,9 +96,7 @@ class Submission:
         bundles, blobs = self._bundles, self._blobs
         self._bundles, self._blobs, self._bytes = [], {}, 0
         if blobs:
-            if not self.created:
-                yield Create(self._session, [], sealed=False)
-                self.created = True
+            yield from self.begin()
             yield PutPacks(blobs)
         yield Add(bundles) if self.created else Create(self._session, bundles, sealed)
         self.created = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from htcgrid.model import AgentId, LossCause, SessionId, defaults
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
 from htcgrid_agent.shell.inputs import Inputs
-from htcgrid_agent.shell.lane import Lane
+from htcgrid_agent.shell.lane import Lane, lanes_of
 from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
 from tests.simulation.host import SimulatedHost, SimulatedQueue
@@ -103,19 +103,7 @@ class SimulatedAgent:
         )
         shared = SharedFiles(payloads, limit=10_000, stopping=self._stopping)
         self.process.on_death.append(shared.close)
-        self._lanes: dict[type[commands.Command], Lane] = {
-            kind: Lane(kind.__name__.lower(), work, self.post, self._crash, host=host)
-            for kind, work in (
-                (commands.Acquire, calls.acquire),
-                (commands.AcquireUrgent, calls.acquire_urgent),
-                (commands.Ack, calls.ack),
-                (commands.Load, calls.load),
-                (commands.Commit, calls.commit),
-                (commands.Renew, calls.renew),
-                (commands.GiveBack, calls.give_back),
-                (commands.Register, calls.register),
-            )
-        }
+        self._lanes = lanes_of(calls, self.post, self._crash, host=host)
         self._fetches = Lane("fetch", shared.fetch, self.post, self._crash, host=host)
         self._handle(events.Tick())
         ticked, spins = host.monotonic(), 0

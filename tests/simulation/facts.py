@@ -12,8 +12,7 @@ class Facts:
     """Written by simulated workers, stores and clients."""
 
     def __init__(self) -> None:
-        #: By session and task: how often it was begun, and the types of its tries that went wrong.
-        self.begun = Counter[tuple[SessionId, int]]()
+        #: By session and task: the types of its tries that went wrong.
         self.failed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
         #: By nonce of a lease and task: tries of which was reported that every other would go wrong.
         self.hopeless: set[tuple[str, int]] = set()
@@ -35,7 +34,6 @@ class Facts:
         self.broken: set[SessionId] = set()
         #: Sessions that a user cancelled or deleted, or that were given up.
         self.ended: set[SessionId] = set()
-        self.deleted: set[SessionId] = set()
         #: What readers were told, by session and task.
         self.told: dict[tuple[SessionId, int], tuple[TaskState, bytes]] = {}
 

@@ -108,7 +108,6 @@ class SimulatedWorker:
         assert not hopeless, f"task {self._index} of {session.id} is tried again, which does not help"
         work = self._read(self._payloads[self._index - run.start], session.calls)
         tries = run.tries.get(self._index, 0)
-        self._world.facts.begun[session.id, self._index] += 1
         if self._world.faults.happens(Fault.WORKER_DIED, 0.05):
             self._die_at_task()
         elif work.kills_agent:

@@ -157,7 +157,7 @@ class AgentCore:
             self._leave_to_others(bundle)
 
     def _leave_to_others(self, bundle: HeldBundle) -> None:
-        """Give back a bundle whose payloads cannot be had now, to whoever comes later."""
+        """Give back a bundle that cannot be run here now, to whoever comes later."""
         later = timedelta(seconds=self._policy.target)
         self._out.append(give_back(bundle, [Remainder(ranges=bundle.todo, delay=later)]))
 

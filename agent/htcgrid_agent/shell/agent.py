@@ -19,7 +19,7 @@ from htcgrid.host import RealHost
 from htcgrid.model import defaults
 from htcgrid_agent.core import AgentCore, commands, events
 from htcgrid_agent.shell.inputs import Inputs
-from htcgrid_agent.shell.lane import Lane
+from htcgrid_agent.shell.lane import Lane, lanes_of
 from htcgrid_agent.shell.logs import Log
 from htcgrid_agent.shell.notes import Notes, about
 from htcgrid_agent.shell.output import Output
@@ -86,19 +86,7 @@ class Agent:
         self._status: int | None = None
         self._crashed: BaseException | None = None
         host = RealHost()
-        self._lanes = {
-            kind: Lane(kind.__name__.lower(), work, self.post, self.crash, host=host)
-            for kind, work in (
-                (commands.Acquire, calls.acquire),
-                (commands.AcquireUrgent, calls.acquire_urgent),
-                (commands.Ack, calls.ack),
-                (commands.Load, calls.load),
-                (commands.Commit, calls.commit),
-                (commands.Renew, calls.renew),
-                (commands.GiveBack, calls.give_back),
-                (commands.Register, calls.register),
-            )
-        }
+        self._lanes = lanes_of(calls, self.post, self.crash, host=host)
         self._fetches = Lane("fetch", shared.fetch, self.post, self.crash, host=host)
         self._doers: dict[type, Callable[[Any], None]] = {
             commands.StartWorker: self._start_worker,

@@ -5,8 +5,10 @@ from typing import Any
 
 from htcgrid.errors import HtcGridError, ProviderUnavailableError
 from htcgrid.host import Host, Queue
+from htcgrid_agent.core import commands
 from htcgrid_agent.core.commands import Command
 from htcgrid_agent.core.events import CallFailed, Event
+from htcgrid_agent.shell.stores import StoreCalls
 
 
 class Lane:
@@ -51,3 +53,20 @@ class Lane:
         except HtcGridError as error:
             final = not isinstance(error, ProviderUnavailableError)
             return CallFailed(command=command, error=f"{type(error).__name__}: {error}", final=final)
+
+
+def lanes_of(
+    calls: StoreCalls, post: Callable[[Event], None], crash: Callable[[BaseException], None], *, host: Host
+) -> dict[type[Command], Lane]:
+    """Return a lane for each kind of store call, by the command that asks for it."""
+    works: dict[type[Command], Callable[[Any], Event]] = {
+        commands.Acquire: calls.acquire,
+        commands.AcquireUrgent: calls.acquire_urgent,
+        commands.Ack: calls.ack,
+        commands.Load: calls.load,
+        commands.Commit: calls.commit,
+        commands.Renew: calls.renew,
+        commands.GiveBack: calls.give_back,
+        commands.Register: calls.register,
+    }
+    return {kind: Lane(kind.__name__.lower(), work, post, crash, host=host) for kind, work in works.items()}

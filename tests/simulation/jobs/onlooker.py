@@ -24,7 +24,6 @@ class Ending(Job):
         delete = self.random.random() < 0.4
         handle = grid.session(session)
         if delete:
-            facts.deleted.add(session)
             handle.delete()
             faults.counts[Fault.DELETED] += 1
         else:
