@@ -13,7 +13,6 @@ from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
 from tests.simulation.host import SimulatedHost, SimulatedQueue
 from tests.simulation.scheduler import Process
-from tests.simulation.stores import Line, SimulatedPayloadStore, SimulatedStateStore, SimulatedTaskQueue
 from tests.simulation.worker import SimulatedWorker
 
 if TYPE_CHECKING:
@@ -87,11 +86,10 @@ class SimulatedAgent:
 
     def _run(self) -> None:
         world, host = self.world, self.host
-        line = Line(world, self.process)
-        payloads = SimulatedPayloadStore(line)
+        state, queue, payloads = world.stores(self.process)
         calls = StoreCalls(
-            state=SimulatedStateStore(line),
-            queue=SimulatedTaskQueue(line),
+            state=state,
+            queue=queue,
             payloads=payloads,
             agent=self.policy.agent,
             pool=defaults.POOL,

@@ -108,6 +108,11 @@ class World:
             self.scheduler.now if until is None else until
         )
 
+    def stores(self, process: Process) -> tuple[SimulatedStateStore, SimulatedTaskQueue, SimulatedPayloadStore]:
+        """Return the stores as a process sees them."""
+        line = Line(self, process)
+        return SimulatedStateStore(line), SimulatedTaskQueue(line), SimulatedPayloadStore(line)
+
     def start_agent(self) -> SimulatedAgent:
         """Start an agent."""
         agent = self.parts.agent(self, self.name("agent"), self.policy)
@@ -120,11 +125,8 @@ class World:
     def start_reaper(self, policy: ReaperPolicy | None = None) -> Process:
         """Start a reaper as a program of its own."""
         process = self._process("reaper")
-        line = Line(self, process)
         reaper = self.parts.reaper(
-            SimulatedStateStore(line),
-            SimulatedTaskQueue(line),
-            SimulatedPayloadStore(line),
+            *self.stores(process),
             seed=self.random.getrandbits(32),
             policy=policy or ReaperPolicy(retention=self.random.choice((5.0, 60.0))),
             host=SimulatedHost(self.scheduler, process),
@@ -139,9 +141,7 @@ class World:
         host = SimulatedHost(self.scheduler, process)
 
         def main() -> None:
-            line = Line(self, process)
-            stores = SimulatedStateStore(line), SimulatedTaskQueue(line), SimulatedPayloadStore(line)
-            run(Grid(*stores, host=host), host)
+            run(Grid(*self.stores(process), host=host), host)
 
         self.scheduler.spawn(process, main, "main")
         self.clients.append(process)
