@@ -71,10 +71,12 @@ docs: .venv/dev.stamp ## Build the documentation into build/site
 	# Not --quiet: with it, mkdocs counts no warnings, and strict means nothing.
 	report=$$($(BIN)/mkdocs build --strict 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
+# How many tests run at once: more than two cores can, for many wait for processes. JOBS=0: one after the other.
+JOBS ?= 4
 .PHONY: unit
 unit: .venv/dev.stamp ## Run the tests
 	echo "== pytest"
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
 
 # One seed, with all that happens: .venv/bin/python -m tests.simulation --seed 7
 SEEDS ?= 10000
@@ -86,6 +88,22 @@ simulate: .venv/dev.stamp ## Simulate SEEDS grids whose stores, processes and cl
 model: .venv/dev.stamp ## Explore the protocol further than its tests do, for some minutes
 	echo "== model"
 	$(BIN)/python -m tests.model.protocol
+
+.PHONY: nightly
+nightly: model simulate stress ## Check what takes too long for every change
+
+.PHONY: stress
+stress: .venv/dev.stamp ## Kill, overload and drill grids of real processes
+	echo "== drill"
+	$(BIN)/htcgrid drill --tasks 100000 --minutes 5
+	echo "== poison"
+	$(BIN)/python -m tests.processes.poison
+	echo "== repeats"
+	$(BIN)/python -m tests.processes.repeats
+	echo "== overload"
+	$(BIN)/python -m tests.processes.overload
+	echo "== ruin"
+	$(BIN)/python -m tests.processes.ruin --rounds 500
 
 .PHONY: format
 format: .venv/dev.stamp ## Format the code and repair what can be repaired

@@ -41,6 +41,7 @@ _BOUNDS = {
     "nice": (0, 19, ""),
     "recycle_tasks": (1, 10**12, ""),
     "recycle_megabytes": (1, 10**9, ""),
+    "memory_megabytes": (64, 10**9, ""),
     "shared_megabytes": (1, 10**9, ""),
 }
 
@@ -72,6 +73,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     #: A worker is replaced after this many tasks, and once it holds this many megabytes (10**6 bytes) of memory.
     recycle_tasks: int | None = None
     recycle_megabytes: int | None = None
+    #: Most megabytes of data that a worker may reserve: a task that asks for more gets a MemoryError.
+    memory_megabytes: int | None = None
     #: Most megabytes of shared inputs that an agent keeps on its disk.
     shared_megabytes: int = defaults.SHARED_MEGABYTES
     #: Whether agents also run the reaper.

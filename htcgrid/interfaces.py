@@ -85,6 +85,13 @@ class Bundles(NamedTuple):
     cursor: str | None
 
 
+class Submitted(NamedTuple):
+    """A page of a session's bundles as they were submitted, and the cursor behind it; None when there are no more."""
+
+    bundles: list[Bundle]
+    cursor: str | None
+
+
 class Agents(NamedTuple):
     """A page of agents, and the cursor behind it; None when there are no more."""
 
@@ -269,6 +276,17 @@ class StateStore(Provided):
         """
 
     @abstractmethod
+    def submitted(self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100) -> Submitted:
+        """Return a page of a session's bundles as they were submitted, in the order of their tasks.
+
+        For whoever submits some of its tasks again: they are kept as long as the session is, whatever became of their
+        tasks. Repeating it changes nothing. Costs 1 request per page and shard.
+
+        Raises:
+            SessionNotFoundError: there is no such session.
+        """
+
+    @abstractmethod
     def register(self, report: AgentReport) -> None:
         """Remember what an agent says of itself, in the place of what it said before, for a day.
 
@@ -327,6 +345,8 @@ class TaskQueue(Provided):
     def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:
         """Return up to ``limit`` hints, of higher priorities first; wait for the first up to ``wait``.
 
+        Among one priority, those of bundles that were begun before come first, if the limits say so.
+
         With ``above``, only hints whose priority is higher than that: an agent that has work enough looks for work that
         cannot wait. May return none although there are some. Repeating it returns others; one that was received and not
         acknowledged may come back after a while. Costs 1 request per priority and look.
@@ -340,6 +360,7 @@ class TaskQueue(Provided):
     def depth(self) -> int | None:
         """Return about how many hints wait, or None where the service cannot tell.
 
+        Those that were received and may come back are not counted: once none waits, the reaper hints what is pending.
         Repeating it changes nothing. Costs 1 request.
         """
 

@@ -6,6 +6,7 @@ import platform
 import socket
 import sys
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from random import Random
@@ -31,6 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--id", help="the agent's id; made up when left out")
     parser.add_argument("--workers", type=int, help="worker processes, instead of [agent] workers or one per core")
     parser.add_argument("--pool", help="the pool it belongs to, instead of [agent] pool")
+    parser.add_argument("--handler", action="append", default=[], help="a handler's pattern, beside [agent] handlers")
     parser.add_argument("--log", choices=("json", "console"), default="json", help="how log lines look")
     parser.add_argument("--verbose", action="store_true", help="log every claim, too")
     parser.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
@@ -42,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             agent=options.id,
             workers=options.workers,
             pool=options.pool,
+            handlers=options.handler,
             log_style=options.log,
             verbose=options.verbose,
             lifeline=options.lifeline,
@@ -63,12 +66,17 @@ def _worker_environment(config: Config, settings: AgentSettings) -> dict[str, st
     return {name: text for name, text in os.environ.items() if name not in withheld} | settings.environment
 
 
+def _bytes(megabytes: int | None) -> int | None:
+    return None if megabytes is None else megabytes * 1_000_000
+
+
 def run_agent(
     config: Config,
     *,
     agent: str | None = None,
     workers: int | None = None,
     pool: str | None = None,
+    handlers: Sequence[str] = (),
     log_style: str = "json",
     verbose: bool = False,
     lifeline: int | None = None,
@@ -79,6 +87,7 @@ def run_agent(
         ConfigError: the file, the id or the pool cannot be used.
     """
     settings = config.agent_settings()
+    allowed = (*settings.handlers, *handlers)
     name = new_agent_id() if agent is None else AgentId(agent)
     pool = settings.pool if pool is None else pool
     check_name("agent id", name)
@@ -99,7 +108,7 @@ def run_agent(
             target=settings.target,
             flush=flush,
             report=settings.report,
-            handlers=tuple(settings.handlers),
+            handlers=allowed,
             pickle=settings.pickle,
             python="{}.{}".format(*sys.version_info),
         )
@@ -122,7 +131,7 @@ def run_agent(
                 version=htcgrid.__version__,
                 python=platform.python_version(),
                 started=utcnow(),
-                handlers=tuple(settings.handlers),
+                handlers=allowed,
                 interval=seconds(settings.report),
             ),
         )
@@ -139,7 +148,8 @@ def run_agent(
                 nice=settings.nice,
                 pickle=settings.pickle,
                 recycle_tasks=settings.recycle_tasks,
-                recycle_bytes=None if settings.recycle_megabytes is None else settings.recycle_megabytes * 1_000_000,
+                recycle_bytes=_bytes(settings.recycle_megabytes),
+                memory_bytes=_bytes(settings.memory_megabytes),
             ),
             shared=shared,
             log=log,

@@ -25,6 +25,7 @@ GROUPS = {
         "status": "Show how far sessions are.",
         "watch": "Watch sessions until every task has ended.",
         "results": "Print outcomes as they become known, as JSON lines.",
+        "retry": "Submit a session's failed tasks again.",
         "explain": "Say why a session or a task has not ended.",
         "logs": "Print what handlers printed, or an agent's log.",
         "sessions": "Look for sessions by label, handler or age.",
@@ -37,6 +38,7 @@ GROUPS = {
         "reaper": "Run the reaper alone.",
     },
     "grid": {
+        "drill": "Strike a grid while it works, and judge it.",
         "config": "Check a grid.toml, with 'htcgrid config check'.",
         "doctor": "Try every part of a grid, and say what to do.",
         "providers": "List the installed providers.",
@@ -83,11 +85,11 @@ class Commands(click.Group):
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write help that fits a screen of 24 lines and 80 columns, without importing a command."""
         formatter.write_usage("htcgrid", "[--version] [--help] COMMAND ...")
-        formatter.write(f"{self.help}\n\n")
+        formatter.write(f"{self.help}\n")
         for group, commands in GROUPS.items():
             for number, (name, text) in enumerate(commands.items()):
                 formatter.write(f"  {'' if number else group:<10}{name:<12}{text}\n")
-        formatter.write(f"\n{_EXITS}\n")
+        formatter.write(f"{_EXITS}\n")
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Return the commands and options that begin so, without importing a command."""

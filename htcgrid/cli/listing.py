@@ -28,8 +28,11 @@ def state_of(status: SessionStatus) -> str:
 def facts_of(status: SessionStatus) -> dict[str, object]:
     """Return what there is to say about a session."""
     session = status.session
-    facts = {"session": session.id, "handler": session.handler, "labels": session.labels, "created": session.created}
+    facts: dict[str, object] = {"session": session.id, "handler": session.handler}
+    facts |= {"labels": session.labels, "created": session.created}
     counts = {name: getattr(status, name) for name in _COUNTS}
+    if session.origin is not None:
+        facts["origin"] = session.origin
     return facts | {"state": state_of(status), "finished": status.finished} | counts
 
 

@@ -28,7 +28,7 @@ def known_outcomes(reader: Reader) -> Iterator[Outcome]:
     collection = reader.collection()
     while not collection.finished and (parts := reader.look(collection, 0.0)):
         for batch in batches(parts):
-            data = reader.packs(part for _, part in batch)
+            data = reader.packs(part.pack for _, part in batch)
             for entry, part in batch:
                 yield from collection.outcomes(entry, part, data[part.pack.digest])
 

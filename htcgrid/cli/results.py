@@ -1,5 +1,7 @@
 """``htcgrid results``: print outcomes."""
 
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +9,8 @@ import click
 import msgspec
 
 from htcgrid.cli.options import complete_sessions, config_option, required_config
+from htcgrid.config import Config
+from htcgrid.model import SessionId, TaskState
 
 if TYPE_CHECKING:
     from htcgrid.connector import Outcome
@@ -19,25 +23,54 @@ if TYPE_CHECKING:
 @click.option(
     "--values", is_flag=True, help="Only the values, in the order of the tasks; fails with the first task that did."
 )
+@click.option("--failed", is_flag=True, help="Only those of tasks that failed.")
 @click.option("--json", is_flag=True, expose_value=False, help="Changes nothing: it is JSON anyway.")
-def command(session: str, config: Path | None, timeout: float | None, *, values: bool) -> int:
+def command(session: str, config: Path | None, timeout: float | None, *, values: bool, failed: bool) -> int:
     """Print the outcome of each task of SESSION as it becomes known, one JSON object a line.
 
-    Exits with 1 when a task did not succeed.
+    Exits with 1 when a task did not succeed. In a session of tasks that were submitted again, "origin" is the task's
+    index in the session in which it failed, as long as that is kept.
     """
     from htcgrid.connector import Grid
 
-    failed = False
-    with Grid.open(required_config(config).file) as grid:
+    if values and failed:
+        raise click.UsageError("--values and --failed cannot go together: failed tasks have none")
+    grid_of = required_config(config)
+    if failed:
+        return _print_failed(grid_of, SessionId(session), timeout)
+    some_failed = False
+    with Grid.open(grid_of.file) as grid:
         handle = grid.session(session)
         if values:
             for value in handle.results(timeout=timeout):
                 click.echo(msgspec.json.encode(_plain(value)))
             return 0
+        origins = grid.origins(session)
         for outcome in handle.outcomes(timeout=timeout):
-            failed |= not outcome.succeeded
-            click.echo(msgspec.json.encode(_shown(outcome)))
-    return int(failed)
+            some_failed |= not outcome.succeeded
+            click.echo(msgspec.json.encode(_shown(outcome) | _origin(origins, outcome.index)))
+    return int(some_failed)
+
+
+def _print_failed(config: Config, session: SessionId, timeout: float | None) -> int:
+    """Print the failed tasks only; nothing that a task returned is decoded, so nothing pickled is opened."""
+    from htcgrid.cli.outcomes import reader_of
+    from htcgrid.connector import Grid
+
+    some_failed = False
+    with Grid.open(config.file) as grid, ExitStack() as stack:
+        state = stack.enter_context(closing(config.open_state()))
+        payloads = stack.enter_context(closing(config.open_payloads()))
+        origins = grid.origins(session)
+        for outcome in reader_of(state.status([session])[0].session, state, payloads).outcomes(timeout):
+            some_failed |= not outcome.succeeded
+            if outcome.state is TaskState.FAILED:
+                click.echo(msgspec.json.encode(_shown(outcome) | _origin(origins, outcome.index)))
+    return int(some_failed)
+
+
+def _origin(origins: Sequence[int], index: int) -> dict[str, int]:
+    return {"origin": origins[index]} if index < len(origins) else {}
 
 
 def _plain(value: Any) -> Any:

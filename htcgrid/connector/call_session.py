@@ -93,7 +93,7 @@ class CallSession:
 
     def _look(self, collection: Collection) -> None:
         for batch in batches(self._reader.look(collection, _WAIT)):
-            data = self._reader.packs(part for _, part in batch)
+            data = self._reader.packs(part.pack for _, part in batch)
             for entry, part in batch:
                 for outcome in collection.outcomes(entry, part, data[part.pack.digest]):
                     self._settle(outcome)

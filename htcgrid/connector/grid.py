@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
 from htcgrid.config import Config, find_config, parse_config, read_config
+from htcgrid.connector.again import failed_in, payloads_of, session_again
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.embedded import EmbeddedGrid
@@ -19,11 +20,12 @@ from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import SessionOptions, session_of
+from htcgrid.connector.reader import Reader
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
-from htcgrid.errors import ConfigError
+from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
@@ -353,6 +355,56 @@ class Grid:
         session = self._state.status([SessionId(session_id)])[0].session
         decode = refuse_to_unpickle if session.codec == PICKLE and not pickle else None
         return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._check)
+
+    def retry(
+        self,
+        session_id: str,
+        *,
+        id: str | None = None,  # noqa: A002 - as in submit
+        pickle: bool = False,
+    ) -> SessionHandle:
+        """Submit the failed tasks of a finished session again, as a session of their own; return its handle.
+
+        It has the same handler and options, its ``origin`` is the other session, and its tasks are the failed ones in
+        their order. Without an id, asking again is one submission, as it is with one. Costs 1 request per 100 entries
+        of the log and per 100 bundles, and what :meth:`submit` costs for the failed tasks.
+
+        Args:
+            session_id: the session whose tasks failed, submitted by any process.
+            id: the new session's id; one that follows from the other's when left out.
+            pickle: unpickle the results of a session with codec ``pickle``, as in :meth:`session`.
+
+        Raises:
+            ConfigError: the session has not finished, or no task of it has failed.
+            SessionNotFoundError: there is none of this id.
+            EncodingError: its payloads are not there any more.
+            ConflictError: the id is taken by other content.
+        """
+        self._check()
+        status = self._state.status([SessionId(session_id)])[0]
+        session = session_again(status, id, host=self._host)
+        reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._check)
+        rule = rule_of(None, defaults.AHEAD, named=True)
+        self._submissions.submit_all(session, payloads_of(reader, failed_in(reader)), rule)
+        return self.session(session.id, pickle=pickle)
+
+    def origins(self, session_id: str) -> list[int]:
+        """Return which tasks of their origin a session's tasks are, by position; of one without an origin, none.
+
+        None, too, when the origin is not kept any more. Costs 2 requests, and 1 per 100 entries of the origin's log.
+
+        Raises:
+            SessionNotFoundError: there is no session of this id.
+        """
+        self._check()
+        origin = self._state.status([SessionId(session_id)])[0].session.origin
+        if origin is None:
+            return []
+        try:
+            session = self._state.status([origin])[0].session
+            return list(failed_in(Reader(session, self._state, self._payloads, host=self._host, check=self._check)))
+        except SessionNotFoundError:
+            return []
 
     def sessions(
         self,

@@ -12,7 +12,7 @@ from htcgrid.connector.remote_error import error_of
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule, Submitter
 from htcgrid.connector.window import Window
-from htcgrid.errors import EncodingError, HtcGridError
+from htcgrid.errors import ConfigError, EncodingError, HtcGridError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session, defaults
@@ -68,10 +68,17 @@ class MappedCalls:
                 for outcome in _in_order(outcomes) if ordered else outcomes:
                     yield self._result(outcome, return_exceptions)
                     self._window.leave()
+            self._check_whole()
         except BaseException:
             self.stop()
             raise
         self._submitter = None
+
+    def _check_whole(self) -> None:
+        """Raise when the grid was closed meanwhile: to end then would look as if there were no more results."""
+        if self._submitter is None:
+            self._check()
+            raise ConfigError("this grid is closed")
 
     def stop(self) -> None:
         """Take no more items, and cancel the session. Safe to repeat; a forked child leaves both to its parent."""

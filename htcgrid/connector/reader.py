@@ -13,7 +13,7 @@ from htcgrid.connector.submitter import Submitter
 from htcgrid.errors import EncodingError, ResultTimeoutError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
-from htcgrid.model import Entry, Part, Session, SessionStatus
+from htcgrid.model import Entry, Pack, Part, Session, SessionStatus
 from htcgrid.model.codec import codec_of
 
 _Answer = TypeVar("_Answer")
@@ -118,23 +118,23 @@ class Reader:
         collection = collection or self.collection()
         for parts in self.looks(collection, timeout):
             for batch in batches(parts):
-                data = self.packs(part for _, part in batch)
+                data = self.packs(part.pack for _, part in batch)
                 for entry, part in batch:
                     yield from collection.outcomes(entry, part, data[part.pack.digest])
             if collection.closed:
                 yield from collection.cancelled_outcomes()
 
-    def packs(self, parts: Iterable[Part]) -> dict[str, bytes]:
-        """Return the bytes of each part's pack, by digest; what comes altered is for whoever unpacks it to find.
+    def packs(self, packs: Iterable[Pack]) -> dict[str, bytes]:
+        """Return the bytes of packs, by digest; what comes altered is for whoever unpacks it to find.
 
         Raises:
             EncodingError: one is gone.
         """
-        packs = {part.pack.digest: part.pack for part in parts}
-        data = {digest: pack.data for digest, pack in packs.items() if pack.data is not None}
+        known = {pack.digest: pack for pack in packs}
+        data = {digest: pack.data for digest, pack in known.items() if pack.data is not None}
         for look in range(_LOOKS):
             # One that is not there yet, or not whole, may be so a moment later.
-            keyed = ((pack.key, pack) for pack in packs.values() if pack.key is not None)
+            keyed = ((pack.key, pack) for pack in known.values() if pack.key is not None)
             wanted = {key: pack for key, pack in keyed if not pack.holds(data.get(pack.digest, b""))}
             if not wanted:
                 break
@@ -142,9 +142,9 @@ class Reader:
                 self.host.sleep(_PAUSE * 4 ** (look - 1))
             found = patiently(self.host, partial(self._fetch, wanted), self.check)
             data |= {wanted[key].digest: blob for key, blob in found.items()}
-        if missing := set(packs) - set(data):
+        if missing := set(known) - set(data):
             raise EncodingError(
-                f"{len(missing)} packs of outcomes of session {self.session.id} are not in the payload store any more: "
+                f"{len(missing)} packs of session {self.session.id} are not in the payload store any more: "
                 "was it emptied?"
             )
         return data

@@ -58,6 +58,11 @@ class SessionHandle:
         return self._session.id
 
     @property
+    def origin(self) -> SessionId | None:
+        """The session whose failed tasks these are, in their order; None for tasks of its own."""
+        return self._session.origin
+
+    @property
     def handler(self) -> str:
         """The name of the handler that its tasks are for."""
         return self._session.handler

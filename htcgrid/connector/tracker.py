@@ -98,6 +98,6 @@ class Tracker:
     def _block(self, part: Part, index: int) -> Block:
         digest = part.pack.digest
         if self._blocks[0] != digest:
-            data = self._reader.packs([part])[digest]
+            data = self._reader.packs([part.pack])[digest]
             self._blocks = (digest, unpack_blocks(part.pack.checked(data)))
         return next(block for block in self._blocks[1] if block.start <= index < block.stop)

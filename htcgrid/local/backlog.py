@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from htcgrid.model import BundleKey, Hint, defaults
+from htcgrid.model import BundleKey, Hint, defaults, was_begun
 
 _PRIORITIES = range(defaults.PRIORITY_LIMIT, -1, -1)
 
@@ -12,9 +12,9 @@ WITH RECURSIVE pools (name) AS (
     UNION ALL SELECT (SELECT min(pool) FROM bundles WHERE state = 0 AND pool > name) FROM pools WHERE name IS NOT NULL
 ) SELECT name FROM pools WHERE name IS NOT NULL
 """
-#: Retries whose delay has passed come first, then sessions in the order in which they came.
+#: Retries whose delay has passed come first, then what was begun before, then sessions in the order in which they came.
 _NEXT = """
-SELECT s.sid, b.start, b.birth, b.tasks
+SELECT s.sid, b.start, b.birth, b.tasks, b.attempt
 FROM bundles b INDEXED BY bundles_pending CROSS JOIN sessions s ON s.id = b.session
 WHERE b.state = 0 AND b.pool = ? AND b.priority = ? AND b.due <= ? AND s.state < 2 AND s.schema <= ?
 ORDER BY b.due DESC, b.session, b.start, b.birth LIMIT ?
@@ -28,6 +28,11 @@ SELECT count(*) FROM (SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE sta
 """
 
 
+def hint_of(key: BundleKey, pool: str, priority: int, tasks: int, attempts: int) -> Hint:
+    """Return the hint of a pending bundle that was claimed so many times."""
+    return Hint(key=key, pool=pool, priority=priority, tasks=tasks, again=was_begun(key, attempts))
+
+
 def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Hint]:
     """Return up to ``limit`` pending bundles of a pool that are due, of higher priorities first."""
     hints: list[Hint] = []
@@ -35,10 +40,7 @@ def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, a
         if len(hints) >= limit or (above is not None and priority <= above):
             break
         rows = connection.execute(_NEXT, (pool, priority, now, defaults.SCHEMA, limit - len(hints)))
-        hints += [
-            Hint(key=BundleKey(sid, start, birth), pool=pool, priority=priority, tasks=tasks)
-            for sid, start, birth, tasks in rows
-        ]
+        hints += [hint_of(BundleKey(*place), pool, priority, tasks, attempts) for *place, tasks, attempts in rows]
     return hints
 
 

@@ -14,8 +14,9 @@ _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Hint).decode
 
 #: A hint that was received and not deleted is received again after this: seconds.
-_HIDDEN = 60.0
+_HIDDEN = 20.0
 
+# The column ``priority`` holds a hint's rank: by that they are received.
 _IS_OURS = "SELECT EXISTS (SELECT 1 FROM sessions WHERE sid = ?)"
 _STORE = "INSERT INTO hints (pool, priority, visible, body) VALUES (?, ?, 0, ?)"
 _ANY = "SELECT EXISTS (SELECT 1 FROM hints WHERE pool = ? AND visible <= ? AND priority > ?)"
@@ -25,7 +26,7 @@ UPDATE hints SET visible = ?2 + ?4 WHERE id IN (
 ) RETURNING id, body
 """
 _DELETE = "DELETE FROM hints WHERE id = ?"
-_DEPTH = "SELECT count(*) FROM (SELECT 1 FROM hints LIMIT 100000)"
+_DEPTH = "SELECT count(*) FROM (SELECT 1 FROM hints WHERE visible <= ? LIMIT 100000)"
 
 
 def foreign(connection: sqlite3.Connection, hints: Iterable[Hint]) -> list[Hint]:
@@ -38,19 +39,19 @@ def foreign(connection: sqlite3.Connection, hints: Iterable[Hint]) -> list[Hint]
 
 def store(connection: sqlite3.Connection, hints: Iterable[Hint]) -> None:
     """Store hints."""
-    connection.executemany(_STORE, [(hint.pool, hint.priority, _encode(hint)) for hint in hints])
+    connection.executemany(_STORE, [(hint.pool, rank(hint), _encode(hint)) for hint in hints])
 
 
 def any_waits(connection: sqlite3.Connection, pool: str, now: float, above: int | None = None) -> bool:
     """Return whether a stored hint waits for an agent of ``pool``."""
-    return bool(connection.execute(_ANY, (pool, now, -1 if above is None else above)).fetchone()[0])
+    return bool(connection.execute(_ANY, (pool, now, _above(above))).fetchone()[0])
 
 
 def take(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Delivery]:
     """Return hints of higher priorities first, and hide them for a while."""
-    rows = connection.execute(_TAKE, (pool, now, limit, _HIDDEN, -1 if above is None else above)).fetchall()
+    rows = connection.execute(_TAKE, (pool, now, limit, _HIDDEN, _above(above))).fetchall()
     taken = [(identity, _decode(body)) for identity, body in rows]
-    taken.sort(key=lambda row: (-row[1].priority, row[0]))
+    taken.sort(key=lambda row: (-rank(row[1]), row[0]))
     return [Delivery(hint=hint, token=str(identity)) for identity, hint in taken]
 
 
@@ -59,6 +60,16 @@ def delete(connection: sqlite3.Connection, tokens: Sequence[str]) -> None:
     connection.executemany(_DELETE, [(int(token),) for token in tokens])
 
 
-def depth(connection: sqlite3.Connection) -> int:
-    """Return how many hints are stored, counted up to 100,000."""
-    return int(connection.execute(_DEPTH).fetchone()[0])
+def depth(connection: sqlite3.Connection, now: float) -> int:
+    """Return how many hints wait, without those that were received, counted up to 100,000."""
+    return int(connection.execute(_DEPTH, (now,)).fetchone()[0])
+
+
+def rank(hint: Hint) -> int:
+    """Return a number by which hints go, the highest first: what was begun before goes first among its priority."""
+    return 2 * hint.priority + hint.again
+
+
+def _above(priority: int | None) -> int:
+    """Return the highest rank that is not above a priority; without one, every rank is."""
+    return -1 if priority is None else 2 * priority + 1

@@ -8,11 +8,11 @@ from typing import Any
 import msgspec
 
 from htcgrid.errors import ConfigError
-from htcgrid.interfaces import BEGINNING, Agents, Bundles
+from htcgrid.interfaces import BEGINNING, Agents, Bundles, Submitted
 from htcgrid.local.record import read_open, read_tries
 from htcgrid.local.schema import BundleRow, SessionRow
 from htcgrid.local.submissions import not_found
-from htcgrid.model import AgentId, AgentReport, AgentStatus, BundleKey, BundleStatus, SessionId, defaults
+from htcgrid.model import AgentId, AgentReport, AgentStatus, Bundle, BundleKey, BundleStatus, Pack, SessionId, defaults
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(AgentReport).decode
@@ -23,6 +23,10 @@ _PAGE = _COLUMNS + "WHERE session = ? AND (start, birth) > (?, ?) ORDER BY start
 #: The children of a submitted bundle start within it, so only those of one are looked through.
 _ROOT = "SELECT start FROM submitted WHERE session = ? AND start <= ? ORDER BY start DESC LIMIT 1"
 _FAMILY = _COLUMNS + "WHERE session = ? AND start BETWEEN ? AND ? AND root = ? AND stop > ?"
+
+_SUBMITTED = """
+SELECT start, stop, digest, size, key, data FROM submitted WHERE session = ? AND start > ? ORDER BY start LIMIT ?
+"""
 
 _REGISTER = """
 INSERT INTO agents (id, pool, heard, report) VALUES (?, ?, ?, ?)
@@ -42,10 +46,7 @@ def bundles(
     Raises:
         SessionNotFoundError: there is no such session.
     """
-    row = connection.execute(_SESSION, (session_id,)).fetchone()
-    if row is None:
-        raise not_found(session_id)
-    session, state = row
+    session, state = _session(connection, session_id)
     if state >= SessionRow.CANCELLED:
         return Bundles([], None)
     if task is not None:
@@ -54,6 +55,30 @@ def bundles(
     rows = connection.execute(_PAGE, (session, *_bundle_position(cursor), limit + 1)).fetchall()
     page = _read(rows[:limit], session_id, now)
     return Bundles(page, f"{page[-1].key.start}/{page[-1].key.birth}" if page and len(rows) > limit else None)
+
+
+def submitted(connection: sqlite3.Connection, session_id: SessionId, cursor: str, limit: int) -> Submitted:
+    """Return a page of a session's bundles as they were submitted.
+
+    Raises:
+        SessionNotFoundError: there is no such session.
+    """
+    session, _ = _session(connection, session_id)
+    after, _ = _bundle_position(cursor)
+    rows = connection.execute(_SUBMITTED, (session, after, limit + 1)).fetchall()
+    page = [
+        Bundle(key=BundleKey(session_id, start), stop=stop, input=Pack(digest=digest, size=size, key=key, data=data))
+        for start, stop, digest, size, key, data in rows[:limit]
+    ]
+    return Submitted(page, f"{page[-1].key.start}/" if page and len(rows) > limit else None)
+
+
+def _session(connection: sqlite3.Connection, session_id: SessionId) -> tuple[int, int]:
+    """Return the number and the state of a session."""
+    row: tuple[int, int] | None = connection.execute(_SESSION, (session_id,)).fetchone()
+    if row is None:
+        raise not_found(session_id)
+    return row
 
 
 def register(connection: sqlite3.Connection, report: AgentReport, now: float) -> None:

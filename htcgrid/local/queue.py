@@ -29,7 +29,7 @@ class SqliteTaskQueue(TaskQueue):
     """
 
     Settings = LocalSettings
-    limits = QueueLimits()
+    limits = QueueLimits(again_first=True)
 
     def __init__(self, folder: Path, *, patience: timedelta = PATIENCE, now: Callable[[], float] = time.time) -> None:
         self._database = Database(folder, patience)
@@ -92,8 +92,9 @@ class SqliteTaskQueue(TaskQueue):
 
     def depth(self) -> int | None:
         """Return how many bundles and stored hints wait, counted up to 100,000. Costs 1 read."""
+        now = self._now()
         with self._database.reading() as connection:
-            return backlog.depth(connection, self._now()) + stored.depth(connection)
+            return backlog.depth(connection, now) + stored.depth(connection, now)
 
     def _look(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
         now = self._now()
@@ -103,7 +104,7 @@ class SqliteTaskQueue(TaskQueue):
         if waits:
             with self._database.writing(durable=False) as connection:
                 taken = stored.take(connection, pool, now, limit, above)
-            return sorted(taken + _deliveries(found), key=lambda delivery: -delivery.hint.priority)[:limit]
+            return sorted(taken + _deliveries(found), key=lambda delivery: -stored.rank(delivery.hint))[:limit]
         return _deliveries(_some(found, limit))
 
     def _ripening(self, pool: str) -> float:
@@ -118,7 +119,7 @@ def _some(hints: list[Hint], limit: int) -> list[Hint]:
     """Take ``limit`` hints from the front, at a random place, since all agents look at the same front."""
     if len(hints) <= limit:
         return hints
-    front = sum(hint.priority == hints[0].priority for hint in hints)
+    front = sum(stored.rank(hint) == stored.rank(hints[0]) for hint in hints)
     start = random.randint(0, max(0, front - limit))
     return hints[start : start + limit]
 

@@ -5,8 +5,9 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
+from htcgrid.local.backlog import hint_of
 from htcgrid.local.liveness import AgentLiveness
-from htcgrid.local.schema import LATE
+from htcgrid.local.schema import AGAIN, LATE
 from htcgrid.model import AgentId, BundleKey, Hint, SessionId, defaults
 
 _RUNNING = """
@@ -16,7 +17,7 @@ WHERE b.state = 1 AND s.state < 2 AND s.schema <= ?
 """
 _HOLDERS = "SELECT DISTINCT agent FROM bundles INDEXED BY bundles_running WHERE state = 1"
 _LAPSE = """
-UPDATE bundles SET state = 0, agent = NULL, due = 0, hint_at = ?1, hinted = 0,
+UPDATE bundles SET state = 0, agent = NULL, due = ?7, hint_at = ?1, hinted = 0,
     lapses = lapses + (tasks > 1), lapses_alone = lapses_alone + (tasks = 1)
 WHERE session = ?2 AND start = ?3 AND birth = ?4 AND state = 1 AND attempt = ?5 AND beat = ?6
 RETURNING pool, priority, tasks
@@ -27,7 +28,7 @@ SELECT EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND hint_at <= ?1)
     OR EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND due > 0 AND due > ?1 + (SELECT longest_delay FROM grid))
 """
 _RIPE = """
-SELECT s.sid, b.session, b.start, b.birth, b.pool, b.priority, b.tasks
+SELECT s.sid, b.session, b.start, b.birth, b.pool, b.priority, b.tasks, b.attempt
 FROM bundles b INDEXED BY bundles_unhinted CROSS JOIN sessions s ON s.id = b.session
 WHERE b.state = 0 AND b.hint_at <= ? AND s.state < 2 AND s.schema <= ?
 ORDER BY b.hint_at LIMIT ?
@@ -106,10 +107,10 @@ def lapse(connection: sqlite3.Connection, bundles: Iterable[Running], now: float
     """Make pending those that have not changed since they were seen."""
     hints = []
     for bundle in bundles:
-        row = connection.execute(_LAPSE, (now + LATE, *bundle.place, bundle.attempt, bundle.beat)).fetchone()
+        row = connection.execute(_LAPSE, (now + LATE, *bundle.place, bundle.attempt, bundle.beat, AGAIN)).fetchone()
         if row is not None:
             key = BundleKey(bundle.sid, bundle.start, bundle.birth)
-            hints.append(Hint(key=key, pool=row[0], priority=row[1], tasks=row[2]))
+            hints.append(Hint(key=key, pool=row[0], priority=row[1], tasks=row[2], again=True))
     return hints
 
 
@@ -129,6 +130,6 @@ def ripen(connection: sqlite3.Connection, now: float, limit: int) -> list[Hint]:
     ripe = connection.execute(_RIPE, (now, defaults.SCHEMA, limit)).fetchall()
     connection.executemany(_POSTPONE, [(now, LATE, *row[1:4]) for row in ripe])
     return [
-        Hint(key=BundleKey(sid, start, birth), pool=pool, priority=priority, tasks=tasks)
-        for sid, _, start, birth, pool, priority, tasks in ripe
+        hint_of(BundleKey(sid, start, birth), pool, priority, tasks, attempts)
+        for sid, _, start, birth, pool, priority, tasks, attempts in ripe
     ]

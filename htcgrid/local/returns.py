@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from htcgrid.local.record import Record, load, written_open, written_tries
-from htcgrid.local.schema import LATE
+from htcgrid.local.schema import AGAIN, LATE
 from htcgrid.model import BundleKey, GivenBack, Hint, Lease, Ranges, Remainder, child_birth
 
 _CHILD = """
@@ -39,7 +39,7 @@ class Carving:
         if not tasks:
             return tasks
         delay = remainder.delay.total_seconds()
-        due, hint_at = (self._now + delay, self._now + delay) if delay > 0 else (0.0, self._now + LATE)
+        due, hint_at = (self._now + delay, self._now + delay) if delay > 0 else (AGAIN, self._now + LATE)
         if delay > 0:
             self._connection.execute(_LONGEST, (delay, delay))
         tries = record.tries_of(tasks) | {i: count for i, count in remainder.tries.items() if i in tasks}
@@ -79,7 +79,8 @@ class Carving:
         self._hint(key, tasks)
 
     def _hint(self, key: BundleKey, tasks: Ranges) -> None:
-        self.hints.append(Hint(key=key, pool=self._record.pool, priority=self._record.priority, tasks=tasks.count))
+        pool, priority = self._record.pool, self._record.priority
+        self.hints.append(Hint(key=key, pool=pool, priority=priority, tasks=tasks.count, again=True))
 
 
 def give_back(

@@ -14,6 +14,8 @@ from htcgrid.errors import ConfigError
 #: "HTCG": what tells a grid's file from other people's (https://sqlite.org/pragma.html#pragma_application_id).
 APPLICATION_ID = 0x48544347
 VERSION = 2
+#: When a bundle that was begun before is due: long ago, and so it stands before all that was due always.
+AGAIN = 1.0
 #: A pending bundle is hinted again after this time, whatever the queue holds, and then after twice as long: seconds.
 LATE = 600.0
 

@@ -10,7 +10,7 @@ from typing import Self, cast
 import msgspec
 
 from htcgrid.errors import ProviderError
-from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore
+from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore, Submitted
 from htcgrid.local import cancels, collection, inspection, leasing, reaping, recording, reports, returns, submissions
 from htcgrid.local.backlog import pending_anywhere
 from htcgrid.local.database import Database
@@ -216,6 +216,11 @@ class SqliteStateStore(StateStore):
         """Return a page of a session's open bundles. Costs 1 read."""
         with self._database.reading() as connection:
             return inspection.bundles(connection, session_id, cursor, limit=limit, task=task, now=self._now())
+
+    def submitted(self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100) -> Submitted:
+        """Return a page of a session's bundles as they were submitted. Costs 1 read."""
+        with self._database.reading() as connection:
+            return inspection.submitted(connection, session_id, cursor, limit)
 
     def register(self, report: AgentReport) -> None:
         """Remember an agent's report; the loss of power may undo it. Costs 1 quick write."""

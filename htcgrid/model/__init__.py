@@ -14,6 +14,7 @@ from htcgrid.model.bundle import (
     Lease,
     Remainder,
     child_birth,
+    was_begun,
 )
 from htcgrid.model.limits import PayloadLimits, QueueLimits, StateLimits
 from htcgrid.model.name import check_name
@@ -99,4 +100,5 @@ __all__ = [
     "unpack_blocks",
     "unpack_payloads",
     "utcnow",
+    "was_begun",
 ]

@@ -37,6 +37,11 @@ def child_birth(parent: BundleKey, attempt: int) -> str:
     return hashlib.sha256(f"{parent.birth}.{attempt}".encode()).hexdigest()[:12]
 
 
+def was_begun(key: BundleKey, attempts: int) -> bool:
+    """Return whether a bundle, or what it was carved from, was ever claimed: what :attr:`Hint.again` says."""
+    return attempts > 0 or key.birth != ROOT
+
+
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
     """A bundle as its client submits it: tasks ``key.start`` to ``stop - 1`` and their payloads."""
 
@@ -120,6 +125,8 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = defaults.PRIORITY
     #: About how many tasks there are to run.
     tasks: int = 1
+    #: Whether it was begun before: among its priority it goes first, where a queue can keep that apart.
+    again: bool = False
     schema: int = defaults.SCHEMA
 
 

@@ -29,6 +29,9 @@ class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):
     hint: int = 1 << 10
     #: How many priorities it keeps apart.
     priorities: int = defaults.PRIORITY_LIMIT + 1
+    #: Whether bundles that were begun before come first among their priority. Where they do not, what a lost agent held
+    #: waits behind all that was submitted meanwhile.
+    again_first: bool = False
 
 
 class PayloadLimits(msgspec.Struct, frozen=True, kw_only=True):

@@ -112,11 +112,15 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     python: str = ""
     #: Whether each payload is a call's arguments, and not an event.
     calls: bool = False
+    #: The session whose failed tasks these are, in their order, submitted again.
+    origin: SessionId | None = None
     schema: int = defaults.SCHEMA
 
     def __post_init__(self) -> None:
         check_name("session id", self.id)
         check_name("pool", self.pool)
+        if self.origin is not None:
+            check_name("session id", self.origin)
         priority = self.priority
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= defaults.PRIORITY_LIMIT:
             raise ConfigError(f"priority must be a whole number from 0 to {defaults.PRIORITY_LIMIT}, not {priority!r}")
@@ -141,7 +145,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """The digest of what makes two submissions under one id the same: all but when, and by which Python."""
         route = (self.id, self.handler, self.pool, self.priority)
-        terms = (self.retry, self.timeout, self.codec, self.labels, self.keep_for, self.output, self.calls)
+        terms: tuple[object, ...] = (self.retry, self.timeout, self.codec, self.labels, self.keep_for, self.output)
+        terms += (self.calls,) if self.origin is None else (self.calls, self.origin)
         return hashlib.sha256(msgspec.json.encode((*route, *terms), order="deterministic")).hexdigest()
 
 

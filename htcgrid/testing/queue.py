@@ -5,6 +5,7 @@ from datetime import timedelta
 from functools import partial
 from typing import ClassVar
 
+import msgspec
 import pytest
 
 from htcgrid.interfaces import TaskQueue
@@ -110,6 +111,20 @@ class TaskQueueContract(Contract):
         assert priorities == sorted(priorities, reverse=True)
         assert priorities[0] == 3
 
+    def test_bundles_that_were_begun_before_come_first_among_their_priority(self, queue: TaskQueue, pool: str) -> None:
+        if not queue.limits.again_first:
+            pytest.skip("this queue does not keep bundles that were begun apart")
+        new, again = _hints(pool, 4), [msgspec.structs.replace(hint, again=True) for hint in _hints(pool, 4)]
+        queue.send(new[:2])
+        queue.send(again)
+        queue.send([*new[2:], *_hints(pool, 1, priority=defaults.PRIORITY_LIMIT)])
+        received = [delivery.hint for delivery in self.receive(queue, pool, 9)]
+        assert [(hint.priority, hint.again) for hint in received] == [
+            (defaults.PRIORITY_LIMIT, False),
+            *[(defaults.PRIORITY, True)] * 4,
+            *[(defaults.PRIORITY, False)] * 4,
+        ]
+
     @pytest.mark.parametrize("above", [0, 2, 3])
     def test_only_hints_above_a_priority_are_received_when_asked_for(
         self, queue: TaskQueue, pool: str, above: int
@@ -194,6 +209,18 @@ class TaskQueueContract(Contract):
         depth = queue.depth()
         assert depth is None or depth >= 0
         self.receive(queue, pool, 3)
+
+    def test_what_was_received_is_not_counted_as_waiting(self, queue: TaskQueue, pool: str) -> None:
+        before = queue.depth()
+        queue.send(_hints(pool, 1))
+        deliveries: list[Delivery] = []
+        for _ in range(self.looks):
+            if deliveries := queue.receive(1, wait=self.wait, pool=pool):
+                break
+        after = queue.depth()
+        queue.ack(deliveries)
+        assert deliveries
+        assert before is None or after is None or after <= before
 
 
 def _hints(pool: str, count: int, *, priority: int = defaults.PRIORITY) -> list[Hint]:

@@ -20,6 +20,22 @@ def oops(event: Any) -> Any:
     return event
 
 
+def refuse_odd(number: int) -> int:
+    if number % 2:
+        raise ValueError(f"{number} is odd")
+    return number
+
+
+def needs_file(path: str) -> str:
+    return Path(path).read_text()
+
+
+def fail_long(text: str) -> str:
+    if len(text) > 10:
+        raise ValueError(f"{len(text)} letters")
+    return text
+
+
 def sleep(seconds: float) -> float:
     time.sleep(seconds)
     return seconds

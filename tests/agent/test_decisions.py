@@ -72,6 +72,21 @@ def test_workers_wait_while_large_outcomes_are_committed_more_slowly_than_they_c
     assert set(world.begun.values()) == {1}
 
 
+def test_no_more_than_some_bundles_are_held_while_commits_take_long() -> None:
+    world = World(lambda _: Work(seconds=0.0005))
+    agent = world.start_agent("a")
+    agent.commit_takes = 3.0
+    session = world.submit([1] * 3000)
+    most = 0
+    for _ in range(100):
+        world.run(0.1)
+        most = max(most, world.state.status([session])[0].running)
+    # And what one urgent look may bring.
+    assert 300 < most <= agent.policy.bundles + agent.policy.workers
+    agent.commit_takes = 0.0
+    world.finish(session)
+
+
 def test_outcomes_that_are_sent_again_count_until_they_are_committed() -> None:
     world = World(lambda _: Work(seconds=0.01, size=400))
     agent = world.start_agent("a", workers=2, outcome_bytes=1000)
@@ -137,6 +152,70 @@ def test_a_task_that_no_worker_can_even_take_in_ends_and_its_neighbours_go_on() 
     assert (ended[5].failure.type, ended[5].tries) == ("WorkerDied", 3)
     assert "out of memory?" in ended[5].failure.message
     assert states(world, session) == {TaskState.SUCCEEDED: 19, TaskState.FAILED: 1}
+
+
+def test_a_worker_that_stands_still_before_it_begins_is_replaced_and_costs_no_try() -> None:
+    once = iter([True])
+    world = World(lambda index: Work(stands_still=index == 0 and next(once, False)))
+    world.start_agent("a", workers=1)
+    session = world.submit([5], retry=RetryPolicy(tries=1))
+    assert world.finish(session) < 15
+    assert states(world, session) == {TaskState.SUCCEEDED: 5}
+
+
+def test_a_task_that_no_worker_ever_begins_ends_and_its_neighbours_go_on() -> None:
+    world = World(lambda index: Work(stands_still=index == 3))
+    world.start_agent("a", workers=1)
+    session = world.submit([5], retry=RetryPolicy(tries=1))
+    world.finish(session)
+    failure = world.ended(session)[3].failure
+    assert failure is not None
+    assert failure.type == "WorkerDied"
+    assert "stood still for 10 s before it began the task, or after its end" in failure.message
+    assert states(world, session) == {TaskState.SUCCEEDED: 4, TaskState.FAILED: 1}
+
+
+def test_a_task_after_whose_end_its_worker_always_stands_still_ends() -> None:
+    world = World(lambda index: Work(seconds=0.3, stands_still_after=index == 3))
+    world.start_agent("a", workers=1)
+    session = world.submit([5], retry=RetryPolicy(tries=1))
+    world.finish(session)
+    assert states(world, session) == {TaskState.SUCCEEDED: 4, TaskState.FAILED: 1}
+
+
+def test_a_worker_that_never_gets_ready_is_replaced() -> None:
+    world = World()
+    world.starts_that_hang = 3
+    agent = world.start_agent("a", workers=2)
+    session = world.submit([3])
+    assert 60 <= world.finish(session) < 61
+    assert agent.count(commands.KillWorker) == 2
+
+
+def test_a_worker_between_two_long_tasks_does_not_stand_still() -> None:
+    world = World(lambda _: Work(seconds=40.0))
+    agent = world.start_agent("a", workers=1)
+    session = world.submit([3])
+    world.finish(session)
+    assert agent.count(commands.KillWorker) == 0
+
+
+@pytest.mark.parametrize("seconds", [0.01, 0.3])
+def test_a_worker_whose_outcomes_are_committed_before_it_says_that_it_is_done_goes_on(seconds: float) -> None:
+    world = World(lambda _: Work(seconds=seconds, lingers=0.5))
+    agent = world.start_agent("a", workers=1)
+    session = world.submit([1, 3, 1])
+    world.finish(session)
+    assert agent.count(commands.KillWorker) == 0
+    assert states(world, session) == {TaskState.SUCCEEDED: 5}
+
+
+def test_a_worker_that_never_says_that_it_is_done_is_replaced_though_nothing_of_its_bundle_is_left() -> None:
+    world = World(lambda index: Work(lingers=1e6 if index == 0 else 0.0))
+    agent = world.start_agent("a", workers=1)
+    session = world.submit([1, 3])
+    assert world.finish(session) < 15
+    assert agent.count(commands.KillWorker) == 1
 
 
 def test_a_worker_that_dies_before_it_begins_costs_no_try() -> None:

@@ -180,8 +180,11 @@ def test_a_worker_calls_what_was_pickled_and_returns_what_was_raised(worker: Hea
 
 
 def test_a_large_message_goes_through_a_channel_that_takes_a_part_at_a_time(worker: Heard) -> None:
+    # While it does not read, its socket takes a part.
+    os.kill(worker.pid, signal.SIGSTOP)
     run(worker, "double", b'"%s"' % (b"x" * 400), *[b"[%s1]" % (b"1," * 500_000)] * 8)
     assert worker.unsent
+    os.kill(worker.pid, signal.SIGCONT)
     values, failures = ended(worker)
     assert values[0] == b'"%s"' % (b"x" * 800)
     # The others' results are longer than this worker may return.

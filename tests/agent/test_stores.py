@@ -116,7 +116,7 @@ def test_a_hint_is_acknowledged_when_its_bundle_was_won(desk: Desk) -> None:
     acquired, _ = desk.acquire()
     (claim,) = acquired.claims
     assert desk.inputs.cut(claim.lease.nonce, 1, 3) == [b"1", b"2"]
-    assert desk.queue.depth() == 0
+    assert desk.queue._messages == {}
 
 
 def test_a_hint_is_acknowledged_when_another_agent_has_the_bundle(desk: Desk) -> None:
@@ -124,7 +124,7 @@ def test_a_hint_is_acknowledged_when_another_agent_has_the_bundle(desk: Desk) ->
     desk.submit(bundle)
     desk.state.claim([bundle.key], agent=AgentId("other"), lease=timedelta(seconds=30))
     assert desk.acquire()[0].claims == []
-    assert desk.queue.depth() == 0
+    assert desk.queue._messages == {}
 
 
 def test_what_was_won_is_kept_when_its_hint_cannot_be_acknowledged(desk: Desk) -> None:
@@ -132,7 +132,7 @@ def test_what_was_won_is_kept_when_its_hint_cannot_be_acknowledged(desk: Desk) -
     desk.queue.away = True
     acquired, _ = desk.acquire()
     assert len(acquired.claims) == 1
-    assert desk.queue.depth() == 1
+    assert len(desk.queue._messages) == 1
     assert [call.args for call in desk.log.calls] == [("hints not acknowledged",)]
 
 

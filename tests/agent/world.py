@@ -42,10 +42,15 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     #: The worker dies when it is handed the task, before it begins it.
     kills_on_arrival: bool = False
     kills_agent: bool = False
-    #: The worker never comes back.
+    #: The worker never comes back; or it stands still when it is handed the task, before it begins it.
     hangs: bool = False
+    stands_still: bool = False
+    #: The worker stands still when the task is over, before it reports that.
+    stands_still_after: bool = False
     #: Bytes of the outcome.
     size: int = 0
+    #: How long it takes the worker to go on once it has reported the outcome.
+    lingers: float = 0.0
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,6 +72,8 @@ class World:
         self.queue = MemoryTaskQueue(clock=self.clock)
         self.work = work
         self.agents: dict[str, SimulatedAgent] = {}
+        #: So many starts of workers never come to an end.
+        self.starts_that_hang = 0
         #: How often each task was begun, and by whom.
         self.begun: Counter[int] = Counter()
         self.log: list[tuple[float, str, int]] = []
@@ -217,7 +224,10 @@ class SimulatedAgent:
         match command:
             case commands.StartWorker(worker=worker):
                 self._lives[worker] += 1
-                self.world.at(0.05, lambda: self.handle(events.WorkerReady(worker=worker)))
+                if self.world.starts_that_hang:
+                    self.world.starts_that_hang -= 1
+                else:
+                    self.world.at(0.05, lambda: self.handle(events.WorkerReady(worker=worker)))
             case commands.KillWorker(worker=worker):
                 self._worker_dies(worker, "was killed by SIGKILL")
             case commands.Run():
@@ -294,6 +304,8 @@ class SimulatedAgent:
         if work.kills_on_arrival and index == command.start:
             self._worker_dies(worker, "was killed by SIGKILL (out of memory?)")
             return
+        if work.stands_still and index == command.start:
+            return
         self.looks[worker] = (index, self.world.now)
         self.world.begun[index] += 1
         self.world.log.append((self.world.now, self.name, index))
@@ -307,6 +319,8 @@ class SimulatedAgent:
             return
         if work.kills_agent:
             self.die()
+        elif work.stands_still_after:
+            self.looks.pop(worker, None)
         elif work.kills_worker:
             self._worker_dies(worker, "exited with status 1")
         else:
@@ -314,7 +328,10 @@ class SimulatedAgent:
             failures = {index: work.error} if work.error else {}
             block = Block(index, [value], self.world.now, [int(work.seconds * 1e6)], f"{self.name}/{worker}", failures)
             self.handle(events.WorkerReported(worker=worker, run=command.run, block=block, done=False, size=work.size))
-            self._run(command, index + 1, life, done)
+            if work.lingers:
+                self.world.at(work.lingers, lambda: self._run(command, index + 1, life, done))
+            else:
+                self._run(command, index + 1, life, done)
 
     def _worker_dies(self, worker: int, reason: str) -> None:
         self._lives[worker] += 1

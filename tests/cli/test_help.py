@@ -22,6 +22,7 @@ COMMANDS = (
     "status",
     "watch",
     "results",
+    "retry",
     "explain",
     "logs",
     "sessions",
@@ -30,6 +31,7 @@ COMMANDS = (
     "agent",
     "agents",
     "reaper",
+    "drill",
     "config",
     "doctor",
     "providers",
@@ -50,7 +52,7 @@ finally:
 def test_help_lists_every_command_with_what_it_does(htcgrid: Command) -> None:
     shown = htcgrid("--help")
     assert (shown.status, shown.err) == (0, "")
-    listed = shown.out.split("\n\n")[1].splitlines()
+    _usage, _about, *listed, _exits = shown.out.splitlines()
     assert tuple(line[12:].split()[0] for line in listed) == COMMANDS
     assert all(len(line[24:].split()) > 1 for line in listed)
 
@@ -64,7 +66,7 @@ def test_help_is_one_screen_of_any_terminal(htcgrid: Command, monkeypatch: pytes
 
 
 def test_help_has_the_commands_in_groups(htcgrid: Command) -> None:
-    listed = htcgrid("--help").out.split("\n\n")[1].splitlines()
+    _usage, _about, *listed, _exits = htcgrid("--help").out.splitlines()
     assert [line[:12].strip() for line in listed if line[:12].strip()] == ["tasks", "sessions", "agents", "grid"]
 
 

@@ -315,6 +315,32 @@ def test_values_of_a_session_with_a_failed_task_exit_with_1_and_the_reason(
     assert [line for line in handler_s_own if line.startswith("  File")][-1].startswith(f'  File "{served / "work.py"}')
 
 
+def test_failed_tasks_are_listed_and_run_again_in_a_session_that_tells_where_they_come_from(
+    submit: Command, htcgrid: Command, served: Path
+) -> None:
+    session = submit("work:refuse", ["good", "bad", "fine", "bad"], "--tries", "1").out.strip()
+    listed = objects(htcgrid("results", session, "--failed"))
+    assert [(each["index"], each["error"]["message"]) for each in sorted(listed, key=lambda each: each["index"])] == [
+        (1, "bad, says the handler"),
+        (3, "bad, says the handler"),
+    ]
+    again = htcgrid("retry", session, "--failed").out.strip()
+    assert again == f"{session}-again"
+    assert json.loads(htcgrid("retry", session, "--json").out) == {"session": again, "origin": session, "total": 2}
+    failed = htcgrid("results", again)
+    assert failed.status == 1
+    assert sorted((each["index"], each["origin"]) for each in objects(failed)) == [(0, 1), (1, 3)]
+    assert json.loads(htcgrid("status", again, "--json").out)["origin"] == session
+
+
+def test_what_cannot_be_retried_is_said_so(submit: Command, htcgrid: Command, served: Path) -> None:
+    session = submit("work:echo", [1]).out.strip()
+    htcgrid("results", session)
+    assert htcgrid("retry", session).error.endswith("has failed: there is nothing to submit again")
+    assert "no session 'nobody'" in htcgrid("retry", "nobody").error
+    assert "--values and --failed cannot go together" in htcgrid("results", session, "--values", "--failed").usage_error
+
+
 def test_results_exits_with_1_when_a_task_was_cancelled(submit: Command, htcgrid: Command, grid: Path) -> None:
     submit("work:echo", [1, 2], "--id", "stopped")
     htcgrid("cancel", "stopped")

@@ -264,7 +264,8 @@ def test_the_view_changes_in_its_place_and_gives_the_cursor_back(opened: Grid) -
         assert terminal.ended() == 1
     assert "\x1b[1A\x1b[2K" in terminal.raw
     assert terminal.raw.rstrip().endswith("\x1b[?25h")
-    assert terminal.lines[-1] == "  2 of 2 · 2 cancelled"
+    # A pace stands behind it when the cancel came late enough for one.
+    assert terminal.lines[-1].startswith("  2 of 2 · 2 cancelled")
 
 
 @pytest.mark.parametrize("columns", [20, 40])

@@ -59,6 +59,18 @@ def hog(megabytes, context):
     return os.getpid()
 
 
+def creep(megabytes, context):
+    kept = globals().setdefault("KEPT", [])
+    for _ in range(megabytes * 1000):
+        kept.append(bytes(1000))
+    return os.getpid()
+
+
+def oom_score(event, context):
+    with open("/proc/self/oom_score_adj") as score:
+        return int(score.read())
+
+
 def ask(ref, context):
     return len(context.get(ref))
 
@@ -251,9 +263,42 @@ def test_a_worker_is_replaced_once_it_holds_so_much_memory(started: Callable[[st
     assert max(pids.count(pid) for pid in pids) <= 4
 
 
+def test_a_task_that_asks_for_too_much_memory_fails_alone(started: Callable[[str], Grid]) -> None:
+    grid = started("memory_megabytes = 400")
+    outcomes = _outcomes(grid, "work:hog", 1, 10_000, *[1] * 20, retry=ONCE)
+    assert [outcome.succeeded for outcome in outcomes] == [True, False, *[True] * 20]
+    error = outcomes[1].error
+    assert error is not None
+    assert (error.type, error.message) == (
+        "MemoryError",
+        "a worker may reserve 400 MB of data ('memory_megabytes' in [agent])",
+    )
+    # The next task began in a new process: what the failed one left behind costs it nothing.
+    pids = [[each.value for each in outcomes if (each.began < outcomes[1].began) is early] for early in (True, False)]
+    assert not set(pids[0]) & set(pids[1])
+
+
+def test_a_task_that_uses_up_its_memory_bit_by_bit_says_so_too(started: Callable[[str], Grid]) -> None:
+    outcomes = _outcomes(started("memory_megabytes = 300"), "work:creep", 10, 10_000, 10, retry=ONCE)
+    assert [outcome.succeeded for outcome in outcomes] == [True, False, True]
+    error = outcomes[1].error
+    assert error is not None
+    assert (error.type, error.message) == (
+        "MemoryError",
+        "a worker may reserve 300 MB of data ('memory_megabytes' in [agent])",
+    )
+    assert "kept.append(bytes(1000))" in error.traceback
+
+
+def test_a_worker_ends_before_its_agent_when_the_machine_runs_out_of_memory(started: Callable[[str], Grid]) -> None:
+    (outcome,) = _outcomes(started(""), "work:oom_score", 1)
+    assert outcome.value >= 500
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
+        ("memory_megabytes = 10", "`memory_megabytes` must be from 64 to"),
         ("recycle_tasks = 0", "`recycle_tasks` must be from 1 to"),
         ("recycle_megabytes = -1", "`recycle_megabytes` must be from 1 to"),
         ("shared_megabytes = 0", "`shared_megabytes` must be from 1 to"),

@@ -104,6 +104,7 @@ def test_the_local_state_store_costs_what_the_page_says(tmp_path: Path) -> None:
         count("outcomes", lambda: store.outcomes(session.id))
         count("sessions", store.sessions)
         count("bundles", lambda: store.bundles(session.id))
+        count("submitted", lambda: store.submitted(session.id))
         count("register", lambda: store.register(AgentReport(id=_AGENT, pool="p", started=utcnow())))
         count("agents", store.agents)
         count("cancel", lambda: store.cancel([session.id]))

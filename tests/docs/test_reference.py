@@ -41,6 +41,8 @@ _CONSTANTS: dict[str, Any] = {
     "defaults.BUNDLE_BYTES": defaults.BUNDLE_BYTES,
     "defaults.SHARED_HELD": defaults.SHARED_HELD,
     "AgentPolicy.outcome_bytes": fields(AgentPolicy)["AgentPolicy.outcome_bytes"],
+    "AgentPolicy.bundles": fields(AgentPolicy)["AgentPolicy.bundles"],
+    "AgentPolicy.standstill": fields(AgentPolicy)["AgentPolicy.standstill"],
     "defaults.REMEMBER": defaults.REMEMBER,
     "QueueLimits.hint": QueueLimits().hint,
     "SqliteStateStore.inline": SqliteStateStore.limits.inline,

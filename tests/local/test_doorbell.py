@@ -1,6 +1,7 @@
 """Doorbells wake at once, and leave nothing behind."""
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from htcgrid.local import doorbell as bells
 from htcgrid.local.doorbell import Doorbell, pool_topic, session_topic
 from htcgrid.local.queue import SqliteTaskQueue
 from htcgrid.local.state import SqliteStateStore
+from htcgrid.model import Delivery
 from htcgrid.testing.samples import bundle_of, session_of
 
 LONG = 30.0
@@ -143,9 +145,36 @@ def test_a_waiting_agent_hears_of_work_and_a_waiting_reader_of_the_end(folder: P
         soon.join()
 
 
-def test_an_idle_agent_costs_almost_nothing(folder: Path) -> None:
+def cost_of_waiting(times: int) -> float:
+    """Return the processor's seconds that waiting for nothing takes, half a second each: some machines count much."""
+    here, there = os.pipe()
+    try:
+        before = time.thread_time()
+        for _ in range(times):
+            select.select([here], [], [], 0.5)
+        return time.thread_time() - before
+    finally:
+        os.close(here)
+        os.close(there)
+
+
+def test_an_idle_agent_looks_twice_a_second_and_costs_almost_nothing(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with closing(SqliteTaskQueue(folder)) as queue:
+        look, looks = queue._look, list[int]()
+
+        def counted(limit: int, pool: str, above: int | None) -> list[Delivery]:
+            looks.append(limit)
+            return look(limit, pool, above)
+
+        monkeypatch.setattr(queue, "_look", counted)
         queue.receive(5, wait=timedelta(0), pool="default")
+        looks.clear()
         before = time.thread_time()
         assert queue.receive(5, wait=timedelta(seconds=1.5), pool="default") == []
-        assert time.thread_time() - before < 0.015
+        spent = time.thread_time() - before
+        # Before it waits, when it does, twice a second, and at the end.
+        assert len(looks) <= 2 + 3 + 1
+        # A wait for the bell, and a look at the file, is a few of the machine's own.
+        assert spent < 0.015 + 10 * cost_of_waiting(3)

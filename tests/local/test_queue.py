@@ -78,6 +78,24 @@ def test_retries_whose_delay_has_passed_come_before_the_backlog(
     assert receive(queue)[0].key == won.key
 
 
+def test_what_was_begun_before_comes_before_what_was_not_whichever_session_is_older(
+    store: SqliteStateStore, queue: SqliteTaskQueue, clock: VirtualClock
+) -> None:
+    older, newer = submit(store, 10), submit(store, 4)
+    returned, lost = store.claim([BundleKey(newer.id, 0), BundleKey(newer.id, 2)], agent=A, lease=LEASE)
+    store.give_back(returned.lease, [Remainder(ranges=returned.open)])
+    store.due(10)
+    clock.advance(LEASE * 1.1)
+    store.due(10)
+    for _ in range(10):
+        assert {hint.key for hint in receive(queue, limit=2)} == {returned.key, lost.key}
+    assert [(hint.key.session, hint.again) for hint in receive(queue)] == [
+        *[(newer.id, True)] * 2,
+        *[(older.id, False)] * 10,
+        *[(newer.id, False)] * 2,
+    ]
+
+
 def test_bundles_of_sessions_that_are_over_are_not_received(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:
     cancelled, deleted = submit(store), submit(store)
     store.cancel([cancelled.id])

@@ -69,7 +69,9 @@ def test_msgpack_carries_what_is_no_number_and_numpys_arrays() -> None:
     assert codec.decode(codec.encode({"a": Array([1, 2])})) == {"a": [1, 2]}
 
 
-@pytest.mark.parametrize("value", [Lock(), 1 << 64, {"a": object()}, print], ids=repr)
+@pytest.mark.parametrize(
+    "value", [Lock(), 1 << 64, {"a": object()}, print], ids=["lock", "too-large", "object", "function"]
+)
 def test_what_msgpack_cannot_carry_is_refused(value: Any) -> None:
     with pytest.raises(EncodingError, match=r"cannot be encoded as MessagePack: .*; use plain numbers of at most 64"):
         codec_of("msgpack").encode(value)

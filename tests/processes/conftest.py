@@ -16,7 +16,9 @@ from htcgrid.model import SessionStatus
 _PATIENCE = 60.0
 _HTCGRID = Path(sys.executable).with_name("htcgrid")
 _WORK = """
+import multiprocessing
 import os
+import signal
 import time
 from pathlib import Path
 
@@ -28,11 +30,38 @@ def square(event, context):
     return event * event
 
 
+def double(event, context):
+    time.sleep(0.005)
+    return 2 * event["number"]
+
+
+def at_once(number, context):
+    return 2 * number
+
+
+def letters(count, context):
+    return "x" * count
+
+
 def nap(seconds, context):
     with RUNS.open("a") as runs:
         runs.write(f"{context.index}\\n")
     time.sleep(seconds)
     return seconds
+
+
+def forks(event, context):
+    child = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
+    child.start()
+    child.terminate()
+    child.join()
+    return child.exitcode
+
+
+def stubborn(seconds, context):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    return nap(seconds, context)
 
 
 def quote(event, context):
@@ -47,13 +76,13 @@ _TOML = """
 [state]
 provider = "local"
 path = "state"
-
+{queue}
 [agent]
 handlers = ["work:*"]
 path = ["."]
 workers = 2
-lease = 3
-heartbeat = 0.5
+lease = {lease}
+heartbeat = {heartbeat}
 grace = 8
 reaper = {reaper}
 """
@@ -69,14 +98,22 @@ class Processes:
         (folder / "work.py").write_text(_WORK)
         self._started: list[subprocess.Popen[bytes]] = []
 
-    def configure(self, *, reaper: bool = True) -> None:
-        """Write the grid.toml."""
-        self.config.write_text(_TOML.format(reaper=str(reaper).lower()))
+    def configure(
+        self, *, reaper: bool = True, apart: bool = False, lease: float = 3.0, heartbeat: float = 0.5
+    ) -> None:
+        """Write the grid.toml; with ``apart``, hints stand in another file than the state."""
+        queue = '\n[queue]\nprovider = "local"\npath = "queue"\n' if apart else ""
+        self.config.write_text(_TOML.format(reaper=str(reaper).lower(), queue=queue, lease=lease, heartbeat=heartbeat))
 
     def agent(self, *options: str) -> subprocess.Popen[bytes]:
         """Start an agent; return when it has said so."""
-        process, log = self._start(_HTCGRID, "agent", "--config", self.config, "--log", "json", *options)
-        until(lambda: "agent started" in log.read_text())
+        process = self.starting_agent(*options)
+        until(lambda: "agent started" in self.log(process))
+        return process
+
+    def starting_agent(self, *options: str) -> subprocess.Popen[bytes]:
+        """Start an agent, and return at once."""
+        process, _ = self._start(_HTCGRID, "agent", "--config", self.config, "--log", "json", *options)
         return process
 
     def reaper(self) -> subprocess.Popen[bytes]:
@@ -111,6 +148,7 @@ class Processes:
         for process in self._started:
             if process.poll() is None:
                 process.send_signal(signal.SIGKILL)
+        for process in self._started:
             process.wait(_PATIENCE)
 
     def _start(self, *command: object) -> tuple[subprocess.Popen[bytes], Path]:

@@ -1,5 +1,6 @@
 """How agents end, and what becomes of what they held."""
 
+import os
 import signal
 import subprocess
 import time
@@ -44,6 +45,41 @@ def test_an_agent_that_is_told_to_stop_finishes_what_runs_and_gives_back_the_res
         assert session.results(timeout=SOON) == [1.0] * 8
         assert {outcome.tries for outcome in session.outcomes()} == {1}
     assert sorted(processes.begun) == list(range(8))
+
+
+def test_what_runs_is_finished_when_all_processes_of_an_agent_are_told_to_stop(processes: Processes) -> None:
+    agent = processes.agent()
+    with Grid.open(processes.config) as grid:
+        session = grid.submit("work:nap", [1.5] * 2, retry=RetryPolicy(tries=1))
+        until(lambda: len(processes.begun) == 2)
+        for process in (agent.pid, *children(agent.pid)):
+            os.kill(process, signal.SIGTERM)
+        assert agent.wait(SOON) == 0
+        assert session.results(timeout=SOON) == [1.5] * 2
+        assert {outcome.tries for outcome in session.outcomes()} == {1}
+
+
+def test_what_a_handler_forks_can_be_told_to_stop(processes: Processes) -> None:
+    processes.agent()
+    with Grid.open(processes.config) as grid:
+        assert grid.submit("work:forks", [0]).results(timeout=SOON) == [-signal.SIGTERM]
+
+
+def test_a_worker_that_will_not_stop_is_killed_at_the_end_of_the_grace(processes: Processes) -> None:
+    agent = processes.agent()
+    with Grid.open(processes.config) as grid:
+        session = grid.submit("work:stubborn", [60.0, 60.0])
+        until(lambda: len(processes.begun) == 2)
+        workers = children(agent.pid)
+        began = time.monotonic()
+        agent.send_signal(signal.SIGTERM)
+        assert agent.wait(SOON) == 0
+        # Its grace is 8 seconds.
+        assert 7.5 < time.monotonic() - began < 12
+        assert not any(runs(worker) for worker in workers)
+        status = session.status()
+        assert (status.pending, status.running, status.failed) == (2, 0, 0)
+        session.cancel()
 
 
 def test_a_second_signal_ends_the_grace_and_nothing_is_left_running(processes: Processes) -> None:

@@ -1,19 +1,16 @@
 """Runs the simulation of many seeds, or shows that of one: ``python -m tests.simulation --help``."""
 
 import argparse
-import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from os import cpu_count
 
 from rich.console import Console
 from rich.table import Table
 
 from htcgrid.model import TaskState
 from tests.simulation.faults import Fault, Site
+from tests.simulation.many import quietly, simulated
 from tests.simulation.simulation import Report, simulate
 from tests.simulation.sites import call_sites, unreached
 
@@ -55,12 +52,6 @@ class Totals:
         return not self.wrong and (not self.missing or self.seeds < _ENOUGH)
 
 
-def runs(seeds: Iterable[int], processes: int) -> Iterator[Report]:
-    """Yield the reports of seeds, simulated in several processes."""
-    with ProcessPoolExecutor(processes, initializer=_quietly) as pool:
-        yield from pool.map(simulate, seeds, chunksize=10)
-
-
 def show(totals: Totals, console: Console, seconds: float) -> None:
     """Print what many runs come to."""
     faults = Table("fault", "times", title=f"{totals.faults.total():,} faults of {len(totals.faults)} kinds")
@@ -87,13 +78,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=sys.modules[__name__].__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds to simulate")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--processes", type=int, default=cpu_count() or 1)
+    parser.add_argument("--processes", type=int, help="in how many processes; one for each core without this")
     parser.add_argument("--seed", type=int, help="simulate this one, and print everything that happens")
     parser.add_argument("--about", default="", help="with --seed: only what has this word, as a session or an agent")
     options = parser.parse_args()
     console = Console()
     if options.seed is not None:
-        _quietly()
+        quietly()
         report = simulate(options.seed, keep=None)
         for line in report.trace:
             if options.about in line:
@@ -101,17 +92,12 @@ def main() -> int:
         sys.stdout.write(f"{report.digest}\n{report.wrong or 'every promise was kept'}\n")
         return 1 if report.wrong else 0
     began, totals = time.monotonic(), Totals()
-    for report in runs(range(options.first, options.first + options.seeds), options.processes):
+    for report in simulated(range(options.first, options.first + options.seeds), options.processes):
         totals.add(report)
         if report.wrong:
             console.print(f"[red]seed {report.seed}[/]: {report.wrong}", highlight=False)
     show(totals, console, time.monotonic() - began)
     return 0 if totals.good else 1
-
-
-def _quietly() -> None:
-    # What the connector logs of threads that end is no news here.
-    logging.disable()
 
 
 if __name__ == "__main__":

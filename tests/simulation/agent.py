@@ -5,7 +5,7 @@ from datetime import timedelta
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
-from htcgrid.model import AgentId, LossCause, SessionId, defaults
+from htcgrid.model import AgentId, SessionId, defaults
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.lane import Lane, lanes_of
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 _TICK = 0.05
 #: How long an order takes to reach a worker: seconds.
 _ORDER = (0.0, 0.05)
-#: How long a call that failed may put the next one off, and some: seconds.
-_PATIENCE = 15.0
 #: An agent that wakes itself this often in a row, each time at once, would keep a core busy: seconds, and times.
 _SPIN = 1e-3
 _SPINS = 100
@@ -79,8 +77,6 @@ class SimulatedAgent:
     def pause(self, until: float, *, workers: bool) -> None:
         """Stand still; without its ``workers``, these go on with what they have."""
         self.process.paused_until = max(self.process.paused_until, until)
-        self.world.trouble(self.process)
-        self.world.trouble(self.process, until)
         for worker in self._workers.values() if workers else ():
             worker.process.paused_until = max(worker.process.paused_until, until)
 
@@ -135,8 +131,6 @@ class SimulatedAgent:
     def _handle(self, event: events.Event) -> None:
         if isinstance(event, events.Stop):
             self._stopping.set()
-        elif isinstance(event, events.Renewed):
-            self._judge_lost(event)
         for command in self._core.handle(event, self.host.monotonic()):
             self._do(command)
 
@@ -177,20 +171,6 @@ class SimulatedAgent:
 
         self._later(kill)
 
-    def _judge_lost(self, event: events.Renewed) -> None:
-        """Look whether leases were lost for a reason: an agent that is well keeps them."""
-        now, lease = self.world.scheduler.now, self.policy.lease
-        for lost in event.renewal.lost:
-            bundle = self._core._held.get(lost.nonce)
-            if bundle is None or bundle.committing or bundle.returning or lost.cause is not LossCause.LAPSED:
-                continue
-            record = self.world.state._sessions[lost.key.session].bundles.get(lost.key)
-            if record is None or not record.open:
-                # Who was taken for lost has come back, and brought the outcomes.
-                continue
-            well = not self.world.facts.troubled(self.name, now - 2 * lease - _PATIENCE)
-            assert not well, f"{self.name} is well, and has lost its lease of {lost.key}"
-
     def _judge_run(self, command: commands.Run) -> None:
         """Look whether tasks of a suspect bundle are run one by one: then it is known which one took an agent along."""
         record = self.world.state._sessions[command.session.id]
@@ -204,7 +184,7 @@ class SimulatedAgent:
 
     def _judge_forgotten(self, nonce: str = "") -> None:
         """Look whether a lease that is forgotten, or any when the agent exits, has ended: else its tasks must wait."""
-        if self.world.facts.troubled(self.name, 0.0):
+        if self.world.troubles.excuse(self.process, 0.0):
             return
         records = [record for record in self.world.state._sessions.values() if record.live]
         bundles = [bundle for record in records for bundle in record.bundles.values() if bundle.running]
@@ -223,6 +203,8 @@ class SimulatedAgent:
             if record is not None and record.current(bundle.lease) and record.open.count == 1:
                 task = (bundle.session.id, record.open.first)
                 self.world.facts.beside[task] += task != killer
+                kept = bundle.suspect and not (bundle.idle or bundle.returning or task == killer)
+                assert not kept, f"{self.name} kept the suspect {bundle.lease.key} beside a task that took it along"
         self.process.die()
 
     def _end_workers(self) -> None:

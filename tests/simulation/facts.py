@@ -1,7 +1,6 @@
 """What really happened, as nobody in the grid knows it: what the judge compares outcomes with."""
 
 from collections import Counter, defaultdict
-from math import inf
 
 from htcgrid.connector.outcome import Outcome
 from htcgrid.model import SessionId, TaskState
@@ -20,8 +19,6 @@ class Facts:
         self.lapsed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
         #: How often another task took its agent along while a task was all that was left of its bundle there.
         self.beside = Counter[tuple[SessionId, int]]()
-        #: By process: when it was in trouble, so that it may have been taken for lost; by "" what troubled all.
-        self.troubles: defaultdict[str, list[float]] = defaultdict(list)
         #: Objects that were altered in the store, and how often one was altered on its way, or seen late.
         self.altered: set[str] = set()
         self.misread = Counter[str]()
@@ -34,16 +31,14 @@ class Facts:
         self.broken: set[SessionId] = set()
         #: Sessions that a user cancelled or deleted, or that were given up.
         self.ended: set[SessionId] = set()
+        #: Sessions that stood open when all jobs were done, and were cancelled; a second client may still be at one.
+        self.left_open: set[SessionId] = set()
         #: What readers were told, by session and task.
         self.told: dict[tuple[SessionId, int], tuple[TaskState, bytes]] = {}
 
     def tried(self, session: SessionId, index: int, kind: str) -> None:
         """Note that a try of a task went wrong."""
         self.failed[session, index].append(kind)
-
-    def troubled(self, process: str, since: float, until: float = inf) -> bool:
-        """Return whether a process was in trouble in a span of time."""
-        return any(since <= time <= until for name in ("", process) for time in self.troubles[name])
 
     def take(self, outcome: Outcome) -> None:
         """Note what a reader was told; all readers must be told the same."""

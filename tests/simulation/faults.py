@@ -42,6 +42,7 @@ class Fault(StrEnum):
     WORKER_DIED_UNBEGUN = "worker died before a task began"
     WORKER_NOT_STARTED = "worker ended at its start"
     WORKER_HUNG = "worker hung"
+    WORKER_HUNG_UNBEGUN = "worker hung before a task began"
     AGENT_KILLED_BY_TASK = "task that takes its agent along"
     HANDLER_RAISED = "handler raised"
     # Of clocks.

@@ -69,7 +69,7 @@ class Judge:
             assert not record.bundles, f"bundles of {session} are left"
             assert not any(log.entries for log in record.logs), f"entries of {session} are left"
         assert not self._world.payloads._objects, f"payloads are left: {sorted(self._world.payloads._objects)}"
-        assert self._world.queue.depth() == 0, f"{self._world.queue.depth()} hints are left"
+        assert not self._world.queue._messages, f"{len(self._world.queue._messages)} hints are left"
 
     def _look_at(self, session_id: SessionId, record: SessionRecord) -> None:
         self._look_at_bundles(session_id, record)
@@ -181,8 +181,9 @@ class Judge:
         elif failure.type == "AgentLost":
             lost = len(self._facts.lapsed[session.id, index])
             assert lost >= defaults.LAPSES_ALONE, f"{name}, and {lost} agents were lost with it alone"
+            guilty = index in session.works and session.works[index].kills_agent
             beside = self._facts.beside[session.id, index]
-            assert beside <= defaults.LAPSES_SUSPECT, f"{name}, and other tasks took {beside} agents along"
+            assert guilty or beside <= defaults.LAPSES_SUSPECT, f"{name}, and other tasks took {beside} agents along"
         else:
             happened = self._facts.failed[session.id, index]
             assert failure.type in happened, f"{name}, and that never happened: {happened}"

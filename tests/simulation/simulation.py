@@ -168,6 +168,7 @@ class Simulation:
         world, random, faults = self.world, self.random, self.world.faults
         agents = [agent for agent in world.agents if agent.process.alive]
         others = [process for process in (*world.clients, *world.reapers) if process.alive]
+        everybody = [*(agent.process for agent in agents), *others]
         now, lease = world.scheduler.now, world.lease.total_seconds()
         for fault, longest in ((Fault.SHORT_PAUSE, lease / 3), (Fault.LONG_PAUSE, lease * 3)):
             if agents and faults.happens(fault, 2.0):
@@ -179,8 +180,8 @@ class Simulation:
                 process = random.choice(others)
                 process.paused_until = now + random.uniform(0.5, 1.0) * longest
                 world.note("pause", process.name, process.paused_until)
-        if others and faults.happens(Fault.CLOCK_JUMPED):
-            random.choice(others).skew += random.uniform(-300, 300)
+        if everybody and faults.happens(Fault.CLOCK_JUMPED):
+            random.choice(everybody).skew += random.uniform(-300, 300)
         if faults.happens(Fault.STORE_CLOCK_JUMPED, 0.3):
             world.set_clock(random.uniform(-300, 300))
 
@@ -236,6 +237,7 @@ class Simulation:
 
     def _read(self, handle: SessionHandle, status: SessionStatus) -> None:
         if status.state is SessionState.OPEN:
+            self.world.facts.left_open.add(handle.id)
             handle.cancel()
         if any(key.startswith(f"{handle.id}/") for key in self.world.facts.altered):
             return
@@ -265,7 +267,7 @@ class Simulation:
         reaper = world.start_reaper(ReaperPolicy(look=1800, retention=1800))
         world.scheduler.run(until=world.scheduler.now + timedelta(days=1.2).total_seconds())
         agent = world.start_agent()
-        self._wait("hints", lambda: world.queue.depth() == 0)
+        self._wait("hints", lambda: not world.queue._messages)
         agent.process.die()
         reaper.die()
         self.check()

@@ -61,6 +61,10 @@ class SimulatedWorker:
             self._world.facts.tried(command.session.id, command.start, "WorkerDied")
             self.die("was killed by SIGKILL (out of memory?)")
             return
+        if self._world.faults.happens(Fault.WORKER_HUNG_UNBEGUN, 0.05):
+            # Should that go on, the first task is blamed.
+            self._world.facts.tried(command.session.id, command.start, "WorkerDied")
+            return
         self._enter()
 
     def shorten(self, run: int, stop: int) -> None:

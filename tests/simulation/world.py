@@ -1,10 +1,8 @@
 """A simulated grid: stores, agents, reapers and clients on one virtual clock, and what befalls them."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from math import inf
 from random import Random
 
 from htcgrid import Grid
@@ -18,11 +16,10 @@ from tests.simulation.host import SimulatedHost
 from tests.simulation.scheduler import Process, Scheduler, Waiting
 from tests.simulation.stores import Line, SimulatedPayloadStore, SimulatedStateStore, SimulatedTaskQueue
 from tests.simulation.trace import Trace
+from tests.simulation.troubles import Troubles
 
 #: Virtual time begins here: a store's clock that is set back is still after the epoch.
 BEGINNING = 1_000_000.0
-#: For so long a store's clock that was set may end leases too early, or too late: seconds.
-_LONG = 1000.0
 
 
 class StoreClock:
@@ -56,6 +53,7 @@ class World:
         self.trace = Trace(keep=keep)
         self.faults = Faults(Random(self.random.getrandbits(64)))
         self.facts = Facts()
+        self.troubles = Troubles(self.scheduler)
         self.clock = StoreClock(self.scheduler)
         logs = self.random.choice((1, 1, 4))
         self.state = self.parts.state(clock=self.clock, random=Random(self.random.getrandbits(64)), logs=logs)
@@ -82,12 +80,9 @@ class World:
             "flush": self.random.choice((0.0, 0.2, 1.0)),
             "report": 15.0,
         }
+        #: How many tasks that take their agents along a session has that has any: in some runs they meet each other.
+        self.deadly = self.random.choices((1, 6), (95, 5))[0]
         self._numbers = 0
-        #: When something last befell a process, by its name, and the store's clock.
-        self._troubled: dict[str, float] = {}
-        #: Calls under way that go wrong, by process.
-        self._in_trouble = Counter[str]()
-        self._clock_set = -inf
 
     def name(self, kind: str) -> str:
         """Return a name that nothing else has."""
@@ -102,12 +97,6 @@ class World:
         """Add a line to the trace."""
         self.trace.note(self.scheduler.now, *words)
 
-    def trouble(self, process: Process | None = None, until: float | None = None) -> None:
-        """Note that a process is in trouble, now or ``until`` a time, or that all are."""
-        self.facts.troubles["" if process is None else process.name].append(
-            self.scheduler.now if until is None else until
-        )
-
     def stores(self, process: Process) -> tuple[SimulatedStateStore, SimulatedTaskQueue, SimulatedPayloadStore]:
         """Return the stores as a process sees them."""
         line = Line(self, process)
@@ -117,7 +106,6 @@ class World:
         """Start an agent."""
         agent = self.parts.agent(self, self.name("agent"), self.policy)
         self._unsettle(agent.process)
-        agent.process.on_death.append(lambda: self.trouble(agent.process))
         self.note("start", agent.name)
         self.agents.append(agent)
         return agent
@@ -147,21 +135,10 @@ class World:
         self.clients.append(process)
         return process
 
-    @contextmanager
-    def losing(self, process: Process) -> Iterator[None]:
-        """Note that meanwhile a process may lose leases."""
-        self._in_trouble[process.name] += 1
-        try:
-            yield
-        finally:
-            self._in_trouble[process.name] -= 1
-            self._troubled[process.name] = self.scheduler.now
-
     def set_clock(self, seconds: float) -> None:
         """Set the store's clock forward, or back."""
         self.clock.skew += seconds
-        self._clock_set = self.scheduler.now
-        self.trouble()
+        self.troubles.clock_set()
         self.note("store clock", self.clock.skew)
 
     @contextmanager
@@ -175,14 +152,10 @@ class World:
                 if bundle.open.count == 1:
                     self.facts.lapsed[bundle.key.session, bundle.open.first].append(name)
                 heard = bundle.heard - BEGINNING - self.clock.skew
-                assert self._excuses(name, heard, bundle.lease), f"{bundle.key} lapsed, and {name} was well"
-
-    def _excuses(self, name: str, heard: float, lease: float) -> bool:
-        """Return whether an agent that was last heard of at a time may lose a lease."""
-        agent = next(agent for agent in self.agents if agent.name == name)
-        killed = not agent.process.alive and not agent.exited
-        troubled = max(self._troubled.get(name, -inf), agent.process.paused_until) >= heard - lease
-        return killed or troubled or self._in_trouble[name] > 0 or self._clock_set > self.scheduler.now - _LONG
+                agent = next(agent for agent in self.agents if agent.name == name)
+                killed = not agent.process.alive and not agent.exited
+                excuse = killed or self.troubles.excuse(agent.process, heard - bundle.lease)
+                assert excuse, f"{bundle.key} lapsed, and {name} was well"
 
     def _process(self, kind: str) -> Process:
         process = Process(self.name(kind))

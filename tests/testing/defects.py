@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
-from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal
+from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Submitted
 from htcgrid.model import (
     AgentId,
     AgentReport,
@@ -76,6 +76,13 @@ class FirstHundredBundles(MemoryStateStore):
 
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
         super().add(session_id, bundles[:100])
+
+
+class FirstPageOfWhatWasSubmitted(MemoryStateStore):
+    """A page says that it is the last one."""
+
+    def submitted(self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100) -> Submitted:
+        return Submitted(super().submitted(session_id, cursor, limit=limit).bundles, None)
 
 
 class SealOfAnyTotal(MemoryStateStore):
@@ -318,6 +325,13 @@ class NothingHintedLate(MemoryStateStore):
             if bundle.pending:
                 bundle.hint_at = float("inf")
         return super().due(limit, backlog=backlog)
+
+
+class HintsOfTheLostAsOfTheNew(MemoryStateStore):
+    """The hint of a bundle that was begun does not say so, and it waits behind all others."""
+
+    def _hint(self, bundle: BundleRecord) -> Hint:
+        return msgspec.structs.replace(super()._hint(bundle), again=False)
 
 
 class LostWithoutCause(MemoryStateStore):
@@ -756,6 +770,14 @@ class QueueWithoutPriorities(MemoryTaskQueue):
         return sorted(super()._visible(pool, above), key=int)
 
 
+class QueueThatHandsOutWhatWasBegunLast(MemoryTaskQueue):
+    """What a lost agent held waits behind everything else."""
+
+    def _visible(self, pool: str, above: int | None) -> list[str]:
+        found = super()._visible(pool, above)
+        return sorted(found, key=lambda token: (-self._messages[token].hint.priority, int(token)))
+
+
 class QueueOfOnePool(MemoryTaskQueue):
     """Every agent gets every hint."""
 
@@ -764,6 +786,13 @@ class QueueOfOnePool(MemoryTaskQueue):
 
     def _visible(self, pool: str, above: int | None) -> list[str]:
         return super()._visible("default", above)
+
+
+class QueueThatCountsWhatWasReceived(MemoryTaskQueue):
+    """Hints that agents hold count as waiting, and keep a reaper from looking for what is pending."""
+
+    def depth(self) -> int | None:
+        return len(self._messages)
 
 
 class QueueWithoutAck(MemoryTaskQueue):

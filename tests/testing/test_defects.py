@@ -66,6 +66,7 @@ _STORES = [
     (defects.AddWithoutDigest, "test_a_bundle_of_other_content_is_a_conflict"),
     (defects.TotalByIncrement, "test_a_bundle_that_is_there_is_left_alone_whatever_state_the_session_is_in"),
     (defects.TotalByIncrement, "test_the_total_is_the_end_of_the_last_bundle_in_whatever_order_they_come"),
+    (defects.FirstPageOfWhatWasSubmitted, "test_what_was_submitted_is_kept_whatever_became_of_its_tasks"),
     (defects.FirstHundredBundles, "test_a_batch_of_250_bundles_is_added_whole"),
     (defects.SealOfAnyTotal, "test_seal_with_another_total_is_a_conflict"),
     (defects.ClaimOfClaimed, "test_a_claimed_bundle_is_not_claimed_again"),
@@ -98,6 +99,7 @@ _STORES = [
     (defects.LapseThatForgetsOutcomes, "test_a_lapse_costs_no_try_and_no_outcome"),
     (defects.BacklogHintedOnce, "test_looking_at_the_backlog_does_not_change_it"),
     (defects.NothingHintedLate, "test_a_pending_bundle_is_hinted_late_whatever_the_queue_holds"),
+    (defects.HintsOfTheLostAsOfTheNew, "test_hints_of_what_was_begun_say_so"),
     (defects.LostWithoutCause, "test_leases_of_a_cancelled_session_are_lost_and_say_so"),
     (defects.CancelOverOutcomes, "test_cancel_counts_exactly"),
     (defects.CancelOfFinished, "test_a_session_that_had_finished_stays_as_it_was"),
@@ -174,7 +176,17 @@ def test_a_defect_is_also_found_by_comparing_with_the_memory_store(pytester: pyt
         (defects.PrefixWithoutSlash, PayloadStoreContract, _LIKENESS),
         (defects.PrefixIsAKey, PayloadStoreContract, _LIKENESS),
         (defects.QueueWithoutPriorities, TaskQueueContract, "test_higher_priorities_come_first"),
+        (
+            defects.QueueThatHandsOutWhatWasBegunLast,
+            TaskQueueContract,
+            "test_bundles_that_were_begun_before_come_first_among_their_priority",
+        ),
         (defects.QueueOfOnePool, TaskQueueContract, "test_a_pool_gets_its_own_hints_only"),
+        (
+            defects.QueueThatCountsWhatWasReceived,
+            TaskQueueContract,
+            "test_what_was_received_is_not_counted_as_waiting",
+        ),
         (defects.QueueWithoutAck, TaskQueueContract, "test_a_hint_that_was_acknowledged_does_not_come_again"),
     ],
 )

@@ -47,7 +47,8 @@ class Acquirer:
         if now < self._patience.until:
             return
         wait = timedelta(seconds=self._policy.wait)
-        if not self._asking and (limit := self._wanted(held, now)) > 0:
+        room = self._policy.bundles - len(held)
+        if not self._asking and (limit := min(room, self._wanted(held, now))) > 0:
             self._asking = True
             yield Acquire(limit=limit, wait=wait)
         highest = max((bundle.session.priority for bundle in held if bundle.todo), default=PRIORITY_LIMIT)

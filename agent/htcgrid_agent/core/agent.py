@@ -6,16 +6,14 @@ from typing import Any
 
 import msgspec
 
-from htcgrid.model import Block, Claim, Failure, KeepOutput, LossCause, Printed, Ranges, Remainder, defaults
-from htcgrid.model.call import PICKLED_CALL
-from htcgrid.model.codec import PICKLE
-from htcgrid.model.handlers import allows
+from htcgrid.model import Block, Failure, KeepOutput, LossCause, Printed, Ranges, Remainder, defaults
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.acquirer import Acquirer
 from htcgrid_agent.core.blocks import lone_failure
 from htcgrid_agent.core.committer import Committer
 from htcgrid_agent.core.crew import Crew
 from htcgrid_agent.core.held import HeldBundle
+from htcgrid_agent.core.objection import objection
 from htcgrid_agent.core.pace import Pace
 from htcgrid_agent.core.policy import AgentPolicy
 from htcgrid_agent.core.renewer import Renewer
@@ -128,7 +126,7 @@ class AgentCore:
             bundle = HeldBundle(claim, deadline=event.sent + self._policy.lease, order=self._claims)
             bundle.load_by = now + _LOADING * self._policy.lease
             self._held[nonce] = bundle
-            if failure := event.unreadable.get(nonce) or self._objection(claim):
+            if failure := event.unreadable.get(nonce) or objection(self._policy, claim):
                 self._fail_all(bundle, failure, now)
                 continue
             if bundle.suspect and any(other.running for other in self._held.values()):
@@ -209,9 +207,9 @@ class AgentCore:
         if slot.state is SlotState.DYING and event.task != slot.task:
             # The task that was to be ended has ended by itself, and the next one is not to blame for it.
             return None
-        if event.task is None and slot.state is SlotState.BUSY and left:
-            # It died before it began a task. Whatever does that again and again, as a payload that the machine has no
-            # memory for, must come to an end.
+        if event.task is None and left and (slot.state is SlotState.BUSY or slot.blame is not None):
+            # It died, or stood still, before it began a task. Whatever does that again and again, as a payload that the
+            # machine has no memory for, must come to an end.
             bundle.unbegun += 1
             return left.first if bundle.unbegun > _UNBEGUN else None
         return event.task if event.task is not None and event.task in left else None
@@ -379,40 +377,6 @@ class AgentCore:
             )
             bundle.record(block, Ranges(), Ranges.of((start, stop)), now)
         bundle.todo = Ranges()
-
-    def _objection(self, claim: Claim) -> Failure | None:
-        """Return why this agent will not run the bundle, so that its tasks fail; None when it will."""
-        handler = claim.session.handler
-        if claim.lapses_alone >= defaults.LAPSES_ALONE:
-            message = (
-                f"{claim.lapses_alone} agents were lost, or stood still past their lease, while this task was all that "
-                "was left of its bundle: it probably takes its agent along, by using up memory, killing processes or "
-                "hanging the machine"
-            )
-            return Failure(type="AgentLost", message=message, final=True)
-        if claim.session.codec == PICKLE and not self._policy.pickle:
-            message = (
-                f"agent {self._policy.agent} does not unpickle, which can run any code; set 'pickle = true' in its "
-                "[agent] if all who can submit may do that, or use codec 'json' or 'msgpack'"
-            )
-            return Failure(type="PickleNotAllowed", message=message, final=True)
-        if handler == PICKLED_CALL and claim.session.python not in {"", self._policy.python}:
-            message = (
-                f"the client runs Python {claim.session.python} and agent {self._policy.agent} Python "
-                f"{self._policy.python}: a pickled function holds code of its own version; run the same on both, or "
-                "name a function that agents can import"
-            )
-            return Failure(type="PythonMismatch", message=message, final=True)
-        if claim.session.codec == PICKLE and handler == PICKLED_CALL:
-            # It does nothing by itself, and whoever may have any handler unpickle could run the same.
-            return None
-        if not allows(self._policy.handlers, handler):
-            allowed = ", ".join(repr(pattern) for pattern in self._policy.handlers) or "none"
-            message = (
-                f"handler {handler!r} is not allowed on agent {self._policy.agent}; 'handlers' in [agent]: {allowed}"
-            )
-            return Failure(type="HandlerNotAllowed", message=message, final=True)
-        return None
 
     def _isolate(self, bundle: HeldBundle) -> None:
         """Keep the first task and give back the rest, suspect as they were before this lapse.

@@ -45,6 +45,7 @@ class Crew:
     def wake_at(self, now: float, *, starting: bool) -> list[float]:
         """Return the times at which workers are to be looked at, or started if any are."""
         times = [slot.start_at for slot in self.slots if slot.state is SlotState.ABSENT] if starting else []
+        times += [slot.seen + self._policy.start for slot in self.slots if slot.state is SlotState.STARTING]
         if self.busy:
             times.append(now + self._policy.spread)
         return times
@@ -53,7 +54,7 @@ class Crew:
         """Yield commands that fill the empty slots."""
         for slot in self.slots:
             if slot.state is SlotState.ABSENT and now >= slot.start_at:
-                slot.state = SlotState.STARTING
+                slot.state, slot.seen = SlotState.STARTING, now
                 yield StartWorker(worker=slot.number)
 
     def assign(self, held: Mapping[str, HeldBundle], now: float) -> Iterable[Command]:
@@ -88,13 +89,24 @@ class Crew:
             if slot.state is not SlotState.BUSY or bundle is None or not slot.start <= task < slot.stop:
                 # What stands in memory that a handler can write is taken only for what it may be.
                 continue
-            slot.task, slot.since = task, since
+            slot.task, slot.since, slot.seen = task, since, now
             timeout = bundle.session.timeout
             if timeout is not None and now - since > timeout.total_seconds():
                 message = f"the try took longer than the session's timeout of {timeout.total_seconds():g} s"
                 yield self.kill(slot, Failure(type="TimedOut", message=message))
             elif now - since > self._policy.spread and task + 1 < slot.stop:
                 yield self._shorten(slot, bundle, task + 1)
+        for slot in self.slots:
+            if slot.state is SlotState.STARTING and now - slot.seen >= self._policy.start:
+                yield self.kill(slot, None)
+        for slot in self.busy:
+            at_none = slot.number not in running or slot.nonce not in held
+            if at_none and now - slot.seen > self._policy.standstill:
+                still = f"{now - slot.seen:.0f} s"
+                message = f"its worker stood still for {still} before it began the task, or after its end"
+                # What it was last seen at may be over.
+                slot.task = None
+                yield self.kill(slot, Failure(type="WorkerDied", message=message))
 
     def kill(self, slot: WorkerSlot, blame: Failure | None) -> Command:
         """Return the command that ends a worker; its task is blamed only with ``blame``."""

@@ -48,7 +48,8 @@ class HeldBundle:
     @property
     def idle(self) -> bool:
         """Whether no task waits or runs."""
-        return not (self.todo or self.waiting or self.running)
+        # A worker may have reported all its tasks, and not yet that it is done with them.
+        return not (self.todo or self.waiting or any(self.running.values()))
 
     @property
     def is_loading(self) -> bool:

@@ -31,10 +31,17 @@ class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     portion: float = 0.025
     #: When one task takes longer than this, what its worker has not begun goes to others.
     spread: float = 0.05
+    #: A worker that has tasks and is at none of them for longer than this stands still, and is ended.
+    standstill: float = 10.0
+    #: A worker that is not ready so long after its start is ended, too, and another is started.
+    start: float = 60.0
     #: Most tasks handed to a worker at once.
     portion_tasks: int = 2048
     #: Most bundles asked for at once.
     acquire: int = 32
+    #: Most bundles held, also those whose outcomes are still to be committed: each makes renewals, commits and
+    #: decisions longer, and where commits take long there is no end to them.
+    bundles: int = 512
     #: About how many bytes of payloads are asked for at once.
     acquire_bytes: int = 64 << 20
     #: While more bytes of outcomes than about these wait to be committed, no tasks are handed to workers, which may be

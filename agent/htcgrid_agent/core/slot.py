@@ -35,8 +35,9 @@ class WorkerSlot:
         #: The task that it was at when last looked at, and since when.
         self.task: int | None = None
         self.since = 0.0
-        #: When it was handed its run.
+        #: When it was handed its run, and when it was last seen at a task of it, or was started.
         self.handed = 0.0
+        self.seen = 0.0
         #: Why the grid killed it, when its task is to be blamed for that.
         self.blame: Failure | None = None
         #: Starts in a row that ended before the worker was ready; a replacement waits longer with each.
@@ -48,7 +49,7 @@ class WorkerSlot:
         self.run += 1
         self.state, self.nonce, self.handler = SlotState.BUSY, nonce, handler
         self.start, self.stop = span
-        self.task, self.since, self.handed = None, now, now
+        self.task, self.since, self.handed, self.seen = None, now, now, now
         return self.run
 
     def rest(self) -> None:

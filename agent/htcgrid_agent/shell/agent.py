@@ -43,6 +43,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     #: They are replaced after this many tasks, or once they hold this many bytes of memory.
     recycle_tasks: int | None = None
     recycle_bytes: int | None = None
+    #: Most bytes of data that one may reserve.
+    memory_bytes: int | None = None
 
 
 class Agent:
@@ -231,6 +233,7 @@ class Agent:
                 self._settings.pickle,
                 self._settings.recycle_tasks,
                 self._settings.recycle_bytes,
+                self._settings.memory_bytes,
             )
         )
 

@@ -1,10 +1,12 @@
 """The agent's calls to state store, task queue and payload store."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import msgspec
 
-from htcgrid.errors import EncodingError, ProviderError
+from htcgrid.errors import EncodingError, ProviderError, ProviderUnavailableError
 from htcgrid.host import Flag, Host, RealHost
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import (
@@ -23,6 +25,8 @@ from htcgrid_agent.core.commands import CommitPart
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.logs import Log
 from htcgrid_agent.shell.notes import about
+
+_Answer = TypeVar("_Answer")
 
 
 class StoreCalls:
@@ -72,7 +76,8 @@ class StoreCalls:
         if not deliveries or self._stopping.is_set():
             return events.Acquired(sent=sent, claims=[])
         keys = list(dict.fromkeys(delivery.hint.key for delivery in deliveries))
-        claims = self._state.claim(keys, agent=self._agent, lease=self._lease)
+        # The hints are received, and would not come again for long.
+        claims = self._insisting(lambda: self._state.claim(keys, agent=self._agent, lease=self._lease))
         unreadable: dict[str, Failure] = {}
         for claim in claims:
             if claim.input.data is not None:
@@ -133,7 +138,7 @@ class StoreCalls:
         given = self._state.give_back(command.lease, command.remainders)
         if given is not None and given.hints:
             try:
-                self._queue.send(given.hints)
+                self._insisting(lambda: self._queue.send(given.hints))
             except ProviderError as error:
                 # It is given back all the same, and the reaper hints it again.
                 self._log.warning("hints not sent", **about(command.lease), error=str(error), hints=len(given.hints))
@@ -144,6 +149,16 @@ class StoreCalls:
         facts = {name: getattr(command, name) for name in command.__struct_fields__}
         self._state.register(msgspec.structs.replace(self._about, **facts))
         return events.Registered()
+
+    def _insisting(self, call: Callable[[], _Answer]) -> _Answer:
+        """Make a call without which others would have to do over what is done; ask a few times while it fails."""
+        for look in range(self._LOOKS - 1):
+            try:
+                return call()
+            except ProviderUnavailableError:
+                if self._stopping.wait(0.05 * 4**look):
+                    raise
+        return call()
 
     def _keep(self, lease: Lease, first: int, pack: Pack, data: bytes) -> Failure | None:
         """Keep payloads for the loop; return why nobody can run their tasks, if that is so."""
@@ -159,7 +174,7 @@ class StoreCalls:
         for look in range(self._LOOKS):
             if look:
                 self._stopping.wait(0.05 * 4 ** (look - 1))
-            found = self._payloads.get([key]).get(key)
+            found = self._insisting(lambda: self._payloads.get([key])).get(key)
             if found is not None and pack.holds(found):
                 break
         return found

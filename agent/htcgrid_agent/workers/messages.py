@@ -28,6 +28,8 @@ class Setup(msgspec.Struct, frozen=True, array_like=True):
     #: The worker asks to be replaced after this many tasks, or once it holds this many bytes of memory.
     recycle_tasks: int | None = None
     recycle_bytes: int | None = None
+    #: Most bytes of data that the worker may reserve.
+    memory_bytes: int | None = None
 
 
 class RunTasks(msgspec.Struct, frozen=True, array_like=True):

@@ -21,7 +21,7 @@ _PAUSE, _LONGEST_PAUSE = 0.01, 0.25
 
 
 class FolderTaskQueue(TaskQueue):
-    """Hints under ``folder / "queue"``: a folder for each pool, in it one for each priority, and a file for each hint.
+    """Hints under ``folder / "queue"``: a folder for each pool, in it two for each priority, and a file for each hint.
 
     To receive a hint is to rename it, which one of many receivers succeeds in; its new name lets it be received again
     after ``visibility``, unless it was acknowledged. ``now`` is the wall clock: machines whose clocks differ see hints
@@ -29,7 +29,7 @@ class FolderTaskQueue(TaskQueue):
     """
 
     Settings = FolderSettings
-    limits = QueueLimits()
+    limits = QueueLimits(again_first=True)
 
     def __init__(
         self, folder: Path, *, visibility: timedelta = timedelta(seconds=30), now: Callable[[], float] = time.time
@@ -57,7 +57,7 @@ class FolderTaskQueue(TaskQueue):
         """Write each hint aside, then give it a name under which it is received at once."""
         with translated(self._root):
             for hint in hints:
-                folder = self._folder(hint.pool, hint.priority)
+                folder = self._folder(hint.pool, hint.priority, again=hint.again)
                 folder.mkdir(parents=True, exist_ok=True)
                 partial = self._partial / uuid4().hex
                 partial.write_bytes(msgspec.json.encode(hint))
@@ -82,15 +82,16 @@ class FolderTaskQueue(TaskQueue):
                 (self._pools / delivery.token).unlink(missing_ok=True)
 
     def depth(self) -> int | None:
-        """Count the files, also those that were received and not acknowledged yet."""
+        """Count the files that may be received now."""
+        now = self._named("~")
         with translated(self._root):
-            return sum(1 for _ in self._pools.glob("*/*/*"))
+            return sum(file.name < now for file in self._pools.glob("*/*/*"))
 
     def _take(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
         found: list[Delivery] = []
         lowest = 0 if above is None else above + 1
-        for priority in range(defaults.PRIORITY_LIMIT, lowest - 1, -1):
-            folder = self._folder(pool, priority)
+        priorities = range(defaults.PRIORITY_LIMIT, lowest - 1, -1)
+        for folder in (self._folder(pool, priority, again=again) for priority in priorities for again in (True, False)):
             for file in self._visible(folder):
                 if len(found) >= limit:
                     return found
@@ -126,5 +127,6 @@ class FolderTaskQueue(TaskQueue):
         """Return the name of a hint that is seen from now on, or ``later``: microseconds, a dot and what tells it."""
         return f"{int((self._now() + later.total_seconds()) * 1_000_000):020}.{unique}"
 
-    def _folder(self, pool: str, priority: int) -> Path:
-        return self._pools / file_name(pool) / str(priority)
+    def _folder(self, pool: str, priority: int, *, again: bool) -> Path:
+        """Return where hints of a priority are; bundles that were begun before go first."""
+        return self._pools / file_name(pool) / (f"{priority}-again" if again else str(priority))

@@ -30,7 +30,7 @@ class MemoryTaskQueue(TaskQueue):
     class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """There is nothing to set."""
 
-    limits = QueueLimits()
+    limits = QueueLimits(again_first=True)
 
     def __init__(self, *, clock: Clock = time.time) -> None:
         """Hold nothing yet."""
@@ -71,16 +71,17 @@ class MemoryTaskQueue(TaskQueue):
     def depth(self) -> int | None:
         """See :meth:`TaskQueue.depth`."""
         with self._changed:
-            return len(self._messages)
+            now = self._clock()
+            return sum(message.hidden_until <= now for message in self._messages.values())
 
     def _visible(self, pool: str, above: int | None) -> list[str]:
-        """Return the tokens of what may be received, higher priorities first and older ones first among equals."""
+        """Return the tokens of what may be received: higher priorities, what was begun, and what is older first."""
         now = self._clock()
         found = [
-            (-message.hint.priority, token)
+            (-message.hint.priority, not message.hint.again, token)
             for token, message in self._messages.items()
             if message.hint.pool == pool
             and message.hidden_until <= now
             and (above is None or message.hint.priority > above)
         ]
-        return [token for _, token in sorted(found, key=lambda pair: pair[0])]
+        return [token for *_, token in sorted(found, key=lambda each: each[:2])]

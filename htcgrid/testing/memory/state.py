@@ -10,8 +10,9 @@ from typing import Self, cast
 import msgspec
 
 from htcgrid.errors import ConflictError, SessionNotFoundError
-from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore
+from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore, Submitted
 from htcgrid.model import (
+    ROOT,
     AgentId,
     AgentReport,
     AgentStatus,
@@ -36,6 +37,7 @@ from htcgrid.model import (
     SessionStatus,
     StateLimits,
     defaults,
+    was_begun,
 )
 from htcgrid.testing.clock import Clock, is_real
 from htcgrid.testing.memory.bundle import LATE, BundleRecord
@@ -212,6 +214,14 @@ class MemoryStateStore(StateStore):
             page = [record.bundles[key].status(self._clock()) for key in found[first : first + limit]]
             return Bundles(page, str(first + limit) if found[first + limit :] else None)
 
+    def submitted(self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100) -> Submitted:
+        """See :meth:`StateStore.submitted`."""
+        with self._changed:
+            bundles = self._found(session_id).bundles
+            roots = [bundles[key].root for key in sorted(bundles) if key.birth == ROOT]
+            first = int(cursor or 0)
+            return Submitted(roots[first : first + limit], str(first + limit) if roots[first + limit :] else None)
+
     def register(self, report: AgentReport) -> None:
         """See :meth:`StateStore.register`."""
         with self._changed:
@@ -337,4 +347,10 @@ class MemoryStateStore(StateStore):
 
     def _hint(self, bundle: BundleRecord) -> Hint:
         session = self._sessions[bundle.key.session].session
-        return Hint(key=bundle.key, pool=session.pool, priority=session.priority, tasks=bundle.open.count)
+        return Hint(
+            key=bundle.key,
+            pool=session.pool,
+            priority=session.priority,
+            tasks=bundle.open.count,
+            again=was_begun(bundle.key, bundle.attempt),
+        )

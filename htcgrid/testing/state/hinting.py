@@ -81,6 +81,17 @@ class Hinting(StateClauses):
         later(self.late * 2.5)
         assert [hint.key.start for hint in self.due(store, session)] == [0]
 
+    def test_hints_of_what_was_begun_say_so(self, store: StateStore, later: Advance) -> None:
+        session = self.submit(store, (0, 4), (4, 8), (8, 12))
+        lost, returned = (self.claim_one(store, session, start) for start in (0, 4))
+        given = store.give_back(returned.lease, [Remainder(ranges=tasks(6, 8))])
+        assert given is not None
+        assert [hint.again for hint in given.hints] == [True]
+        store.give_back(self.kept(given), [Remainder(ranges=tasks(4, 6))])
+        assert [hint.again for hint in self.lapse(store, session, later) if hint.key == lost.key] == [True]
+        backlog = {(hint.key.start, hint.again) for hint in self.due(store, session, backlog=True)}
+        assert backlog == {(0, True), (4, True), (6, True), (8, False)}
+
     def test_a_limit_holds_and_the_rest_comes_with_the_next_look(self, store: StateStore, later: Advance) -> None:
         session = session_of()
         bundles = bundles_of(session, 30)

@@ -10,6 +10,7 @@ from htcgrid.model import (
     AgentId,
     AgentReport,
     AgentStatus,
+    Bundle,
     BundleStatus,
     Holding,
     Ranges,
@@ -67,6 +68,29 @@ class Inspecting(StateClauses):
             29: [tasks(20, 30)],
             30: [],
         }
+
+    def test_what_was_submitted_is_kept_whatever_became_of_its_tasks(self, store: StateStore) -> None:
+        session = self.submit(store, *((start, start + 2) for start in range(0, 18, 2)))
+        lease = self.claim_one(store, session, 4).lease
+        self.give_back(store, lease, tasks(4, 5))
+        store.commit([commit_of(self.claim_one(store, session, 8).lease, tasks(8, 10))])
+        meant = {start: claim.input for start in (0, 6) for claim in [self.claim_one(store, session, start)]}
+        for limit in (1, 3, 9, 1000):
+            found = self._submitted(store, session, limit)
+            assert [(bundle.key.start, bundle.stop) for bundle in found] == [
+                (start, start + 2) for start in range(0, 18, 2)
+            ]
+            assert {bundle.key.start: bundle.input for bundle in found if bundle.key.start in meant} == meant
+        store.cancel([session.id])
+        assert len(self._submitted(store, session)) == 9
+
+    def test_nothing_was_submitted_to_a_session_that_is_not_there(self, store: StateStore) -> None:
+        session = self.submit(store, (0, 4))
+        with pytest.raises(SessionNotFoundError):
+            store.submitted(new_id())
+        store.delete(session.id)
+        with pytest.raises(SessionNotFoundError):
+            store.submitted(session.id)
 
     def test_pages_of_bundles_hold_each_once(self, store: StateStore) -> None:
         session = self.submit(store, *((start, start + 2) for start in range(0, 18, 2)))
@@ -156,6 +180,16 @@ class Inspecting(StateClauses):
             assert len(page.bundles) <= limit
             found += page.bundles
         return sorted(found, key=lambda bundle: bundle.open.first)
+
+    def _submitted(self, store: StateStore, session: Session, limit: int = 100) -> list[Bundle]:
+        """Return the session's bundles as they were submitted, in pages of ``limit``."""
+        page = store.submitted(session.id, limit=limit)
+        found = list(page.bundles)
+        while page.cursor is not None:
+            page = store.submitted(session.id, page.cursor, limit=limit)
+            assert len(page.bundles) <= limit
+            found += page.bundles
+        return found
 
     def _agents(self, store: StateStore, pool: str | None, limit: int = 100) -> list[AgentStatus]:
         self.settle()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tests.simulation.jobs.again import Again
 from tests.simulation.jobs.broken import BrokenSubmission, Impostor
 from tests.simulation.jobs.calls import Calls, Mapping
 from tests.simulation.jobs.job import Job, attempt
@@ -14,6 +15,7 @@ __all__ = ["KINDS", "Job", "attempt"]
 #: Kinds of jobs, the frequent ones several times.
 KINDS: tuple[Callable[[World], Job], ...] = (
     *(Submission,) * 8,
+    Again,
     BrokenSubmission,
     BrokenSubmission,
     Calls,

@@ -46,7 +46,7 @@ class Job:
     @property
     def ended(self) -> bool:
         """Whether somebody has ended the session, so that errors about that are right."""
-        return self.session in self.world.facts.ended
+        return self.session in self.world.facts.ended or self.session in self.world.facts.left_open
 
     def options(self) -> dict[str, Any]:
         """Return options of a session."""

@@ -26,7 +26,7 @@ class Submission(Job):
         self._handler = random.choice(HANDLERS)
         self._options = self.options()
         self._works = self.tasks(self._options)
-        if random.random() < 0.1:
+        for _ in range(world.deadly if random.random() < 0.1 * world.deadly else 0):
             # The later, the more neighbours it has in its bundle.
             position = max(random.randrange(len(self._works)) for _ in range(2))
             self._works[position] = Work(number=position, kills_agent=True, seconds=random.choice((0.0, 0.01, 1.0)))

@@ -17,7 +17,7 @@ from tests.simulation.mutation import Mutation, Patch
 CONNECTOR = (
     Mutation(
         name="bundles are recorded before their packs",
-        seed=16,
+        seed=35,
         patches=(
             Patch(
                 Submission,
@@ -42,7 +42,7 @@ CONNECTOR = (
     ),
     Mutation(
         name="a session is sealed before its last bundles are recorded",
-        seed=6,
+        seed=3,
         patches=(
             Patch(
                 Submission,
@@ -61,7 +61,7 @@ CONNECTOR = (
     ),
     Mutation(
         name="packs are put before their session is recorded",
-        seed=97,
+        seed=15,
         patches=(Patch(Submission, "_write", "yield from self.begin()", "pass"),),
         says="payloads are left",
     ),
@@ -79,13 +79,13 @@ CONNECTOR = (
     ),
     Mutation(
         name="a session whose generator failed is sealed",
-        seed=30,
+        seed=3,
         patches=(Patch(Submitter, "_payloads", "    self._check_wanted()", "    pass"),),
         says="lacks tasks, and was sealed",
     ),
     Mutation(
         name="a generator's error is not told",
-        seed=12,
+        seed=3,
         patches=(Patch(Submitter, "fail", "self._error = self._error or error", "pass"),),
         says="ended: AssertionError: ",
     ),
@@ -110,7 +110,7 @@ CONNECTOR = (
     ),
     Mutation(
         name="who cancels goes on submitting",
-        seed=5,
+        seed=35,
         patches=(Patch(SessionHandle, "cancel", "self._submitter.stop(seal=False)", "pass"),),
         says="who cancelled .* was told",
     ),
@@ -131,7 +131,7 @@ CONNECTOR = (
     ),
     Mutation(
         name="a reader counts an entry twice",
-        seed=0,
+        seed=1,
         patches=(
             Patch(
                 Collection,
@@ -144,13 +144,13 @@ CONNECTOR = (
     ),
     Mutation(
         name="a reader forgets its cursor",
-        seed=0,
+        seed=1,
         patches=(Patch(Collection, "take", "self.cursor = entries.cursor", "pass"),),
         says="ended: AssertionError: ",
     ),
     Mutation(
         name="readers do not check digests",
-        seed=44,
+        seed=15,
         patches=(
             Patch(Collection, "outcomes", "part.pack.checked(data)", "data"),
             Patch(Tracker, "_block", "part.pack.checked(data)", "data"),
@@ -159,13 +159,13 @@ CONNECTOR = (
     ),
     Mutation(
         name="a reader takes the tasks of an open session for all",
-        seed=2,
+        seed=7,
         patches=(Patch(Collection, "know", "status.state is not SessionState.OPEN", "True"),),
         says="have not ended",
     ),
     Mutation(
         name="tasks are told cancelled before the log is read to its end",
-        seed=0,
+        seed=5,
         patches=(
             Patch(Reader, "outcomes", "if collection.closed:", "if collection.closed or collection.was_cancelled:"),
         ),
@@ -173,13 +173,13 @@ CONNECTOR = (
     ),
     Mutation(
         name="a reader stops at a task that is missing",
-        seed=0,
+        seed=1,
         patches=(Patch(Collection, "finished", "self.ended >= self._total", "self.ended >= self._total - 1"),),
         says="ended: AssertionError: |goes on for ever",
     ),
     Mutation(
         name="cancelled tasks are not told",
-        seed=0,
+        seed=3,
         patches=(
             Patch(
                 Reader,
@@ -192,19 +192,19 @@ CONNECTOR = (
     ),
     Mutation(
         name="a watch drops outcomes that are not successes",
-        seed=4,
+        seed=2,
         patches=(Patch(Watch, "_run", "self._call(outcome)", "outcome.succeeded and self._call(outcome)"),),
         says="ended: AssertionError: ",
     ),
     Mutation(
         name="a watch that nobody waits for says it has told all",
-        seed=4,
+        seed=2,
         patches=(Patch(Watch, "_run", "if self._stopped.is_set()", "if self.called"),),
         says="ended: AssertionError: ",
     ),
     Mutation(
         name="a task is told the outcome of the one before it",
-        seed=18,
+        seed=23,
         patches=(
             Patch(
                 Tracker,
@@ -217,13 +217,13 @@ CONNECTOR = (
     ),
     Mutation(
         name="a call gets another call's result",
-        seed=1,
+        seed=9,
         patches=(Patch(CallQueue, "_hand_over", "self._handed.append(payload)", "self._handed.insert(0, payload)"),),
         says="ended: AssertionError: ",
     ),
     Mutation(
         name="calls that are handed over while others are written are lost",
-        seed=1,
+        seed=55,
         patches=(
             Patch(CallQueue, "batches", "batch, self._handed = self._handed, []", "batch = list(self._handed)"),
             Patch(CallQueue, "batches", "yield batch", "yield batch\n            self._handed.clear()"),
@@ -232,7 +232,7 @@ CONNECTOR = (
     ),
     Mutation(
         name="a call that has ended takes up room for ever",
-        seed=5,
+        seed=9,
         patches=(Patch(CallQueue, "take", "self._room.free += 1", "pass"),),
         says="have not ended",
     ),
@@ -244,7 +244,7 @@ CONNECTOR = (
     ),
     Mutation(
         name="a call whose result was lost waits for ever",
-        seed=5,
+        seed=9,
         patches=(
             Patch(
                 CallSession,
@@ -257,19 +257,19 @@ CONNECTOR = (
     ),
     Mutation(
         name="a call that failed gives its bytes",
-        seed=1,
+        seed=21,
         patches=(Patch(CallSession, "_finish", "if error := error_of(outcome, self._decode)", "if False"),),
         says="have not ended",
     ),
     Mutation(
         name="a window never has room again",
-        seed=2,
+        seed=14,
         patches=(Patch(Window, "leave", "self._free += 1", "pass"),),
         says="have not ended",
     ),
     Mutation(
         name="results are not in the order of their tasks",
-        seed=5,
+        seed=11,
         patches=(
             Patch(
                 mapped_calls,

@@ -49,18 +49,13 @@ class Line:
         world.note(self._process.name, verb, about, f"[{fault}]" if fault else "")
         if fault is not None:
             world.faults.faulted[site] += 1
-            world.trouble(self._process)
         # What an agent holds depends on some calls, and not on those that may be slow by nature; and what is refused
         # for good it leaves to others.
         losing = fault is Fault.REFUSED or (fault is not None and verb in _LEASING)
-        try:
-            with world.losing(self._process) if losing else nullcontext():
-                self._before(fault, part)
-                found = effect()
-                self._after(fault)
-        finally:
-            if fault is not None:
-                world.trouble(self._process)
+        with world.troubles.of(self._process) if losing else nullcontext():
+            self._before(fault, part)
+            found = effect()
+            self._after(fault)
         strand.wait(world.random.uniform(*_LATENCY))
         return found
 

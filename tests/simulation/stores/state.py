@@ -8,7 +8,7 @@ from typing import TypeVar
 import msgspec
 
 from htcgrid.connector.cut import bundle_size
-from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore
+from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore, Submitted
 from htcgrid.model import (
     AgentId,
     AgentReport,
@@ -143,6 +143,9 @@ class SimulatedStateStore(StateStore):
         self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
     ) -> Bundles:
         return self._line.call(lambda: self._state.bundles(session_id, cursor, limit=limit, task=task))
+
+    def submitted(self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100) -> Submitted:
+        return self._line.call(lambda: self._state.submitted(session_id, cursor, limit=limit), about=session_id)
 
     def register(self, report: AgentReport) -> None:
         self._line.call(lambda: self._state.register(report))

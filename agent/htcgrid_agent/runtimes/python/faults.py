@@ -10,6 +10,7 @@ from htcgrid.errors import ConfigError, EncodingError, PayloadLostError, TaskErr
 from htcgrid.model import codec
 from htcgrid.model.outcome import Failure
 from htcgrid_agent.runtimes.python.loader import HandlerError, SetupError
+from htcgrid_agent.runtimes.python.memory import lift_memory_limit
 from htcgrid_agent.workers.messages import RunTasks
 
 _TRACEBACK = 8_000
@@ -24,13 +25,14 @@ PYTHON = "{}.{}".format(*sys.version_info)
 def failure_of(error: BaseException, tasks: RunTasks) -> Failure:
     """Return what a task raised, with the traceback as the user knows it."""
     frames = _users_frames(error)
+    message = _message(error)
     # What the codec refuses says so itself: there is no line of the user's to show, and another try is no better.
     refused = frames is None and isinstance(error, EncodingError)
     shown = "" if refused else "".join(traceback.format_exception(error.with_traceback(frames)))
     hopeless = refused or isinstance(error, _FINAL) or (isinstance(error, TaskError) and error.final)
     return Failure(
         type=_carried(type(error).__name__),
-        message=_carried(_message(error)),
+        message=_carried(message),
         traceback=_carried(shown[-_TRACEBACK:] + _versions(tasks)),
         final=hopeless or not tasks.retry.retries(_names(error)),
     )
@@ -70,9 +72,22 @@ def _carried(text: str) -> str:
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)[:_MESSAGE]
+        return _out_of_memory(error) if isinstance(error, MemoryError) else str(error)[:_MESSAGE]
     except Exception as second:  # noqa: BLE001 - the user's code
         return f"(its message cannot be had: __str__ raises {type(second).__name__})"
+
+
+def _out_of_memory(error: MemoryError) -> str:
+    # What the handler holds in its variables is not needed any more, and all other memory may be in its globals.
+    traceback.clear_frames(error.__traceback__)
+    limit = lift_memory_limit()
+    why = (
+        "the machine has no more memory"
+        if limit is None
+        else f"a worker may reserve {limit / 1e6:g} MB of data ('memory_megabytes' in [agent])"
+    )
+    said = str(error)[:_MESSAGE]
+    return f"{said}: {why}" if said else why
 
 
 def _users_frames(error: BaseException) -> TracebackType | None:

@@ -13,6 +13,8 @@ class Wear:
         #: Tasks that may still be run.
         self._left = tasks
         self._memory = memory
+        #: Whether the process is to do nothing more.
+        self.spent = False
 
     def bound(self, payloads: list[bytes]) -> list[bytes]:
         """Return as many of a run's payloads as may still be run; the agent takes the others back."""
@@ -25,8 +27,8 @@ class Wear:
 
     @property
     def full(self) -> bool:
-        """Whether the process holds more memory than it may."""
-        return self._memory is not None and _resident() > self._memory
+        """Whether the process holds more memory than it may, or has run out of it."""
+        return self.spent or (self._memory is not None and _resident() > self._memory)
 
     @property
     def worn(self) -> bool:

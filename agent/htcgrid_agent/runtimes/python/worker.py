@@ -17,8 +17,10 @@ from htcgrid_agent.runtimes.python.channel import LATE, Channel
 from htcgrid_agent.runtimes.python.context import Context
 from htcgrid_agent.runtimes.python.faults import failure_of, unloadable
 from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers, SetupError
+from htcgrid_agent.runtimes.python.memory import limit_memory
 from htcgrid_agent.runtimes.python.recorder import Recorder
 from htcgrid_agent.runtimes.python.shared import SharedValues
+from htcgrid_agent.runtimes.python.stopping import leave_stopping_to_agent
 from htcgrid_agent.runtimes.python.wear import Wear
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Report, RunTasks, Setup
@@ -44,6 +46,7 @@ class Worker:
     def run(self) -> None:
         """Work until the agent closes the channel."""
         os.nice(self._setup.nice)
+        limit_memory(self._setup.memory_bytes)
         self._recorder.install()
         sys.path[:0] = [folder for folder in self._setup.path if folder not in sys.path]
         self._channel.report(Report(0, None, done=True))
@@ -90,7 +93,7 @@ class Worker:
         block = self._block(tasks.start)
         values, durations = block.values, block.durations
         began = reported = tick()
-        index = tasks.start
+        index, stop = tasks.start, tasks.start + len(tasks.payloads)
         for payload in self._wear.bound(tasks.payloads):
             if not enter(index):
                 break
@@ -103,8 +106,10 @@ class Worker:
                 if len(value) > limit:
                     _refuse_length(len(value), limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
-                values.append(call.raised(codec, error) if codec.name == PICKLE else None)
                 block.failures[index] = failure_of(error, tasks)
+                values.append(call.raised(codec, error) if codec.name == PICKLE else None)
+                # What it left behind must not cost the next task its memory: that begins in a new process.
+                self._wear.spent |= isinstance(error, MemoryError)
             else:
                 values.append(value)
             ended = tick()
@@ -114,7 +119,8 @@ class Worker:
                 ended = tick()
             began = ended
             index += 1
-            if ended - reported > _REPORT_NS:
+            # The outcome of the last task goes with the report that the run is done.
+            if index < stop and (ended - reported > _REPORT_NS or self._wear.spent):
                 self._channel.report(Report(tasks.run, block, done=False))
                 block = self._block(index)
                 values, durations = block.values, block.durations
@@ -157,6 +163,7 @@ def main(channel: int, cell: int, lifeline: int) -> None:
     """Run a worker on the descriptors that its agent made."""
     # Should a library crash the process, the agent reads where, and keeps it with the task's failure.
     faulthandler.enable(all_threads=False)
+    leave_stopping_to_agent()
     threading.Thread(target=_die_with_agent, args=(lifeline,), daemon=True).start()
     with socket.socket(fileno=channel) as connection:
         try:

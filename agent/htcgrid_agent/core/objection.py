@@ -1,0 +1,40 @@
+"""What an agent refuses to run: it says why, and the tasks fail with that."""
+
+from htcgrid.model import Claim, Failure, defaults
+from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.codec import PICKLE
+from htcgrid.model.handlers import allows
+from htcgrid_agent.core.policy import AgentPolicy
+
+
+def objection(policy: AgentPolicy, claim: Claim) -> Failure | None:
+    """Return why an agent will not run a bundle, so that its tasks fail; None when it will."""
+    handler = claim.session.handler
+    if claim.lapses_alone >= defaults.LAPSES_ALONE:
+        message = (
+            f"{claim.lapses_alone} agents were lost, or stood still past their lease, while this task was all that "
+            "was left of its bundle: it probably takes its agent along, by using up memory, killing processes or "
+            "hanging the machine"
+        )
+        return Failure(type="AgentLost", message=message, final=True)
+    if claim.session.codec == PICKLE and not policy.pickle:
+        message = (
+            f"agent {policy.agent} does not unpickle, which can run any code; set 'pickle = true' in its "
+            "[agent] if all who can submit may do that, or use codec 'json' or 'msgpack'"
+        )
+        return Failure(type="PickleNotAllowed", message=message, final=True)
+    if handler == PICKLED_CALL and claim.session.python not in {"", policy.python}:
+        message = (
+            f"the client runs Python {claim.session.python} and agent {policy.agent} Python "
+            f"{policy.python}: a pickled function holds code of its own version; run the same on both, or "
+            "name a function that agents can import"
+        )
+        return Failure(type="PythonMismatch", message=message, final=True)
+    if claim.session.codec == PICKLE and handler == PICKLED_CALL:
+        # It does nothing by itself, and whoever may have any handler unpickle could run the same.
+        return None
+    if not allows(policy.handlers, handler):
+        allowed = ", ".join(repr(pattern) for pattern in policy.handlers) or "none"
+        message = f"handler {handler!r} is not allowed on agent {policy.agent}; 'handlers' in [agent]: {allowed}"
+        return Failure(type="HandlerNotAllowed", message=message, final=True)
+    return None
