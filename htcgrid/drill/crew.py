@@ -13,6 +13,8 @@ from htcgrid.drill.work import HANDLER
 
 #: How long processes are given to end: seconds.
 _PATIENCE = 30.0
+#: What the command of every worker has, and that of no other process.
+_WORKER = "htcgrid_agent.runtimes"
 
 
 class DrilledAgent:
@@ -45,8 +47,12 @@ class DrilledAgent:
 
     @property
     def workers(self) -> list[int]:
-        """The process ids of its workers."""
-        return children(self.process.pid)
+        """The process ids of its workers.
+
+        A process that the agent has forked becomes a worker a moment later. One that were stopped before that would
+        keep its agent in the middle of vfork(2), and look like an agent itself.
+        """
+        return [child for child in _children(self.process.pid) if _is_worker(child)]
 
 
 class Crew:
@@ -130,34 +136,25 @@ class Crew:
 
 
 def _is_worker(pid: int) -> bool:
-    """Return whether a process is a worker still: its number may be another's by now."""
-    shown = subprocess.run(
-        ["ps", "-o", "args=", "-p", str(pid)],  # noqa: S607 - it is elsewhere on each system
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    return "htcgrid_agent.runtimes" in shown
+    """Return whether a process is a worker by now, and still: its number may be another's."""
+    if sys.platform != "linux":
+        return _WORKER in _ps("-o", "args=", "-p", str(pid))
+    with suppress(OSError):
+        return _WORKER in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8", errors="replace")
+    return False
 
 
-def children(pid: int) -> list[int]:
+def _children(pid: int) -> list[int]:
     """Return the processes that a process started; none when it is gone."""
-    return _from_proc(pid) if sys.platform == "linux" else _from_ps(pid)
-
-
-def _from_proc(pid: int) -> list[int]:
+    if sys.platform != "linux":
+        pairs = (line.split() for line in _ps("-A", "-o", "ppid=,pid=").splitlines())
+        return [int(child) for parent, child in pairs if int(parent) == pid]
     with suppress(OSError):
         tasks = Path(f"/proc/{pid}/task").iterdir()
         return [int(child) for task in tasks for child in (task / "children").read_text(encoding="ascii").split()]
     return []
 
 
-def _from_ps(pid: int) -> list[int]:
-    shown = subprocess.run(
-        ["ps", "-A", "-o", "ppid=,pid="],  # noqa: S607 - it is elsewhere on each system
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout
-    pairs = (line.split() for line in shown.splitlines())
-    return [int(child) for parent, child in pairs if int(parent) == pid]
+def _ps(*words: str) -> str:
+    command = ["ps", *words]  # it is elsewhere on each system
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -132,7 +133,7 @@ def test_an_interrupted_drill_leaves_no_process_and_no_session(
         assert ended(drill).status == 130
         assert list(opened.sessions()) == []
     # Not even workers that stood still.
-    until(lambda: processes_in(folder) == [])
+    until_left(folder)
     assert list(Path(os.environ["TMPDIR"]).iterdir()) == []
 
 
@@ -141,7 +142,7 @@ def test_agents_and_clients_end_with_a_drill_that_is_killed(folder: Path) -> Non
     until(lambda: len(processes_in(folder)) > 5)
     drill.kill()
     ended(drill)
-    until(lambda: processes_in(folder) == [])
+    until_left(folder)
 
 
 def test_a_strike_that_finds_no_occasion_is_told(htcgrid: Command, grid: Path) -> None:
@@ -157,6 +158,17 @@ def test_an_agent_that_ends_by_itself_is_told(htcgrid: Command, folder: Path) ->
     left = ended(drill)
     assert left.status == 1
     assert "ended by itself: " in left.out
+
+
+def until_left(folder: Path) -> None:
+    """Return once no process stands in a folder; tell which do, and how, if some go on."""
+    deadline = time.monotonic() + PATIENCE
+    while left := processes_in(folder):
+        if time.monotonic() > deadline:
+            numbers = ",".join(map(str, left))
+            command = ["ps", "-o", "pid,ppid,stat,wchan,args", "-p", numbers]
+            pytest.fail(subprocess.run(command, capture_output=True, text=True, check=False).stdout)
+        time.sleep(0.01)
 
 
 def agents_in(folder: Path) -> list[int]:
