@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from htcgrid.model import BundleKey, Hint, defaults, was_begun
+from htcgrid.model import BundleKey, Hint, defaults
 
 _PRIORITIES = range(defaults.PRIORITY_LIMIT, -1, -1)
 
@@ -12,13 +12,15 @@ WITH RECURSIVE pools (name) AS (
     UNION ALL SELECT (SELECT min(pool) FROM bundles WHERE state = 0 AND pool > name) FROM pools WHERE name IS NOT NULL
 ) SELECT name FROM pools WHERE name IS NOT NULL
 """
-#: Retries whose delay has passed come first, then what was begun before, then sessions in the order in which they came.
-_NEXT = """
-SELECT s.sid, b.start, b.birth, b.tasks, b.attempt
+_PENDING = """
+SELECT s.sid, b.start, b.birth, b.tasks, b.attempt, b.lapses + b.lapses_alone
 FROM bundles b INDEXED BY bundles_pending CROSS JOIN sessions s ON s.id = b.session
 WHERE b.state = 0 AND b.pool = ? AND b.priority = ? AND b.due <= ? AND s.state < 2 AND s.schema <= ?
-ORDER BY b.due DESC, b.session, b.start, b.birth LIMIT ?
 """
+#: Retries whose delay has passed come first, then what was begun before, then sessions in the order in which they came,
+#: and what is suspect last.
+_NEXT = _PENDING + "ORDER BY b.due DESC, b.session, b.start, b.birth LIMIT ?"
+_SUSPECTS = _PENDING + "AND b.due < 0 ORDER BY b.due, b.session DESC, b.start DESC, b.birth DESC LIMIT ?"
 _RIPENS = """
 SELECT due FROM bundles INDEXED BY bundles_delayed WHERE state = 0 AND due > 0 AND due > ? AND pool = ?
 ORDER BY due LIMIT 1
@@ -28,20 +30,34 @@ SELECT count(*) FROM (SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE sta
 """
 
 
-def hint_of(key: BundleKey, pool: str, priority: int, tasks: int, attempts: int) -> Hint:
-    """Return the hint of a pending bundle that was claimed so many times."""
-    return Hint(key=key, pool=pool, priority=priority, tasks=tasks, again=was_begun(key, attempts))
-
-
 def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Hint]:
     """Return up to ``limit`` pending bundles of a pool that are due, of higher priorities first."""
     hints: list[Hint] = []
     for priority in _PRIORITIES:
         if len(hints) >= limit or (above is not None and priority <= above):
             break
-        rows = connection.execute(_NEXT, (pool, priority, now, defaults.SCHEMA, limit - len(hints)))
-        hints += [hint_of(BundleKey(*place), pool, priority, tasks, attempts) for *place, tasks, attempts in rows]
+        hints += _found(connection, _NEXT, (pool, priority), now, limit - len(hints))
     return hints
+
+
+def suspects(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Hint]:
+    """Return up to ``limit`` pending bundles of the highest priority that has suspect ones."""
+    for priority in _PRIORITIES:
+        if above is not None and priority <= above:
+            break
+        if hints := _found(connection, _SUSPECTS, (pool, priority), now, limit):
+            return hints
+    return []
+
+
+def _found(
+    connection: sqlite3.Connection, statement: str, route: tuple[str, int], now: float, limit: int
+) -> list[Hint]:
+    rows = connection.execute(statement, (*route, now, defaults.SCHEMA, limit))
+    return [
+        Hint.of(BundleKey(sid, start, birth), *route, tasks=tasks, attempts=attempts, lapses=lapses)
+        for sid, start, birth, tasks, attempts, lapses in rows
+    ]
 
 
 def pending_anywhere(connection: sqlite3.Connection, now: float, limit: int) -> list[Hint]:

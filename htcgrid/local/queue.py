@@ -19,6 +19,8 @@ from htcgrid.model import Delivery, Hint, QueueLimits
 
 #: How often a waiting agent looks though no bell rang: a lost ring costs this much.
 _POLL = 0.5
+#: Suspect bundles among which one is chosen, since all agents look at the same ones.
+_SUSPECTS = 32
 
 
 class SqliteTaskQueue(TaskQueue):
@@ -100,12 +102,17 @@ class SqliteTaskQueue(TaskQueue):
         now = self._now()
         with self._database.reading() as connection:
             found = backlog.pending(connection, pool, now, 2 * limit, above)
+            # They stand behind all others, and would wait for as long as others come: one of them is always told of.
+            suspects = backlog.suspects(connection, pool, now, _SUSPECTS, above) if len(found) >= limit else []
             waits = stored.any_waits(connection, pool, now, above)
         if waits:
             with self._database.writing(durable=False) as connection:
                 taken = stored.take(connection, pool, now, limit, above)
             return sorted(taken + _deliveries(found), key=lambda delivery: -stored.rank(delivery.hint))[:limit]
-        return _deliveries(_some(found, limit))
+        some = _some(found, limit)
+        if suspects and not any(hint.suspect for hint in some):
+            some[-1] = random.choice(suspects)
+        return _deliveries(some)
 
     def _ripening(self, pool: str) -> float:
         """The time until a delayed bundle comes due."""

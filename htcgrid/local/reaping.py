@@ -5,9 +5,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from htcgrid.local.backlog import hint_of
 from htcgrid.local.liveness import AgentLiveness
-from htcgrid.local.schema import AGAIN, LATE
+from htcgrid.local.schema import AGAIN, LATE, SUSPECT
 from htcgrid.model import AgentId, BundleKey, Hint, SessionId, defaults
 
 _RUNNING = """
@@ -17,10 +16,10 @@ WHERE b.state = 1 AND s.state < 2 AND s.schema <= ?
 """
 _HOLDERS = "SELECT DISTINCT agent FROM bundles INDEXED BY bundles_running WHERE state = 1"
 _LAPSE = """
-UPDATE bundles SET state = 0, agent = NULL, due = ?7, hint_at = ?1, hinted = 0,
-    lapses = lapses + (tasks > 1), lapses_alone = lapses_alone + (tasks = 1)
+UPDATE bundles SET state = 0, agent = NULL, due = iif(lapses + lapses_alone + 1 < ?8, ?7, ?9),
+    hint_at = ?1, hinted = 0, lapses = lapses + (tasks > 1), lapses_alone = lapses_alone + (tasks = 1)
 WHERE session = ?2 AND start = ?3 AND birth = ?4 AND state = 1 AND attempt = ?5 AND beat = ?6
-RETURNING pool, priority, tasks
+RETURNING pool, priority, tasks, lapses + lapses_alone
 """
 #: Whether a pending bundle is to be hinted, or has a delay that reaches further than any that was asked for.
 _ANY_TIMED = """
@@ -28,13 +27,14 @@ SELECT EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND hint_at <= ?1)
     OR EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND due > 0 AND due > ?1 + (SELECT longest_delay FROM grid))
 """
 _RIPE = """
-SELECT s.sid, b.session, b.start, b.birth, b.pool, b.priority, b.tasks, b.attempt
+SELECT s.sid, b.session, b.start, b.birth, b.pool, b.priority, b.tasks, b.attempt, b.lapses + b.lapses_alone
 FROM bundles b INDEXED BY bundles_unhinted CROSS JOIN sessions s ON s.id = b.session
 WHERE b.state = 0 AND b.hint_at <= ? AND s.state < 2 AND s.schema <= ?
 ORDER BY b.hint_at LIMIT ?
 """
 _POSTPONE = """
-UPDATE bundles SET hinted = hinted + 1, hint_at = ? + ? * (1 << min(hinted, 20))
+UPDATE bundles SET hinted = hinted + 1, hint_at = ? + ? * (1 << min(hinted, 20)),
+    due = iif(lapses + lapses_alone < ?, due, ?)
 WHERE session = ? AND start = ? AND birth = ? AND state = 0
 """
 #: A clock that was set back makes delays longer; they are cut to the longest that was ever asked for.
@@ -107,10 +107,11 @@ def lapse(connection: sqlite3.Connection, bundles: Iterable[Running], now: float
     """Make pending those that have not changed since they were seen."""
     hints = []
     for bundle in bundles:
-        row = connection.execute(_LAPSE, (now + LATE, *bundle.place, bundle.attempt, bundle.beat, AGAIN)).fetchone()
+        fence = (*bundle.place, bundle.attempt, bundle.beat)
+        row = connection.execute(_LAPSE, (now + LATE, *fence, AGAIN, defaults.LAPSES_SUSPECT, SUSPECT)).fetchone()
         if row is not None:
             key = BundleKey(bundle.sid, bundle.start, bundle.birth)
-            hints.append(Hint(key=key, pool=row[0], priority=row[1], tasks=row[2], again=True))
+            hints.append(Hint.of(key, row[0], row[1], tasks=row[2], attempts=bundle.attempt, lapses=row[3]))
     return hints
 
 
@@ -128,8 +129,8 @@ def ripen(connection: sqlite3.Connection, now: float, limit: int) -> list[Hint]:
     """Return bundles whose delay has passed, and those that nobody claimed for long; note that they were hinted."""
     connection.execute(_PULL, (now,))
     ripe = connection.execute(_RIPE, (now, defaults.SCHEMA, limit)).fetchall()
-    connection.executemany(_POSTPONE, [(now, LATE, *row[1:4]) for row in ripe])
+    connection.executemany(_POSTPONE, [(now, LATE, defaults.LAPSES_SUSPECT, SUSPECT, *row[1:4]) for row in ripe])
     return [
-        hint_of(BundleKey(sid, start, birth), pool, priority, tasks, attempts)
-        for sid, _, start, birth, pool, priority, tasks, attempts in ripe
+        Hint.of(BundleKey(sid, start, birth), pool, priority, tasks=tasks, attempts=attempts, lapses=lapses)
+        for sid, _, start, birth, pool, priority, tasks, attempts, lapses in ripe
     ]

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Sequence
 
 from htcgrid.local.record import Record, load, written_open, written_tries
-from htcgrid.local.schema import AGAIN, LATE
-from htcgrid.model import BundleKey, GivenBack, Hint, Lease, Ranges, Remainder, child_birth
+from htcgrid.local.schema import AGAIN, LATE, SUSPECT
+from htcgrid.model import BundleKey, GivenBack, Hint, Lease, Ranges, Remainder, child_birth, is_suspect
 
 _CHILD = """
 INSERT INTO bundles (
@@ -39,11 +39,12 @@ class Carving:
         if not tasks:
             return tasks
         delay = remainder.delay.total_seconds()
-        due, hint_at = (self._now + delay, self._now + delay) if delay > 0 else (AGAIN, self._now + LATE)
+        lapses = record.lapses if remainder.lapses is None else remainder.lapses
+        now = SUSPECT if is_suspect(lapses + record.lapses_alone) else AGAIN
+        due, hint_at = (self._now + delay, self._now + delay) if delay > 0 else (now, self._now + LATE)
         if delay > 0:
             self._connection.execute(_LONGEST, (delay, delay))
         tries = record.tries_of(tasks) | {i: count for i, count in remainder.tries.items() if i in tasks}
-        lapses = record.lapses if remainder.lapses is None else remainder.lapses
         if tasks == record.open:
             self._return_whole(tasks, (due, hint_at), tries, lapses)
         else:
@@ -67,7 +68,7 @@ class Carving:
         spans = written_open(record.key.start, record.stop, tasks)
         values = (*times, tasks.count, spans, written_tries(tries), lapses)
         self._connection.execute(_WHOLE, (*values, *self._place))
-        self._hint(record.key, tasks)
+        self._hint(record.key, tasks, lapses)
 
     def _add_child(self, tasks: Ranges, times: tuple[float, float], tries: dict[int, int], lapses: int) -> None:
         record = self._record
@@ -76,11 +77,14 @@ class Carving:
         place = (record.session, key.start, key.birth, tasks.stop, record.root, record.pool, record.priority)
         state = (*times, tasks.count, lapses, record.lapses_alone, spans, written_tries(tries))
         self._connection.execute(_CHILD, (*place, *state))
-        self._hint(key, tasks)
+        self._hint(key, tasks, lapses)
 
-    def _hint(self, key: BundleKey, tasks: Ranges) -> None:
-        pool, priority = self._record.pool, self._record.priority
-        self.hints.append(Hint(key=key, pool=pool, priority=priority, tasks=tasks.count, again=True))
+    def _hint(self, key: BundleKey, tasks: Ranges, lapses: int) -> None:
+        record = self._record
+        lapses += record.lapses_alone
+        self.hints.append(
+            Hint.of(key, record.pool, record.priority, tasks=tasks.count, attempts=record.attempt, lapses=lapses)
+        )
 
 
 def give_back(

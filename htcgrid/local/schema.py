@@ -16,6 +16,8 @@ APPLICATION_ID = 0x48544347
 VERSION = 2
 #: When a bundle that was begun before is due: long ago, and so it stands before all that was due always.
 AGAIN = 1.0
+#: When one that is suspect is due: it stands behind all else, and one at a time is told of beside it.
+SUSPECT = -1.0
 #: A pending bundle is hinted again after this time, whatever the queue holds, and then after twice as long: seconds.
 LATE = 600.0
 

@@ -14,7 +14,7 @@ from htcgrid.model.bundle import (
     Lease,
     Remainder,
     child_birth,
-    was_begun,
+    is_suspect,
 )
 from htcgrid.model.limits import PayloadLimits, QueueLimits, StateLimits
 from htcgrid.model.name import check_name
@@ -94,11 +94,11 @@ __all__ = [
     "check_name",
     "child_birth",
     "defaults",
+    "is_suspect",
     "pack_blocks",
     "pack_payloads",
     "parse_shared",
     "unpack_blocks",
     "unpack_payloads",
     "utcnow",
-    "was_begun",
 ]

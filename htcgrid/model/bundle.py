@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import timedelta
-from typing import NewType
+from typing import NewType, Self
 
 import msgspec
 
@@ -37,9 +37,9 @@ def child_birth(parent: BundleKey, attempt: int) -> str:
     return hashlib.sha256(f"{parent.birth}.{attempt}".encode()).hexdigest()[:12]
 
 
-def was_begun(key: BundleKey, attempts: int) -> bool:
-    """Return whether a bundle, or what it was carved from, was ever claimed: what :attr:`Hint.again` says."""
-    return attempts > 0 or key.birth != ROOT
+def is_suspect(lapses: int) -> bool:
+    """Return whether a bundle that lapsed so often may hold a task that takes its agent along."""
+    return lapses >= defaults.LAPSES_SUSPECT
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +91,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def suspect(self) -> bool:
         """Whether the bundle may hold a task that takes its agent along, so that tasks go one at a time."""
-        return self.lapses + self.lapses_alone >= defaults.LAPSES_SUSPECT
+        return is_suspect(self.lapses + self.lapses_alone)
 
 
 class Remainder(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,9 +125,20 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = defaults.PRIORITY
     #: About how many tasks there are to run.
     tasks: int = 1
-    #: Whether it was begun before: among its priority it goes first, where a queue can keep that apart.
+    #: Whether it was begun before: among its priority it goes first, where a queue can keep that apart. What is suspect
+    #: does not: it may be what makes agents fail, and has them to itself.
     again: bool = False
+    #: Whether it is suspect: only an agent that holds nothing claims it, and nothing beside it.
+    suspect: bool = False
     schema: int = defaults.SCHEMA
+
+    @classmethod
+    def of(cls, key: BundleKey, pool: str, priority: int, *, tasks: int, attempts: int, lapses: int) -> Self:
+        """Return the hint of a pending bundle that was claimed, and lapsed, so often."""
+        suspect = is_suspect(lapses)
+        # A child was begun with what it was carved from.
+        again = not suspect and (attempts > 0 or key.birth != ROOT)
+        return cls(key=key, pool=pool, priority=priority, tasks=tasks, again=again, suspect=suspect)
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from htcgrid.model import AgentId, Block, Bundle, Failure, Ranges, RetryPolicy, TaskState
+from htcgrid.model import AgentId, Block, Bundle, Failure, Ranges, RetryPolicy, SessionId, TaskState
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.testing.memory import MemoryStateStore
 from htcgrid.testing.samples import bundle_of, session_of
@@ -419,6 +419,78 @@ def test_a_suspect_bundle_that_comes_while_others_run_is_given_back_until_there_
     out = core.handle(events.GiveBackAnswered(key=back.lease.key, nonce=back.lease.nonce, given=given), 0.2)
     # What runs ends first, and nothing joins it meanwhile.
     assert not [command for command in out if isinstance(command, commands.Acquire | commands.Run)]
+
+
+def suspects(world: World, count: int) -> SessionId:
+    """Submit bundles of one task that lapsed twice."""
+    session = world.submit([1] * count, hinted=False)
+    for bundle in world.state._sessions[session].bundles.values():
+        bundle.lapses_alone = 2
+    world.hint()
+    return session
+
+
+def test_suspect_bundles_are_claimed_one_at_a_time_and_by_an_agent_that_holds_nothing() -> None:
+    world = World()
+    agents = [world.start_agent(name) for name in "ab"]
+    session = suspects(world, 40)
+    others = world.submit([1] * 40)
+
+    def ended() -> bool:
+        for agent in agents:
+            held = agent.core.held
+            assert len(held) <= 1 or not any(bundle.suspect for bundle in held)
+        return all(status.finished for status in world.state.status([session, others]))
+
+    world.run(100.0, ended)
+    assert ended()
+    assert set(world.begun.values()) == {2}
+
+
+def test_many_suspect_bundles_take_no_longer_than_their_tasks_one_at_a_time() -> None:
+    world = World(lambda _: Work(seconds=0.05))
+    world.start_agent("a")
+    assert world.finish(suspects(world, 400)) < 400 * (0.05 + 0.02)
+
+
+def test_what_is_suspect_keeps_nothing_else_waiting_and_goes_on_too() -> None:
+    world = World(lambda _: Work(seconds=0.1))
+    world.start_agent("a", workers=1)
+    first, second = suspects(world, 300), world.submit([1] * 300)
+    world.run(20.0)
+    slow, fast = (world.state.status([session])[0].succeeded for session in (first, second))
+    assert fast >= 60
+    assert slow >= 20
+    assert slow + fast >= 150
+
+
+def test_a_long_task_does_not_keep_its_agent_looking_at_what_is_suspect() -> None:
+    world = World(lambda index: Work(seconds=60.0 if index == 0 else 0.01))
+    agent = world.start_agent("a", workers=2)
+    long = world.submit([1])
+    world.run(1.0)
+    session = suspects(world, 1)
+    before = agent.count(commands.Acquire)
+    world.run(50.0)
+    assert agent.count(commands.Acquire) - before <= 5
+    world.finish(long)
+    world.finish(session)
+
+
+def test_a_worker_that_is_being_ended_because_it_was_slow_to_start_gets_no_task() -> None:
+    core, state, session = AgentCore(POLICY, lambda: 0.5), MemoryStateStore(), session_of()
+    bundle = bundle_of(session, 0, 3)
+    state.create(session, [bundle], sealed=True)
+    late = POLICY.start + 1.0
+    core.handle(events.Tick(), 0.0)
+    assert commands.KillWorker(worker=0) in core.handle(events.Tick(), late)
+    # It got ready just then.
+    core.handle(events.WorkerReady(worker=0), late)
+    claims = state.claim([bundle.key], agent=AgentId("a"), lease=LEASE)
+    out = core.handle(events.Acquired(sent=late, claims=claims), late)
+    assert not [command for command in out if isinstance(command, commands.Run)]
+    died = events.WorkerDied(worker=0, task=None, reason="was ended by its agent", ran=timedelta(0))
+    assert commands.StartWorker(worker=0) in core.handle(died, late + 0.1) + core.handle(events.Tick(), late + 1.0)
 
 
 def test_a_give_back_that_is_refused_for_good_leaves_the_bundle_to_others() -> None:

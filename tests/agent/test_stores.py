@@ -11,7 +11,7 @@ from structlog.testing import CapturingLogger
 from htcgrid.errors import ProviderUnavailableError
 from htcgrid.model import AgentId, Block, Bundle, Delivery, Hint, Pack, Ranges, Remainder, Session
 from htcgrid.testing.memory import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
-from htcgrid.testing.samples import bundle_of, session_of
+from htcgrid.testing.samples import bundle_of, bundles_of, session_of
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.stores import StoreCalls
@@ -78,13 +78,17 @@ class Desk:
     def acquire(self) -> tuple[events.Acquired, list[events.Loaded]]:
         """Acquire, acknowledge and load, as the agent does."""
         acquired = self.calls.acquire(RECEIVE)
-        self.calls.ack(commands.Ack(deliveries=acquired.deliveries))
+        self.ack(acquired)
         loads = (
             commands.Load(lease=claim.lease, input=claim.input, first=claim.first)
             for claim in acquired.claims
             if claim.input.data is None
         )
         return acquired, [self.calls.load(load) for load in loads]
+
+    def ack(self, acquired: events.Acquired) -> None:
+        """Acknowledge what led to bundles, and pass on what did not."""
+        self.calls.ack(commands.Ack(deliveries=acquired.deliveries, left=acquired.left))
 
     def submit_stored(self, data: bytes | None) -> None:
         """Submit a bundle whose payloads stand in the payload store, or do not."""
@@ -125,6 +129,43 @@ def test_a_hint_is_acknowledged_when_another_agent_has_the_bundle(desk: Desk) ->
     desk.state.claim([bundle.key], agent=AgentId("other"), lease=timedelta(seconds=30))
     assert desk.acquire()[0].claims == []
     assert desk.queue._messages == {}
+
+
+def mixed(desk: Desk) -> list[Bundle]:
+    """Submit five bundles, of which the second and the fourth are suspect."""
+    bundles = bundles_of(desk.session, 5)
+    desk.state.create(desk.session, bundles, sealed=True)
+    for number, bundle in enumerate(bundles):
+        desk.queue.send([Hint(key=bundle.key, suspect=number in {1, 3})])
+    return bundles
+
+
+def test_suspect_bundles_are_left_to_others(desk: Desk) -> None:
+    bundles = mixed(desk)
+    acquired, _ = desk.acquire()
+    assert [claim.key for claim in acquired.claims] == [bundles[number].key for number in (0, 2, 4)]
+    assert len(acquired.left) == 2
+    # Their hints are there for whoever comes next.
+    again = desk.queue.receive(9, wait=timedelta(0), pool="default")
+    assert [delivery.hint.key for delivery in again] == [bundles[number].key for number in (1, 3)]
+
+
+def test_a_suspect_bundle_is_claimed_alone(desk: Desk) -> None:
+    bundles = mixed(desk)
+    acquired = desk.calls.acquire(msgspec.structs.replace(RECEIVE, alone=True))
+    assert [claim.key for claim in acquired.claims] == [bundles[1].key]
+    assert (acquired.alone, len(acquired.left)) == (True, 4)
+    desk.ack(acquired)
+    assert len(desk.queue._messages) == 4
+
+
+def test_hints_that_cannot_be_passed_on_come_again(desk: Desk) -> None:
+    mixed(desk)
+    desk.queue.away = True
+    acquired, _ = desk.acquire()
+    assert (len(acquired.claims), len(acquired.deliveries)) == (3, 3)
+    assert len(desk.queue._messages) == 5
+    assert [call.args for call in desk.log.calls] == [("hints not acknowledged",)]
 
 
 def test_what_was_won_is_kept_when_its_hint_cannot_be_acknowledged(desk: Desk) -> None:

@@ -29,6 +29,7 @@ from htcgrid.model import (
 from htcgrid.testing.clock import VirtualClock
 from htcgrid.testing.memory import MemoryStateStore, MemoryTaskQueue
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
+from htcgrid_agent.core.seclusion import parted
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +99,13 @@ class World:
         return agent
 
     def submit(
-        self, bundles: Iterable[int], *, sealed: bool = True, payload: bytes = b"", **fields: object
+        self,
+        bundles: Iterable[int],
+        *,
+        sealed: bool = True,
+        hinted: bool = True,
+        payload: bytes = b"",
+        **fields: object,
     ) -> SessionId:
         """Submit a session with bundles of so many tasks each."""
         session = msgspec.structs.replace(
@@ -116,8 +123,13 @@ class World:
             made.append(Bundle(key=BundleKey(session.id, start), stop=start + tasks, input=pack))
             start += tasks
         self.state.create(session, made, sealed=sealed)
-        self.queue.send(self.state.due(10_000, backlog=True))
+        if hinted:
+            self.hint()
         return session.id
+
+    def hint(self) -> None:
+        """Hint all that is pending."""
+        self.queue.send(self.state.due(10_000, backlog=True))
 
     def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> float:
         """Let time pass; return how much did."""
@@ -253,20 +265,11 @@ class SimulatedAgent:
         match command:
             case commands.Acquire() | commands.AcquireUrgent():
                 self._acquire(command, command.wait.total_seconds())
-            case commands.Commit(parts=parts) if any(part.lease.key.session in self.refused for part in parts):
-                self.handle(events.CallFailed(command=command, error="refused", final=self.refused_for_good))
-            case commands.Commit(parts=parts):
-                commits = [
-                    outcome.Commit(
-                        lease=part.lease,
-                        flush=part.flush,
-                        succeeded=part.succeeded,
-                        failed=part.failed,
-                        pack=Pack.of(pack_blocks(list(part.blocks))),
-                    )
-                    for part in parts
-                ]
-                self.handle(events.CommitAnswered(sent=sent, parts=parts, answers=world.state.commit(commits)))
+            case commands.Commit():
+                self._commit(command, sent)
+            case commands.Ack(deliveries=deliveries, left=left):
+                world.queue.send([delivery.hint for delivery in left])
+                world.queue.ack(deliveries + left)
             case commands.Renew(leases=leases):
                 self.handle(events.Renewed(sent=sent, renewal=world.state.renew(leases)))
             case commands.Register():
@@ -277,6 +280,23 @@ class SimulatedAgent:
                     world.queue.send(given.hints)
                 self.handle(events.GiveBackAnswered(key=lease.key, nonce=lease.nonce, given=given))
 
+    def _commit(self, command: commands.Commit, sent: float) -> None:
+        if any(part.lease.key.session in self.refused for part in command.parts):
+            self.handle(events.CallFailed(command=command, error="refused", final=self.refused_for_good))
+            return
+        commits = [
+            outcome.Commit(
+                lease=part.lease,
+                flush=part.flush,
+                succeeded=part.succeeded,
+                failed=part.failed,
+                pack=Pack.of(pack_blocks(list(part.blocks))),
+            )
+            for part in command.parts
+        ]
+        answers = self.world.state.commit(commits)
+        self.handle(events.CommitAnswered(sent=sent, parts=command.parts, answers=answers))
+
     def _acquire(self, command: commands.Acquire | commands.AcquireUrgent, wait: float) -> None:
         if not self.alive:
             return
@@ -286,10 +306,12 @@ class SimulatedAgent:
         if not deliveries and wait > 0 and not self.core.stopping:
             world.at(0.01, lambda: self._acquire(command, wait - 0.01))
             return
-        keys = [delivery.hint.key for delivery in deliveries]
+        alone = isinstance(command, commands.Acquire) and command.alone
+        wanted, left = parted(deliveries, alone=alone)
+        keys = [delivery.hint.key for delivery in wanted]
         claims = world.state.claim(keys, agent=AgentId(self.name), lease=timedelta(seconds=self.policy.lease))
-        world.queue.ack(deliveries)
-        self.handle(events.Acquired(sent=world.now, claims=claims, urgent=above is not None))
+        acquired = events.Acquired(sent=world.now, claims=claims, alone=alone, left=tuple(left))
+        self.handle(msgspec.structs.replace(acquired, urgent=above is not None))
 
     def _run(self, command: commands.Run, index: int, life: int, done: list[int]) -> None:
         """Begin a task of a run, or end the run."""

@@ -96,6 +96,30 @@ def test_what_was_begun_before_comes_before_what_was_not_whichever_session_is_ol
     ]
 
 
+def test_what_is_suspect_stands_behind_all_else_and_one_of_it_is_always_told_of(
+    store: SqliteStateStore, queue: SqliteTaskQueue, clock: VirtualClock
+) -> None:
+    older = submit(store, 10)
+    lost = [BundleKey(older.id, start) for start in range(0, 20, 4)]
+    for _ in range(2):
+        store.claim(lost, agent=A, lease=LEASE)
+        store.due(10)
+        clock.advance(LEASE * 1.1)
+        store.due(10)
+    newer = submit(store, 10)
+    others = [BundleKey(older.id, start) for start in range(2, 20, 4)]
+    others += [BundleKey(newer.id, start) for start in range(0, 20, 2)]
+    assert [(hint.key, hint.suspect) for hint in receive(queue)] == [(key, False) for key in others] + [
+        (key, True) for key in lost
+    ]
+    told = set()
+    for _ in range(60):
+        hints = receive(queue, limit=4)
+        assert [hint.suspect for hint in hints] == [False, False, False, True]
+        told.add(hints[-1].key)
+    assert len(told) > 1
+
+
 def test_bundles_of_sessions_that_are_over_are_not_received(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:
     cancelled, deleted = submit(store), submit(store)
     store.cancel([cancelled.id])

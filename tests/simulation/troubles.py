@@ -7,9 +7,6 @@ from math import inf
 
 from tests.simulation.scheduler import Process, Scheduler
 
-#: For so long a store's clock that was set may end leases too early, or too late: seconds.
-_LONG = 1000.0
-
 
 class Troubles:
     """What befell the agents that may have cost them a lease."""
@@ -19,7 +16,8 @@ class Troubles:
         #: By process: its calls under way that go wrong, and when the last one ended.
         self._open = Counter[str]()
         self._last: dict[str, float] = {}
-        self._clock_set = -inf
+        #: What the store's clock was ahead by, and since when.
+        self._clock: list[tuple[float, float]] = [(0.0, 0.0)]
 
     @contextmanager
     def of(self, process: Process) -> Iterator[None]:
@@ -31,11 +29,20 @@ class Troubles:
             self._open[process.name] -= 1
             self._last[process.name] = self._scheduler.now
 
-    def clock_set(self) -> None:
-        """Note that the store's clock was set, which any agent may pay for."""
-        self._clock_set = self._scheduler.now
+    def clock_set(self, ahead: float) -> None:
+        """Note what the store's clock is ahead by from now on: any agent may pay for that."""
+        self._clock.append((self._scheduler.now, ahead))
+
+    def told_at(self, told: float) -> float:
+        """Return the earliest time at which the store's clock may have told a time."""
+        ends = [began for began, _ in self._clock[1:]] + [inf]
+        return next(
+            told - ahead
+            for (began, ahead), end in zip(self._clock, ends, strict=True)
+            if began - 1e-6 <= told - ahead <= end + 1e-6
+        )
 
     def excuse(self, process: Process, since: float) -> bool:
         """Return whether a process may have lost a lease since a time."""
-        last = max(self._last.get(process.name, -inf), process.paused_until)
-        return last > since or self._open[process.name] > 0 or self._clock_set > self._scheduler.now - _LONG
+        last = max(self._last.get(process.name, -inf), process.paused_until, self._clock[-1][0] or -inf)
+        return last > since or self._open[process.name] > 0

@@ -138,7 +138,7 @@ class World:
     def set_clock(self, seconds: float) -> None:
         """Set the store's clock forward, or back."""
         self.clock.skew += seconds
-        self.troubles.clock_set()
+        self.troubles.clock_set(self.clock.skew)
         self.note("store clock", self.clock.skew)
 
     @contextmanager
@@ -151,7 +151,7 @@ class World:
             if bundle.lapses + bundle.lapses_alone > lapses:
                 if bundle.open.count == 1:
                     self.facts.lapsed[bundle.key.session, bundle.open.first].append(name)
-                heard = bundle.heard - BEGINNING - self.clock.skew
+                heard = self.troubles.told_at(bundle.heard - BEGINNING)
                 agent = next(agent for agent in self.agents if agent.name == name)
                 killed = not agent.process.alive and not agent.exited
                 excuse = killed or self.troubles.excuse(agent.process, heard - bundle.lease)

@@ -334,6 +334,13 @@ class HintsOfTheLostAsOfTheNew(MemoryStateStore):
         return msgspec.structs.replace(super()._hint(bundle), again=False)
 
 
+class HintsOfTheSuspectAsOfOthers(MemoryStateStore):
+    """The hint of a bundle that lapsed twice does not say so, and it is claimed beside others."""
+
+    def _hint(self, bundle: BundleRecord) -> Hint:
+        return msgspec.structs.replace(super()._hint(bundle), suspect=False)
+
+
 class LostWithoutCause(MemoryStateStore):
     """A lease of a cancelled session is said to have lapsed."""
 

@@ -100,6 +100,7 @@ _STORES = [
     (defects.BacklogHintedOnce, "test_looking_at_the_backlog_does_not_change_it"),
     (defects.NothingHintedLate, "test_a_pending_bundle_is_hinted_late_whatever_the_queue_holds"),
     (defects.HintsOfTheLostAsOfTheNew, "test_hints_of_what_was_begun_say_so"),
+    (defects.HintsOfTheSuspectAsOfOthers, "test_hints_of_what_lapsed_twice_say_that_it_is_suspect"),
     (defects.LostWithoutCause, "test_leases_of_a_cancelled_session_are_lost_and_say_so"),
     (defects.CancelOverOutcomes, "test_cancel_counts_exactly"),
     (defects.CancelOfFinished, "test_a_session_that_had_finished_stays_as_it_was"),

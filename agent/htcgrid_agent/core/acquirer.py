@@ -42,15 +42,15 @@ class Acquirer:
             times.append(now + free - self._policy.horizon)
         return times
 
-    def next(self, held: Collection[HeldBundle], now: float) -> Iterable[Acquire | AcquireUrgent]:
-        """Yield what to ask for now."""
+    def next(self, held: Collection[HeldBundle], now: float, *, alone: bool) -> Iterable[Acquire | AcquireUrgent]:
+        """Yield what to ask for now; ``alone``: a suspect bundle, if there is one."""
         if now < self._patience.until:
             return
         wait = timedelta(seconds=self._policy.wait)
         room = self._policy.bundles - len(held)
         if not self._asking and (limit := min(room, self._wanted(held, now))) > 0:
             self._asking = True
-            yield Acquire(limit=limit, wait=wait)
+            yield Acquire(limit=limit, wait=wait, alone=alone)
         highest = max((bundle.session.priority for bundle in held if bundle.todo), default=PRIORITY_LIMIT)
         if not self._asking_urgent and highest < PRIORITY_LIMIT:
             self._asking_urgent = True

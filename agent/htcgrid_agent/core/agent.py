@@ -19,6 +19,7 @@ from htcgrid_agent.core.policy import AgentPolicy
 from htcgrid_agent.core.renewer import Renewer
 from htcgrid_agent.core.reporter import Reporter
 from htcgrid_agent.core.returner import Returner, give_back
+from htcgrid_agent.core.seclusion import Seclusion
 from htcgrid_agent.core.slot import SlotState, WorkerSlot
 
 #: Workers that may die over a bundle before they begin one of its tasks, until the first task is blamed.
@@ -50,8 +51,7 @@ class AgentCore:
         self._claims = 0
         #: Calls that failed, and when to make them again.
         self._again: list[tuple[float, commands.GiveBack | commands.Load]] = []
-        #: Until then no more is acquired while something is held: a suspect bundle needs an agent to itself.
-        self._room_until = 0.0
+        self._seclusion = Seclusion(policy)
         #: The end of the grace, once the agent was told to stop.
         self._stop_at: float | None = None
         self._exited = False
@@ -118,8 +118,9 @@ class AgentCore:
 
     def _acquired(self, event: events.Acquired, now: float) -> None:
         self._acquirer.answered(event.claims, urgent=event.urgent)
-        if event.deliveries:
-            self._out.append(commands.Ack(deliveries=event.deliveries))
+        self._seclusion.answered(now, allowed=event.alone, left=len(event.left), claims=len(event.claims))
+        if event.deliveries or event.left:
+            self._out.append(commands.Ack(deliveries=event.deliveries, left=event.left))
         for claim in event.claims:
             self._claims += 1
             nonce = claim.lease.nonce
@@ -132,7 +133,7 @@ class AgentCore:
             if bundle.suspect and any(other.running for other in self._held.values()):
                 # What runs here may take the agent along, and this with it. It comes back when there is room for it.
                 self._leave_to_others(bundle)
-                self._room_until = now + self._policy.lease
+                self._seclusion.make_room(now)
                 continue
             if not bundle.loaded:
                 self._out.append(commands.Load(lease=claim.lease, input=claim.input, first=claim.first))
@@ -161,6 +162,9 @@ class AgentCore:
 
     def _worker_ready(self, event: events.WorkerReady, now: float) -> None:
         slot = self._crew.slots[event.worker]
+        if slot.state is SlotState.DYING:
+            # It took too long, and is being ended: a task that it was handed now would be blamed for that.
+            return
         slot.rest()
         slot.false_starts = 0
 
@@ -292,6 +296,7 @@ class AgentCore:
                 # A call that never ends must not hold tasks for ever.
                 self._leave_to_others(bundle)
         full, suspect = self._is_full(), self._suspect()
+        self._seclusion.look(now, suspect=suspect is not None)
         if self._stop_at is None:
             self._out.extend(self._crew.start(now))
             if not full and (suspect is None or (len(self._held) == 1 and not self._acquirer.under_way)):
@@ -336,8 +341,10 @@ class AgentCore:
 
     def _acquire_or_exit(self, now: float, *, full: bool) -> None:
         if self._stop_at is None:
-            if not full and (now >= self._room_until or not self._held):
-                self._out.extend(self._acquirer.next(self._held.values(), now))
+            holding = bool(self._held)
+            if not full and self._seclusion.may_acquire(now, holding=holding):
+                alone = self._seclusion.may_claim(now, holding=holding)
+                self._out.extend(self._acquirer.next(self._held.values(), now, alone=alone))
         elif not self._held and not self._acquirer.under_way and not self._committer.busy:
             self._exited = True
             self._out.append(self._reporter.last())

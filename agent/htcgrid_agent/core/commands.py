@@ -45,10 +45,14 @@ class Shorten(Command, frozen=True, kw_only=True):
 
 
 class Acquire(Command, frozen=True, kw_only=True):
-    """Receive up to ``limit`` hints and claim their bundles; Acquired follows."""
+    """Receive up to ``limit`` hints and claim their bundles; Acquired follows.
+
+    Suspect bundles are left to others, unless ``alone``: then, if there is one, it is claimed and nothing else.
+    """
 
     limit: int
     wait: timedelta
+    alone: bool = False
 
 
 class AcquireUrgent(Command, frozen=True, kw_only=True):
@@ -63,6 +67,8 @@ class Ack(Command, frozen=True, kw_only=True):
     """Delete hints whose bundles were claimed, by this agent or another; no answer is waited for."""
 
     deliveries: tuple[Delivery, ...]
+    #: Hints of bundles that are left to others: they are sent again before they are deleted.
+    left: tuple[Delivery, ...] = ()
 
 
 class Load(Command, frozen=True, kw_only=True):

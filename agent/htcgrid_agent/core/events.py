@@ -29,6 +29,9 @@ class Acquired(Event, frozen=True, kw_only=True):
     claims: list[Claim]
     #: The hints that led to them, or to nothing.
     deliveries: tuple[Delivery, ...] = ()
+    #: Whether a suspect bundle might have been claimed, and the hints of bundles that are left to others.
+    alone: bool = False
+    left: tuple[Delivery, ...] = ()
     #: By nonce: inline payloads that were altered, so that the tasks cannot be run by anybody.
     unreadable: dict[str, Failure] = {}
 

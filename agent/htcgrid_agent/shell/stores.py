@@ -22,6 +22,7 @@ from htcgrid.model import (
 )
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.core.commands import CommitPart
+from htcgrid_agent.core.seclusion import parted
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.logs import Log
 from htcgrid_agent.shell.notes import about
@@ -64,34 +65,47 @@ class StoreCalls:
 
     def acquire(self, command: commands.Acquire) -> events.Acquired:
         """Receive and claim. What may take long comes after it: from here on the leases are to be renewed."""
-        return self._acquired(self._queue.receive(command.limit, wait=command.wait, pool=self._pool))
+        deliveries = self._queue.receive(command.limit, wait=command.wait, pool=self._pool)
+        return self._acquired(deliveries, alone=command.alone)
 
     def acquire_urgent(self, command: commands.AcquireUrgent) -> events.Acquired:
         """Do the same with hints of higher priorities."""
         deliveries = self._queue.receive(command.limit, wait=command.wait, pool=self._pool, above=command.above)
         return msgspec.structs.replace(self._acquired(deliveries), urgent=True)
 
-    def _acquired(self, deliveries: list[Delivery]) -> events.Acquired:
+    def _acquired(self, deliveries: list[Delivery], *, alone: bool = False) -> events.Acquired:
         sent = self._host.monotonic()
         if not deliveries or self._stopping.is_set():
-            return events.Acquired(sent=sent, claims=[])
-        keys = list(dict.fromkeys(delivery.hint.key for delivery in deliveries))
+            return events.Acquired(sent=sent, claims=[], alone=alone)
+        wanted, left = parted(deliveries, alone=alone)
+        keys = list(dict.fromkeys(delivery.hint.key for delivery in wanted))
         # The hints are received, and would not come again for long.
-        claims = self._insisting(lambda: self._state.claim(keys, agent=self._agent, lease=self._lease))
+        claims = self._insisting(lambda: self._state.claim(keys, agent=self._agent, lease=self._lease)) if keys else []
         unreadable: dict[str, Failure] = {}
         for claim in claims:
             if claim.input.data is not None:
                 failure = self._keep(claim.lease, claim.first, claim.input, claim.input.data)
                 unreadable |= {} if failure is None else {claim.lease.nonce: failure}
-        return events.Acquired(sent=sent, claims=claims, deliveries=tuple(deliveries), unreadable=unreadable)
+        return events.Acquired(
+            sent=sent,
+            claims=claims,
+            deliveries=tuple(wanted),
+            alone=alone,
+            left=tuple(left),
+            unreadable=unreadable,
+        )
 
     def ack(self, command: commands.Ack) -> events.Acked:
-        """Delete hints."""
+        """Delete hints, and send some of them again."""
+        deliveries = command.deliveries
         try:
-            self._queue.ack(command.deliveries)
+            if command.left:
+                self._insisting(lambda: self._queue.send([delivery.hint for delivery in command.left]))
+                deliveries += command.left
+            self._queue.ack(deliveries)
         except ProviderError as error:
-            # What was won is won: a hint that comes again is refused, and acknowledged then.
-            self._log.warning("hints not acknowledged", error=str(error), hints=len(command.deliveries))
+            # What was won is won, and what is left comes again: a hint that does is refused, and acknowledged then.
+            self._log.warning("hints not acknowledged", error=str(error), hints=len(deliveries))
         return events.Acked()
 
     def load(self, command: commands.Load) -> events.Loaded:

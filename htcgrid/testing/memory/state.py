@@ -37,7 +37,6 @@ from htcgrid.model import (
     SessionStatus,
     StateLimits,
     defaults,
-    was_begun,
 )
 from htcgrid.testing.clock import Clock, is_real
 from htcgrid.testing.memory.bundle import LATE, BundleRecord
@@ -347,10 +346,11 @@ class MemoryStateStore(StateStore):
 
     def _hint(self, bundle: BundleRecord) -> Hint:
         session = self._sessions[bundle.key.session].session
-        return Hint(
-            key=bundle.key,
-            pool=session.pool,
-            priority=session.priority,
+        return Hint.of(
+            bundle.key,
+            session.pool,
+            session.priority,
             tasks=bundle.open.count,
-            again=was_begun(bundle.key, bundle.attempt),
+            attempts=bundle.attempt,
+            lapses=bundle.lapses + bundle.lapses_alone,
         )

@@ -92,6 +92,19 @@ class Hinting(StateClauses):
         backlog = {(hint.key.start, hint.again) for hint in self.due(store, session, backlog=True)}
         assert backlog == {(0, True), (4, True), (6, True), (8, False)}
 
+    def test_hints_of_what_lapsed_twice_say_that_it_is_suspect(self, store: StateStore, later: Advance) -> None:
+        session = self.submit(store, (0, 4))
+        for lapses in range(1, 4):
+            lease = self.claim_one(store, session).lease
+            [hint] = self.lapse(store, session, later)
+            assert (hint.suspect, hint.again) == (lapses >= 2, lapses < 2)
+            [waiting] = self.due(store, session, backlog=True)
+            assert waiting == hint
+        lease = self.claim_one(store, session).lease
+        given = store.give_back(lease, [Remainder(ranges=tasks(2, 4)), Remainder(ranges=tasks(1, 2), lapses=0)])
+        assert given is not None
+        assert [(hint.suspect, hint.again) for hint in given.hints] == [(True, False), (False, True)]
+
     def test_a_limit_holds_and_the_rest_comes_with_the_next_look(self, store: StateStore, later: Advance) -> None:
         session = session_of()
         bundles = bundles_of(session, 30)

@@ -1,6 +1,6 @@
 """Defects of the agent's decisions."""
 
-from htcgrid_agent.core import blocks, committer, crew, objection, returner
+from htcgrid_agent.core import blocks, committer, crew, objection, returner, seclusion
 from htcgrid_agent.core.acquirer import Acquirer
 from htcgrid_agent.core.agent import AgentCore
 from htcgrid_agent.core.committer import Committer
@@ -239,10 +239,20 @@ AGENT_CORE = (
         says=r"beside \d+ bundles",
     ),
     Mutation(
-        name="a suspect bundle that is claimed while others run is kept",
+        name="suspect bundles are claimed with others, and kept while these run",
         seed=137,
-        patches=(Patch(AgentCore, "_acquired", "if bundle.suspect and any(", "if False and any("),),
+        patches=(
+            Patch(seclusion, "parted", "if delivery.hint.suspect]", "if False]"),
+            Patch(seclusion, "parted", "if not delivery.hint.suspect]", "if True]"),
+            Patch(AgentCore, "_acquired", "if bundle.suspect and any(", "if False and any("),
+        ),
         says="kept the suspect",
+    ),
+    Mutation(
+        name="a worker that is being ended is given a task once it is ready",
+        seed=2648,
+        patches=(Patch(AgentCore, "_worker_ready", "if slot.state is SlotState.DYING:", "if False:"),),
+        says="WorkerDied, and that never happened",
     ),
     Mutation(
         name="what runs beside a suspect bundle is not given back",
