@@ -125,8 +125,7 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     priority: int = defaults.PRIORITY
     #: About how many tasks there are to run.
     tasks: int = 1
-    #: Whether it was begun before: among its priority it goes first, where a queue can keep that apart. What is suspect
-    #: does not: it may be what makes agents fail, and has them to itself.
+    #: Whether it was begun before: among its priority it goes first, where a queue can keep that apart.
     again: bool = False
     #: Whether it is suspect: only an agent that holds nothing claims it, and nothing beside it.
     suspect: bool = False
@@ -135,10 +134,9 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, key: BundleKey, pool: str, priority: int, *, tasks: int, attempts: int, lapses: int) -> Self:
         """Return the hint of a pending bundle that was claimed, and lapsed, so often."""
-        suspect = is_suspect(lapses)
         # A child was begun with what it was carved from.
-        again = not suspect and (attempts > 0 or key.birth != ROOT)
-        return cls(key=key, pool=pool, priority=priority, tasks=tasks, again=again, suspect=suspect)
+        again = attempts > 0 or key.birth != ROOT
+        return cls(key=key, pool=pool, priority=priority, tasks=tasks, again=again, suspect=is_suspect(lapses))
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from htcgrid.model import (
     Block,
     Bundle,
     BundleKey,
+    Delivery,
     Failure,
     Pack,
     RetryPolicy,
@@ -301,17 +302,24 @@ class SimulatedAgent:
         if not self.alive:
             return
         world = self.world
+        if isinstance(command, commands.Acquire) and command.alone is not None:
+            self._claim([command.alone], [], alone=True)
+            return
         above = command.above if isinstance(command, commands.AcquireUrgent) else None
         deliveries = world.queue.receive(command.limit, wait=timedelta(0), pool="default", above=above)
         if not deliveries and wait > 0 and not self.core.stopping:
             world.at(0.01, lambda: self._acquire(command, wait - 0.01))
             return
-        alone = isinstance(command, commands.Acquire) and command.alone
-        wanted, left = parted(deliveries, alone=alone)
+        self._claim(*parted(deliveries), urgent=above is not None)
+
+    def _claim(
+        self, wanted: list[Delivery], left: list[Delivery], *, urgent: bool = False, alone: bool = False
+    ) -> None:
+        world = self.world
         keys = [delivery.hint.key for delivery in wanted]
         claims = world.state.claim(keys, agent=AgentId(self.name), lease=timedelta(seconds=self.policy.lease))
-        acquired = events.Acquired(sent=world.now, claims=claims, alone=alone, left=tuple(left))
-        self.handle(msgspec.structs.replace(acquired, urgent=above is not None))
+        acquired = events.Acquired(sent=world.now, claims=claims, deliveries=tuple(wanted), left=tuple(left))
+        self.handle(msgspec.structs.replace(acquired, urgent=urgent, alone=alone))
 
     def _run(self, command: commands.Run, index: int, life: int, done: list[int]) -> None:
         """Begin a task of a run, or end the run."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from datetime import timedelta
 from math import ceil
 
-from htcgrid.model import Claim
+from htcgrid.model import Claim, Delivery
 from htcgrid.model.defaults import PRIORITY_LIMIT
 from htcgrid_agent.core.commands import Acquire, AcquireUrgent
 from htcgrid_agent.core.crew import Crew
@@ -42,19 +42,24 @@ class Acquirer:
             times.append(now + free - self._policy.horizon)
         return times
 
-    def next(self, held: Collection[HeldBundle], now: float, *, alone: bool) -> Iterable[Acquire | AcquireUrgent]:
-        """Yield what to ask for now; ``alone``: a suspect bundle, if there is one."""
+    def next(self, held: Collection[HeldBundle], now: float) -> Iterable[Acquire | AcquireUrgent]:
+        """Yield what to ask for now."""
         if now < self._patience.until:
             return
         wait = timedelta(seconds=self._policy.wait)
         room = self._policy.bundles - len(held)
         if not self._asking and (limit := min(room, self._wanted(held, now))) > 0:
             self._asking = True
-            yield Acquire(limit=limit, wait=wait, alone=alone)
+            yield Acquire(limit=limit, wait=wait)
         highest = max((bundle.session.priority for bundle in held if bundle.todo), default=PRIORITY_LIMIT)
         if not self._asking_urgent and highest < PRIORITY_LIMIT:
             self._asking_urgent = True
             yield AcquireUrgent(limit=self._policy.workers, wait=wait, above=highest)
+
+    def alone(self, delivery: Delivery) -> Acquire:
+        """Return what claims a suspect bundle; nothing else may be under way."""
+        self._asking = True
+        return Acquire(limit=1, wait=timedelta(0), alone=delivery)
 
     def answered(self, claims: Iterable[Claim], *, urgent: bool) -> None:
         """Take in how much work came."""

@@ -100,6 +100,7 @@ class AgentCore:
             times.extend([bundle.load_by] if bundle.is_loading else [])
             times.extend(at for at, _ in bundle.waiting[:1])
         times.extend(at for at, _ in self._again)
+        times.extend(self._seclusion.wake_at())
         if not self.stopping:
             times.extend(self._acquirer.wake_at(now))
         if self._stop_at is not None and self._stop_at > now:
@@ -118,9 +119,9 @@ class AgentCore:
 
     def _acquired(self, event: events.Acquired, now: float) -> None:
         self._acquirer.answered(event.claims, urgent=event.urgent)
-        self._seclusion.answered(now, allowed=event.alone, left=len(event.left), claims=len(event.claims))
-        if event.deliveries or event.left:
-            self._out.append(commands.Ack(deliveries=event.deliveries, left=event.left))
+        left = event.left if self.stopping else self._seclusion.offered(event.left, now, claims=len(event.claims))
+        if event.deliveries or left:
+            self._out.append(commands.Ack(deliveries=event.deliveries, left=left))
         for claim in event.claims:
             self._claims += 1
             nonce = claim.lease.nonce
@@ -131,9 +132,8 @@ class AgentCore:
                 self._fail_all(bundle, failure, now)
                 continue
             if bundle.suspect and any(other.running for other in self._held.values()):
-                # What runs here may take the agent along, and this with it. It comes back when there is room for it.
+                # What runs here may take the agent along, and this with it. Its hint did not say yet what it is.
                 self._leave_to_others(bundle)
-                self._seclusion.make_room(now)
                 continue
             if not bundle.loaded:
                 self._out.append(commands.Load(lease=claim.lease, input=claim.input, first=claim.first))
@@ -259,8 +259,10 @@ class AgentCore:
 
     def _call_failed(self, event: events.CallFailed, now: float) -> None:
         match event.command:
-            case commands.Acquire():
+            case commands.Acquire(alone=delivery):
                 self._acquirer.failed(now, urgent=False)
+                if delivery is not None:
+                    self._out.append(commands.Ack(deliveries=(), left=(delivery,)))
             case commands.AcquireUrgent():
                 self._acquirer.failed(now, urgent=True)
             case commands.Renew():
@@ -340,11 +342,14 @@ class AgentCore:
             self._out.append(commit)
 
     def _acquire_or_exit(self, now: float, *, full: bool) -> None:
+        if left := self._seclusion.give_up(now, stopping=self.stopping):
+            self._out.append(commands.Ack(deliveries=(), left=left))
         if self._stop_at is None:
-            holding = bool(self._held)
-            if not full and self._seclusion.may_acquire(now, holding=holding):
-                alone = self._seclusion.may_claim(now, holding=holding)
-                self._out.extend(self._acquirer.next(self._held.values(), now, alone=alone))
+            free = not self._held and not self._acquirer.under_way
+            if (delivery := self._seclusion.next(free=free)) is not None:
+                self._out.append(self._acquirer.alone(delivery))
+            elif not full and not self._seclusion.waiting:
+                self._out.extend(self._acquirer.next(self._held.values(), now))
         elif not self._held and not self._acquirer.under_way and not self._committer.busy:
             self._exited = True
             self._out.append(self._reporter.last())

@@ -45,14 +45,12 @@ class Shorten(Command, frozen=True, kw_only=True):
 
 
 class Acquire(Command, frozen=True, kw_only=True):
-    """Receive up to ``limit`` hints and claim their bundles; Acquired follows.
-
-    Suspect bundles are left to others, unless ``alone``: then, if there is one, it is claimed and nothing else.
-    """
+    """Receive up to ``limit`` hints and claim their bundles, but for suspect ones; Acquired follows."""
 
     limit: int
     wait: timedelta
-    alone: bool = False
+    #: The hint of a suspect bundle, which was received before: it is claimed, and nothing is received.
+    alone: Delivery | None = None
 
 
 class AcquireUrgent(Command, frozen=True, kw_only=True):

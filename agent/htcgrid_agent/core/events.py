@@ -20,7 +20,7 @@ class Tick(Event, frozen=True, kw_only=True):
 
 
 class Acquired(Event, frozen=True, kw_only=True):
-    """The answer to Acquire: the bundles that were won."""
+    """The answer to Acquire or AcquireUrgent: the bundles that were won."""
 
     #: Whether it answers AcquireUrgent.
     urgent: bool = False
@@ -29,8 +29,9 @@ class Acquired(Event, frozen=True, kw_only=True):
     claims: list[Claim]
     #: The hints that led to them, or to nothing.
     deliveries: tuple[Delivery, ...] = ()
-    #: Whether a suspect bundle might have been claimed, and the hints of bundles that are left to others.
+    #: Whether a suspect bundle was to be claimed alone.
     alone: bool = False
+    #: The hints of suspect bundles, which were not claimed.
     left: tuple[Delivery, ...] = ()
     #: By nonce: inline payloads that were altered, so that the tasks cannot be run by anybody.
     unreadable: dict[str, Failure] = {}

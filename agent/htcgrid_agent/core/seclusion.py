@@ -1,5 +1,9 @@
 """When a suspect bundle may have the agent to itself."""
 
+from collections.abc import Sequence
+
+import msgspec
+
 from htcgrid.model import Delivery
 from htcgrid_agent.core.policy import AgentPolicy
 
@@ -8,60 +12,76 @@ _LOOKS = 16
 
 
 class Seclusion:
-    """Makes room for suspect bundles, one at a time, and sees that other work is done in between.
+    """Keeps the hint of one suspect bundle until the agent holds nothing; sees that other work is done in between.
 
-    Whatever is held beside a task that takes its agent along lapses with it. So a suspect bundle is claimed only by an
-    agent that holds nothing, and alone: also thousands of them never lapse together. When it is over, others have the
-    agent for as long as it had: suspect bundles take no more than half of a grid that has other work.
+    Whatever is held beside a task that takes its agent along lapses with it. So a suspect bundle is claimed alone, by
+    an agent that holds nothing: also thousands of them never lapse together. When it is over, others have the agent for
+    as long as it had: suspect bundles take no more than half of a grid that has other work.
     """
 
     def __init__(self, policy: AgentPolicy) -> None:
         self._policy = policy
-        #: Until then nothing is acquired while something is held.
-        self._room_until = 0.0
+        #: The hint of the suspect bundle that is next here, and until when it is waited for room.
+        self._kept: Delivery | None = None
+        self._give_up_at = 0.0
+        #: Since when it, or another one, is held.
+        self._since: float | None = None
         #: Until then suspect bundles are left to others, if there is anything else to do.
         self._others_until = 0.0
-        #: Since when a suspect bundle is held.
-        self._since: float | None = None
-        #: Looks in a row that found nothing else.
         self._in_vain = 0
 
-    def may_acquire(self, now: float, *, holding: bool) -> bool:
-        """Return whether anything may be acquired."""
-        return not holding or now >= self._room_until
+    @property
+    def waiting(self) -> bool:
+        """Whether nothing else may be acquired: a suspect bundle waits for room."""
+        return self._kept is not None
 
-    def may_claim(self, now: float, *, holding: bool) -> bool:
-        """Return whether a suspect bundle may be claimed."""
-        return not holding and now >= self._others_until
+    def wake_at(self) -> list[float]:
+        """Return the time at which no more room is waited for."""
+        return [] if self._kept is None else [self._give_up_at]
 
-    def make_room(self, now: float) -> None:
-        """Note that a suspect bundle waits for an agent that holds nothing."""
-        self._room_until = now + self._policy.lease
-
-    def answered(self, now: float, *, allowed: bool, left: int, claims: int) -> None:
-        """Take in how many suspect bundles were left unclaimed; ``allowed``: one could have been claimed."""
-        if allowed:
-            self._room_until = 0.0
+    def offered(self, left: Sequence[Delivery], now: float, *, claims: int) -> tuple[Delivery, ...]:
+        """Take in hints of suspect bundles; return those to pass on."""
         self._in_vain = self._in_vain + 1 if left and not claims else 0
-        if left and (now >= self._others_until or self._in_vain >= _LOOKS):
+        if self._in_vain >= _LOOKS:
             self._others_until = min(self._others_until, now)
-            self.make_room(now)
+        if not left:
+            return ()
+        if now < self._others_until:
+            # Behind all that waits: else nothing but these would be found at the front.
+            return tuple(_behind(delivery) for delivery in left)
+        if self.waiting or self._since is not None:
+            return tuple(left)
+        self._kept, self._give_up_at = left[0], now + self._policy.lease
+        return tuple(left[1:])
+
+    def next(self, *, free: bool) -> Delivery | None:
+        """Return the hint of a bundle to claim, once the agent is ``free``."""
+        if self._kept is None or not free:
+            return None
+        kept, self._kept = self._kept, None
+        return kept
+
+    def give_up(self, now: float, *, stopping: bool) -> tuple[Delivery, ...]:
+        """Return the hint to pass on when there is no room for too long, or the agent stops."""
+        if self._kept is None or not (stopping or now >= self._give_up_at):
+            return ()
+        kept, self._kept = self._kept, None
+        self._others_until = now + self._policy.lease
+        return (kept,)
 
     def look(self, now: float, *, suspect: bool) -> None:
         """Take in whether a suspect bundle is held."""
         if suspect and self._since is None:
             self._since = now
         elif not suspect and self._since is not None:
-            self._room_until, self._others_until = 0.0, now + (now - self._since)
-            self._since = None
+            self._others_until, self._since = now + (now - self._since), None
 
 
-def parted(deliveries: list[Delivery], *, alone: bool) -> tuple[list[Delivery], list[Delivery]]:
-    """Return the hints whose bundles are to be claimed, and those that are left to others.
-
-    A suspect bundle is claimed only ``alone``, and then nothing else is.
-    """
+def parted(deliveries: Sequence[Delivery]) -> tuple[list[Delivery], list[Delivery]]:
+    """Return the hints whose bundles are to be claimed at once, and those of suspect bundles."""
     suspects = [delivery for delivery in deliveries if delivery.hint.suspect]
-    if alone and suspects:
-        return suspects[:1], [delivery for delivery in deliveries if delivery is not suspects[0]]
     return [delivery for delivery in deliveries if not delivery.hint.suspect], suspects
+
+
+def _behind(delivery: Delivery) -> Delivery:
+    return msgspec.structs.replace(delivery, hint=msgspec.structs.replace(delivery.hint, again=False))

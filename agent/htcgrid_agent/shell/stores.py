@@ -64,20 +64,21 @@ class StoreCalls:
         self._about = about or AgentReport(id=agent, pool=pool, started=self._host.now())
 
     def acquire(self, command: commands.Acquire) -> events.Acquired:
-        """Receive and claim. What may take long comes after it: from here on the leases are to be renewed."""
-        deliveries = self._queue.receive(command.limit, wait=command.wait, pool=self._pool)
-        return self._acquired(deliveries, alone=command.alone)
+        """Receive and claim, or only claim. What may take long comes after it: the leases are to be renewed from here."""
+        if command.alone is not None:
+            return msgspec.structs.replace(self._acquired([command.alone], []), alone=True)
+        return self._acquired(*parted(self._queue.receive(command.limit, wait=command.wait, pool=self._pool)))
 
     def acquire_urgent(self, command: commands.AcquireUrgent) -> events.Acquired:
         """Do the same with hints of higher priorities."""
         deliveries = self._queue.receive(command.limit, wait=command.wait, pool=self._pool, above=command.above)
-        return msgspec.structs.replace(self._acquired(deliveries), urgent=True)
+        return msgspec.structs.replace(self._acquired(*parted(deliveries)), urgent=True)
 
-    def _acquired(self, deliveries: list[Delivery], *, alone: bool = False) -> events.Acquired:
+    def _acquired(self, wanted: list[Delivery], left: list[Delivery]) -> events.Acquired:
         sent = self._host.monotonic()
-        if not deliveries or self._stopping.is_set():
-            return events.Acquired(sent=sent, claims=[], alone=alone)
-        wanted, left = parted(deliveries, alone=alone)
+        if self._stopping.is_set():
+            # What comes to an agent that stops is for others.
+            wanted, left = [], wanted + left
         keys = list(dict.fromkeys(delivery.hint.key for delivery in wanted))
         # The hints are received, and would not come again for long.
         claims = self._insisting(lambda: self._state.claim(keys, agent=self._agent, lease=self._lease)) if keys else []
@@ -90,7 +91,6 @@ class StoreCalls:
             sent=sent,
             claims=claims,
             deliveries=tuple(wanted),
-            alone=alone,
             left=tuple(left),
             unreadable=unreadable,
         )

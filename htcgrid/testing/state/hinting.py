@@ -97,13 +97,13 @@ class Hinting(StateClauses):
         for lapses in range(1, 4):
             lease = self.claim_one(store, session).lease
             [hint] = self.lapse(store, session, later)
-            assert (hint.suspect, hint.again) == (lapses >= 2, lapses < 2)
+            assert (hint.suspect, hint.again) == (lapses >= 2, True)
             [waiting] = self.due(store, session, backlog=True)
             assert waiting == hint
         lease = self.claim_one(store, session).lease
         given = store.give_back(lease, [Remainder(ranges=tasks(2, 4)), Remainder(ranges=tasks(1, 2), lapses=0)])
         assert given is not None
-        assert [(hint.suspect, hint.again) for hint in given.hints] == [(True, False), (False, True)]
+        assert [(hint.suspect, hint.again) for hint in given.hints] == [(True, True), (False, True)]
 
     def test_a_limit_holds_and_the_rest_comes_with_the_next_look(self, store: StateStore, later: Advance) -> None:
         session = session_of()
