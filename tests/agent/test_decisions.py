@@ -447,10 +447,10 @@ def test_suspect_bundles_are_claimed_one_at_a_time_and_by_an_agent_that_holds_no
     assert set(world.begun.values()) == {2}
 
 
-def test_many_suspect_bundles_take_no_longer_than_their_tasks_one_at_a_time() -> None:
+def test_many_suspect_bundles_take_half_of_an_agent_s_time() -> None:
     world = World(lambda _: Work(seconds=0.05))
     world.start_agent("a")
-    assert world.finish(suspects(world, 400)) < 400 * (0.05 + 0.02)
+    assert world.finish(suspects(world, 400)) < 400 * (2 * 0.05 + 0.02)
 
 
 def test_what_is_suspect_keeps_nothing_else_waiting_and_goes_on_too() -> None:
@@ -460,7 +460,7 @@ def test_what_is_suspect_keeps_nothing_else_waiting_and_goes_on_too() -> None:
     world.run(20.0)
     slow, fast = (world.state.status([session])[0].succeeded for session in (first, second))
     assert fast >= 60
-    assert slow >= 20
+    assert slow >= 5
     assert slow + fast >= 150
 
 
@@ -472,7 +472,7 @@ def test_a_long_task_does_not_keep_its_agent_looking_at_what_is_suspect() -> Non
     session = suspects(world, 1)
     before = agent.count(commands.Acquire)
     world.run(50.0)
-    assert agent.count(commands.Acquire) - before <= 40
+    assert agent.count(commands.Acquire) - before <= 100
     world.finish(long)
     world.finish(session)
 

@@ -7,8 +7,9 @@ import msgspec
 from htcgrid.model import Delivery
 from htcgrid_agent.core.policy import AgentPolicy
 
-#: Looks in a row that find nothing but suspect bundles, until it is taken that there is nothing else.
-_LOOKS = 16
+#: Looks in a row that find nothing but suspect bundles, until these are sent to the end of the line, so that what is
+#: behind them is found; and until it is taken that there is nothing else.
+_BEHIND, _NOTHING = 16, 64
 
 
 class Seclusion:
@@ -42,13 +43,12 @@ class Seclusion:
     def offered(self, left: Sequence[Delivery], now: float, *, claims: int) -> tuple[Delivery, ...]:
         """Take in hints of suspect bundles; return those to pass on."""
         self._in_vain = self._in_vain + 1 if left and not claims else 0
-        if self._in_vain >= _LOOKS:
+        if self._in_vain >= _NOTHING:
             self._others_until = min(self._others_until, now)
         if not left:
             return ()
         if now < self._others_until:
-            # Behind all that waits: else nothing but these would be found at the front.
-            return tuple(_behind(delivery) for delivery in left)
+            return tuple(map(_behind, left)) if self._in_vain >= _BEHIND else tuple(left)
         if self.waiting or self._since is not None:
             return tuple(left)
         self._kept, self._give_up_at = left[0], now + self._policy.lease

@@ -182,7 +182,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a worker that stands still before it begins is waited for",
-        seed=72,
+        seed=218,
         patches=(Patch(Crew, "look", "now - slot.seen > self._policy.standstill", "False"),),
         says="have not ended",
     ),
