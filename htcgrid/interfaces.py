@@ -99,6 +99,16 @@ class Agents(NamedTuple):
     cursor: str | None
 
 
+class Concern(NamedTuple):
+    """What whoever runs a grid on a service should know of it, in plain words."""
+
+    message: str
+    #: What to do about it.
+    advice: str
+    #: Whether no grid should be run on it so.
+    grave: bool = False
+
+
 class Provided(ABC):
     """What all four interfaces have in common: settings to open it with, and an end."""
 
@@ -115,6 +125,13 @@ class Provided(ABC):
             ConfigError: the settings cannot be used.
             ProviderError: the service cannot.
         """
+
+    def concerns(self) -> Sequence[Concern]:
+        """Return what is not as it should be with the service as it is set up, for ``htcgrid doctor``.
+
+        Costs some requests.
+        """
+        return ()
 
     def close(self) -> None:  # noqa: B027 - many providers hold nothing
         """Free what the object holds. May be called twice."""
@@ -211,11 +228,11 @@ class StateStore(Provided):
         """
 
     @abstractmethod
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
         """Return bundles to hint: those whose lease lapsed, which become pending by this, and those whose time came.
 
         A lease has lapsed when (attempt, beat) has not changed for a whole lease by the store's own time, or between
-        two looks of this object's monotonic clock. With ``backlog``, asked when the queue is dry, pending bundles
+        two looks of this object's monotonic clock. With ``dry``, a pool whose queue has no hints, pending bundles of it
         that nobody claimed are among them. Also finishes cancels that broke off. Repeating it may hint a bundle again,
         which costs nothing; one whose hint was lost is hinted again later. Costs 1 request per shard of the index, and
         1 per bundle that lapsed.
@@ -357,11 +374,18 @@ class TaskQueue(Provided):
         """Delete hints that were received. Repeating it changes nothing. Costs 1 request per batch."""
 
     @abstractmethod
-    def depth(self) -> int | None:
-        """Return about how many hints wait, or None where the service cannot tell.
+    def depth(self, pool: str) -> int | None:
+        """Return about how many hints of a pool wait, or None where the service cannot tell.
 
         Those that were received and may come back are not counted: once none waits, the reaper hints what is pending.
         Repeating it changes nothing. Costs 1 request.
+        """
+
+    @abstractmethod
+    def wake(self) -> None:
+        """Let the calls of :meth:`receive` that wait on this object return soon: its agent stops.
+
+        A queue whose waits are short has nothing to do. Repeating it changes nothing. Costs 1 request, or none.
         """
 
 

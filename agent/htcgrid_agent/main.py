@@ -111,6 +111,7 @@ def run_agent(
             handlers=allowed,
             pickle=settings.pickle,
             python="{}.{}".format(*sys.version_info),
+            wait=queue.limits.wait.total_seconds(),
         )
         inputs = Inputs()
         calls = StoreCalls(
@@ -161,7 +162,8 @@ def run_agent(
             shell.watch_lifeline(lifeline)
         if settings.reaper:
             seed = Random().getrandbits(32)
-            reaper = Reaper(state, queue, payloads, seed=seed, log=log.warning, crash=shell.crash)
+            reaper = Reaper(state, queue, payloads, pools=[pool], seed=seed, log=log.warning, crash=shell.crash)
+            calls.hasten = reaper.hasten
             reaper.start()
             stack.callback(reaper.close)
         return shell.run()

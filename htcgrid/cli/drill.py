@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from htcgrid.drill.plan import Plan, Strike
     from htcgrid.drill.verdict import Verdict
 
-#: While other pools keep a grid's queue from running dry, a hint that was lost is sent again after so many seconds.
-_LATE = 600.0
 #: The grid of a drill that is given none: its queue stands apart from its state, so that hints can be lost.
 _TOML = """
 [state]
@@ -81,7 +79,7 @@ def command(
     [agent] pool that others kill; their 'handlers' must have "htcgrid.drill.work:*". Exits with 1 when a promise was
     broken, and says which task and why.
     """
-    from htcgrid.drill.plan import HINT_STRIKES, Plan, parse_strikes
+    from htcgrid.drill.plan import Plan, parse_strikes
     from htcgrid.model import check_name
 
     check_name("pool", pool or "drill")
@@ -105,7 +103,7 @@ def command(
             agents=agents,
             workers=workers,
             pool=pool or (grid.agent.pool if observe else f"drill-{secrets.token_hex(4)}"),
-            patience=max(60.0, 4 * grid.agent.lease + 60.0) + (_LATE if file and HINT_STRIKES & set(strikes) else 0.0),
+            patience=max(60.0, 4 * grid.agent.lease + 60.0),
         )
         verdict = _run(grid, plan, folder, observe=observe)
     except BaseException:

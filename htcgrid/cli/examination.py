@@ -16,7 +16,7 @@ from htcgrid.cli.pool import starting, version_findings
 from htcgrid.cli.secrets import Secrets
 from htcgrid.config import Config
 from htcgrid.errors import ConfigError, HtcGridError
-from htcgrid.interfaces import StateStore
+from htcgrid.interfaces import Provided, StateStore
 from htcgrid.model import AgentStatus, SessionStatus, utcnow
 
 #: Clocks that differ by less are taken for equal.
@@ -56,6 +56,8 @@ class Examination:
         self._client = {"version": version, "python": python}
         self._agents: Sequence[AgentStatus] | None = None
         self._newest: SessionStatus | None = None
+        #: What providers say of their services; those of several tables may be one.
+        self._concerns: dict[str, Check] = {}
 
     def checks(self) -> Iterator[Check]:
         """Yield what became of each check, as soon as it is known."""
@@ -66,7 +68,9 @@ class Examination:
             ("compute", self._compute),
         )
         for name, part in parts:
+            known = len(self._concerns)
             yield self._tried(name, part)
+            yield from list(self._concerns.values())[known:]
         yield from self._handlers()
         if self._agents is not None:
             yield from self._pools(self._agents)
@@ -81,12 +85,22 @@ class Examination:
             advice = f"correct [{name}] in grid.toml" if isinstance(error, ConfigError) else _ADVICE[name]
             return Check(name=name, level=Level.FAIL, message=message, advice=advice)
 
+    def _note(self, name: str, provided: Provided) -> bool:
+        """Take in what a provider says of its service; return whether it says anything."""
+        concerns = provided.concerns()
+        for concern in concerns:
+            level = Level.FAIL if concern.grave else Level.WARN
+            check = Check(name=name, level=level, message=concern.message, advice=concern.advice)
+            self._concerns.setdefault(concern.message, check)
+        return bool(concerns)
+
     def _state(self) -> Check:
         began = time.monotonic()
         with closing(self._config.open_state()) as state:
             newest = state.sessions(limit=1).sessions
             self._agents = _agents(state)
-            durable = state.limits.durable
+            told_more = self._note("state", state)
+            durable = state.limits.durable or told_more
         self._newest = newest[0] if newest else None
         told = f"the newest session is {newest[0].session.id}" if newest else "there is no session"
         message = f"opened and read in {_since(began)}; {told}"
@@ -98,7 +112,8 @@ class Examination:
     def _queue(self) -> Check:
         began = time.monotonic()
         with closing(self._config.open_queue()) as queue:
-            depth = queue.depth()
+            depth = queue.depth(self._config.agent.pool)
+            self._note("queue", queue)
         told = "it cannot tell how many hints wait" if depth is None else f"about {counted(depth, 'hint')} in it"
         return Check(name="queue", level=Level.OK, message=f"opened and asked in {_since(began)}; {told}")
 
@@ -112,6 +127,7 @@ class Examination:
             finally:
                 payloads.delete([key])
             left = payloads.get([key])
+            self._note("payloads", payloads)
         if found != data:
             what = "is not there" if found is None else "has other bytes"
             message = f"the object {key!r} was put, and {what} when it is read"

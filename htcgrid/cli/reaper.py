@@ -13,21 +13,26 @@ from htcgrid.cli.options import config_option, required_config
 
 @click.command()
 @config_option
+@click.option("--pool", multiple=True, help="A pool whose lost hints are sent again; that of [agent] when left out.")
 @json_option
-def command(config: Path | None, *, as_json: bool) -> int:
+def command(config: Path | None, pool: tuple[str, ...], *, as_json: bool) -> int:
     """Return bundles of lost agents to the queue and collect old sessions, until SIGTERM or Ctrl-C.
 
     Agents do the same by themselves unless their grid.toml says 'reaper = false'. What it says goes to stderr.
     """
+    from htcgrid.model import check_name
     from htcgrid.reaper import Reaper
 
     say = _say_facts if as_json else _say
     grid = required_config(config)
+    for name in pool:
+        check_name("pool", name)
+    pools = pool or (grid.agent.pool,)
     with ExitStack() as stack:
         state = stack.enter_context(closing(grid.open_state()))
         queue = stack.enter_context(closing(grid.open_queue()))
         payloads = stack.enter_context(closing(grid.open_payloads()))
-        reaper = Reaper(state, queue, payloads, seed=Random().getrandbits(32), log=say)
+        reaper = Reaper(state, queue, payloads, pools=pools, seed=Random().getrandbits(32), log=say)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: reaper.stop())
         say("reaper started")

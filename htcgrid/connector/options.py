@@ -9,7 +9,7 @@ from htcgrid.connector.duration import duration
 from htcgrid.connector.handler_name import handler_name
 from htcgrid.errors import ConfigError
 from htcgrid.host import Host
-from htcgrid.model import KeepOutput, RetryPolicy, Session, SessionId, defaults
+from htcgrid.model import KeepOutput, PayloadLimits, RetryPolicy, Session, SessionId, defaults
 from htcgrid.model.codec import codec_of
 
 
@@ -60,6 +60,20 @@ def session_of(
         python="{}.{}".format(*sys.version_info),
         calls=calls,
     )
+
+
+def check_kept(session: Session, payloads: PayloadLimits) -> None:
+    """Refuse a session that is to be kept for longer than its payloads would be.
+
+    Raises:
+        ConfigError: it is so.
+    """
+    if payloads.keep is not None and session.keep_for > payloads.keep:
+        asked, kept = session.keep_for.days, payloads.keep.days
+        raise ConfigError(
+            f"keep_for is {asked} days, and the payload store keeps what is put for {kept}: "
+            "shorten it, or let [payloads] keep it for longer"
+        )
 
 
 def _name_of(handler: str | Callable[..., Any]) -> str:

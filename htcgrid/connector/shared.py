@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from htcgrid.connector.duration import duration
+from htcgrid.connector.options import check_kept
 from htcgrid.errors import EncodingError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -38,6 +39,7 @@ def put_shared(
         created=host.now(),
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
     )
+    check_kept(session, payloads.limits)
     shared = SharedInput.of(session.id, codec, encoded)
     # The session first: data that no session stands for would never be collected.
     state.create(session, sealed=True)

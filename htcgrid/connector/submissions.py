@@ -8,6 +8,7 @@ from htcgrid.connector import submission
 from htcgrid.connector.cut import cut
 from htcgrid.connector.intake import Source
 from htcgrid.connector.open_session import OpenSession
+from htcgrid.connector.options import check_kept
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import OnError, Rule, Submitter
 from htcgrid.errors import HtcGridError, ProviderUnavailableError, SessionNotFoundError
@@ -65,6 +66,7 @@ class Submissions:
 
     def submit_all(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
         """Submit in this thread; all tasks are accepted when this returns."""
+        check_kept(session, self._payloads.limits)
         written = submission.Submission(session, inline=self._state.limits.inline)
         try:
             for bundle in cut(session.id, payloads, tasks=self._state.limits.bundle_tasks):
@@ -107,6 +109,7 @@ class Submissions:
         return self._started(session, rule, source)
 
     def _started(self, session: Session, rule: Rule, source: Source | None = None) -> Submitter:
+        check_kept(session, self._payloads.limits)
         written = submission.Submission(session, inline=self._state.limits.inline)
         for command in written.begin():
             self._do(session.id, command)

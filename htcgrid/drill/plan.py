@@ -39,7 +39,6 @@ _ABOUT = {
 }
 #: Those that strike an agent.
 AGENT_STRIKES = frozenset({Strike.AGENT_KILLED, Strike.AGENT_TOLD_TO_STOP, Strike.AGENT_PAUSED})
-HINT_STRIKES = frozenset({Strike.HINTS_DROPPED, Strike.HINTS_DOUBLED, Strike.QUEUE_EMPTIED})
 WORKER_STRIKES = frozenset({Strike.WORKER_KILLED, Strike.WORKER_HUNG})
 
 

@@ -96,7 +96,7 @@ class Striker:
             return
         with suppress(HtcGridError):
             (status,) = self._state.status([self._session])
-            if self._queue.depth() or not status.pending:
+            if self._queue.depth(self._plan.pool) or not status.pending:
                 place = self.struck.index(self._emptied)
                 self.struck[place] = self._emptied._replace(until=time.time())
                 self._emptied = None
@@ -176,10 +176,8 @@ class Striker:
 
     def _empty_queue(self) -> Struck | None:
         struck = self._hints_struck(Strike.QUEUE_EMPTIED, self._taken(_LOOKS))
-        with suppress(HtcGridError):
-            # Hints of other pools that wait would look like its own that came back.
-            if struck is not None and not self._queue.depth():
-                self._emptied = struck
+        if struck is not None:
+            self._emptied = struck
         return struck
 
     def _double_hints(self) -> Struck | None:

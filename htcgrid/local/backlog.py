@@ -6,12 +6,6 @@ from htcgrid.model import BundleKey, Hint, defaults
 
 _PRIORITIES = range(defaults.PRIORITY_LIMIT, -1, -1)
 
-_POOLS = """
-WITH RECURSIVE pools (name) AS (
-    SELECT min(pool) FROM bundles WHERE state = 0
-    UNION ALL SELECT (SELECT min(pool) FROM bundles WHERE state = 0 AND pool > name) FROM pools WHERE name IS NOT NULL
-) SELECT name FROM pools WHERE name IS NOT NULL
-"""
 _PENDING = """
 SELECT s.sid, b.start, b.birth, b.tasks, b.attempt, b.lapses + b.lapses_alone
 FROM bundles b INDEXED BY bundles_pending CROSS JOIN sessions s ON s.id = b.session
@@ -26,7 +20,9 @@ SELECT due FROM bundles INDEXED BY bundles_delayed WHERE state = 0 AND due > 0 A
 ORDER BY due LIMIT 1
 """
 _DEPTH = """
-SELECT count(*) FROM (SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE state = 0 AND due <= ? LIMIT 100000)
+SELECT count(*) FROM (
+    SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE state = 0 AND pool = ? AND due <= ? LIMIT 100000
+)
 """
 
 
@@ -60,20 +56,12 @@ def _found(
     ]
 
 
-def pending_anywhere(connection: sqlite3.Connection, now: float, limit: int) -> list[Hint]:
-    """Return pending bundles of all pools."""
-    hints: list[Hint] = []
-    for (pool,) in connection.execute(_POOLS).fetchall():
-        hints += pending(connection, pool, now, limit - len(hints))
-    return hints
-
-
 def next_due(connection: sqlite3.Connection, pool: str, now: float) -> float | None:
     """Return when the next delayed bundle of a pool comes due."""
     row = connection.execute(_RIPENS, (now, pool)).fetchone()
     return None if row is None else float(row[0])
 
 
-def depth(connection: sqlite3.Connection, now: float) -> int:
-    """Return how many bundles wait, counted up to 100,000."""
-    return int(connection.execute(_DEPTH, (now,)).fetchone()[0])
+def depth(connection: sqlite3.Connection, pool: str, now: float) -> int:
+    """Return how many bundles of a pool wait, counted up to 100,000."""
+    return int(connection.execute(_DEPTH, (pool, now)).fetchone()[0])

@@ -26,7 +26,7 @@ UPDATE hints SET visible = ?2 + ?4 WHERE id IN (
 ) RETURNING id, body
 """
 _DELETE = "DELETE FROM hints WHERE id = ?"
-_DEPTH = "SELECT count(*) FROM (SELECT 1 FROM hints WHERE visible <= ? LIMIT 100000)"
+_DEPTH = "SELECT count(*) FROM (SELECT 1 FROM hints WHERE pool = ? AND visible <= ? LIMIT 100000)"
 
 
 def foreign(connection: sqlite3.Connection, hints: Iterable[Hint]) -> list[Hint]:
@@ -60,9 +60,9 @@ def delete(connection: sqlite3.Connection, tokens: Sequence[str]) -> None:
     connection.executemany(_DELETE, [(int(token),) for token in tokens])
 
 
-def depth(connection: sqlite3.Connection, now: float) -> int:
-    """Return how many hints wait, without those that were received, counted up to 100,000."""
-    return int(connection.execute(_DEPTH, (now,)).fetchone()[0])
+def depth(connection: sqlite3.Connection, pool: str, now: float) -> int:
+    """Return how many hints of a pool wait, without those that were received, counted up to 100,000."""
+    return int(connection.execute(_DEPTH, (pool, now)).fetchone()[0])
 
 
 def rank(hint: Hint) -> int:

@@ -92,11 +92,14 @@ class SqliteTaskQueue(TaskQueue):
             with self._database.writing(durable=False) as connection:
                 stored.delete(connection, tokens)
 
-    def depth(self) -> int | None:
-        """Return how many bundles and stored hints wait, counted up to 100,000. Costs 1 read."""
+    def depth(self, pool: str) -> int | None:
+        """Return how many bundles and stored hints of a pool wait, counted up to 100,000. Costs 1 read."""
         now = self._now()
         with self._database.reading() as connection:
-            return backlog.depth(connection, now) + stored.depth(connection, now)
+            return backlog.depth(connection, pool, now) + stored.depth(connection, pool, now)
+
+    def wake(self) -> None:
+        """Do nothing: no wait is long. Costs nothing."""
 
     def _look(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
         now = self._now()

@@ -12,7 +12,7 @@ import msgspec
 from htcgrid.errors import ProviderError
 from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore, Submitted
 from htcgrid.local import cancels, collection, inspection, leasing, reaping, recording, reports, returns, submissions
-from htcgrid.local.backlog import pending_anywhere
+from htcgrid.local.backlog import pending
 from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, pool_topic, session_topic
 from htcgrid.local.liveness import AgentLiveness
@@ -34,6 +34,8 @@ from htcgrid.model import (
     SessionId,
     SessionStatus,
     StateLimits,
+    in_order,
+    in_parts,
 )
 
 #: How often a waiting reader looks though no bell rang: a lost ring costs this much.
@@ -82,9 +84,9 @@ class SqliteStateStore(StateStore):
 
     def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
         """Record a session and its bundles. Costs 1 write per 2,048 bundles or 16 MiB of them."""
-        ordered = submissions.ordered(session.id, bundles)
+        ordered = in_order(session.id, bundles)
         total = ordered[-1].stop if ordered else 0
-        parts = list(submissions.chunks(ordered))
+        parts = _parts(ordered)
         for number, part in enumerate(parts):
             with self._database.writing() as connection:
                 header = submissions.create(connection, session)
@@ -98,7 +100,7 @@ class SqliteStateStore(StateStore):
 
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
         """Record more bundles. Costs 1 write per 2,048 bundles or 16 MiB of them."""
-        for part in submissions.chunks(submissions.ordered(session_id, bundles)):
+        for part in _parts(in_order(session_id, bundles)):
             with self._database.writing() as connection:
                 header = submissions.find(connection, session_id)
                 added = submissions.add(connection, header, part, self._now())
@@ -147,10 +149,10 @@ class SqliteStateStore(StateStore):
         self._ring({pool_topic(hint.pool) for hint in given.hints} if given else ())
         return given
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
         """Return bundles to hint.
 
-        Costs 1 read, and 1 write when a lease lapsed or a delay passed; with ``backlog`` 1 read more.
+        Costs 1 read, and 1 write when a lease lapsed or a delay passed; with ``dry`` 1 read more.
         """
         with self._database.reading() as connection:
             lapsed = self._watch.lapsed(connection)
@@ -167,7 +169,7 @@ class SqliteStateStore(StateStore):
                 self._watch.forget(lapsed)
         if unswept:
             self._sweep()
-        return hints + self._backlog(hints, limit) if backlog else hints
+        return hints if dry is None else hints + self._backlog(hints, limit, dry)
 
     def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
         """End sessions, then sweep their bundles. Costs 1 write, and 2 quick writes or more."""
@@ -259,10 +261,10 @@ class SqliteStateStore(StateStore):
         with self._database.reading() as connection:
             return reports.look(connection, session_id, cursor, limit)
 
-    def _backlog(self, hints: Sequence[Hint], limit: int) -> list[Hint]:
+    def _backlog(self, hints: Sequence[Hint], limit: int, pool: str) -> list[Hint]:
         there = {hint.key for hint in hints}
         with self._database.reading() as connection:
-            found = pending_anywhere(connection, self._now(), limit)
+            found = pending(connection, pool, self._now(), limit)
         return [hint for hint in found if hint.key not in there][: limit - len(hints)]
 
     def _sweep(self) -> None:
@@ -283,3 +285,8 @@ class SqliteStateStore(StateStore):
     def _ring(self, topics: Iterable[str]) -> None:
         for topic in topics:
             self._doorbell.ring(topic)
+
+
+def _parts(bundles: Sequence[Bundle]) -> list[Sequence[Bundle]]:
+    """Return the bundles in parts of one transaction each; at least one part."""
+    return list(in_parts(bundles, count=submissions.CHUNK, size=submissions.CHUNK_BYTES)) or [()]

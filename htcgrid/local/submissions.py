@@ -1,19 +1,19 @@
 """How sessions and bundles come in: create, add and seal."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from htcgrid.errors import ConfigError, ConflictError, SessionNotFoundError
+from htcgrid.errors import ConflictError, SessionNotFoundError
 from htcgrid.local.schema import LATE, SessionRow
-from htcgrid.model import Bundle, Session, SessionId
+from htcgrid.model import Bundle, Session, SessionId, other_content
 
 _encode = msgspec.msgpack.Encoder().encode
 
 #: Most bundles, and about most bytes, of one transaction, so that others can write in between.
-_CHUNK = 2048
-_CHUNK_BYTES = 16 << 20
+CHUNK = 2048
+CHUNK_BYTES = 16 << 20
 
 _HEADER = "SELECT digest, id, pool, priority, state, total FROM sessions WHERE sid = ?"
 _CREATE = """
@@ -119,38 +119,6 @@ def seal(connection: sqlite3.Connection, session_id: SessionId, total: int, now:
     return True
 
 
-def ordered(session_id: SessionId, bundles: Iterable[Bundle]) -> list[Bundle]:
-    """Return the bundles by start, each once.
-
-    Raises:
-        ConfigError: a bundle is of another session, or has no task.
-        ConflictError: two of them share a task.
-    """
-    result: list[Bundle] = []
-    for bundle in sorted(bundles, key=lambda bundle: bundle.key.start):
-        if bundle.key.session != session_id or bundle.stop <= bundle.key.start:
-            raise ConfigError(f"bundle {bundle.key} to {bundle.stop} is empty, or not of session {session_id!r}")
-        if result and bundle.key.start < result[-1].stop:
-            if not _same(bundle, (result[-1].key.start, result[-1].stop, result[-1].input.digest)):
-                raise _conflict(bundle)
-            continue
-        result.append(bundle)
-    return result
-
-
-def chunks(bundles: Sequence[Bundle]) -> Iterator[list[Bundle]]:
-    """Yield the bundles in parts of one transaction each; at least one part."""
-    chunk: list[Bundle] = []
-    size = 0
-    for bundle in bundles:
-        if chunk and (len(chunk) >= _CHUNK or size >= _CHUNK_BYTES):
-            yield chunk
-            chunk, size = [], 0
-        chunk.append(bundle)
-        size += len(bundle.input.data or b"")
-    yield chunk
-
-
 def _read(connection: sqlite3.Connection, session_id: SessionId) -> tuple[str, Header]:
     row = connection.execute(_HEADER, (session_id,)).fetchone()
     if row is None:
@@ -166,22 +134,9 @@ def _is_there(connection: sqlite3.Connection, header: Header, bundle: Bundle) ->
     before = connection.execute(_BEFORE, (header.id, bundle.stop)).fetchone()
     if before is None or before[1] <= bundle.key.start:
         return False
-    if not _same(bundle, before):
-        raise _conflict(bundle)
+    if (bundle.key.start, bundle.stop, bundle.input.digest) != before:
+        raise other_content(bundle)
     return True
-
-
-def _same(bundle: Bundle, other: tuple[int, int, str]) -> bool:
-    return (bundle.key.start, bundle.stop, bundle.input.digest) == other
-
-
-def _conflict(bundle: Bundle) -> ConflictError:
-    first, last = bundle.key.start, bundle.stop - 1
-    tasks = f"task {first}" if first == last else f"tasks {first} to {last}"
-    return ConflictError(
-        f"session {bundle.key.session!r} has {tasks} with other content or cut in another way; "
-        "submit the same tasks again, or submit under another id"
-    )
 
 
 def _submitted(session: int, bundle: Bundle) -> tuple[object, ...]:

@@ -46,6 +46,7 @@ from htcgrid.model.session import (
     utcnow,
 )
 from htcgrid.model.shared import SHARED, SharedInput, SharedRef, parse_shared
+from htcgrid.model.submitting import in_order, in_parts, other_content
 
 __all__ = [
     "ROOT",
@@ -94,7 +95,10 @@ __all__ = [
     "check_name",
     "child_birth",
     "defaults",
+    "in_order",
+    "in_parts",
     "is_suspect",
+    "other_content",
     "pack_blocks",
     "pack_payloads",
     "parse_shared",

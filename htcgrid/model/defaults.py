@@ -16,6 +16,9 @@ GRACE = timedelta(seconds=25)
 TARGET = timedelta(seconds=2)
 #: How long an outcome may wait for company before it is committed, on a local grid.
 FLUSH = timedelta(milliseconds=200)
+#: How often a reaper looks for lapsed leases, and how long an agent waits for hints at a time, on a local grid.
+LOOK = timedelta(seconds=1)
+WAIT = timedelta(milliseconds=500)
 #: Runs of one task's handler before the task fails.
 TRIES = 3
 #: The wait before the second try; it doubles with every further one.

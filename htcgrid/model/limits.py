@@ -20,6 +20,8 @@ class StateLimits(msgspec.Struct, frozen=True, kw_only=True):
     own_clock: bool = False
     #: How long outcomes may wait for company; a store whose writes cost money waits longer.
     flush: timedelta = defaults.FLUSH
+    #: How often each reaper looks for lapsed leases; every agent has one, and they share the work.
+    look: timedelta = defaults.LOOK
 
 
 class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,8 @@ class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):
     #: Whether bundles that were begun before come first among their priority. Where they do not, what a lost agent held
     #: waits behind all that was submitted meanwhile.
     again_first: bool = False
+    #: How long an agent waits for a hint in one call: long where waiting costs nothing, and can be ended by ``wake``.
+    wait: timedelta = defaults.WAIT
 
 
 class PayloadLimits(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,3 +44,5 @@ class PayloadLimits(msgspec.Struct, frozen=True, kw_only=True):
     #: Most bytes of one object.
     size: int
     durable: bool = True
+    #: How long an object stays, though nobody deletes it; None for as long as that is.
+    keep: timedelta | None = None

@@ -99,6 +99,10 @@ class ReaperCore:
         """Return the time at which there is something to do."""
         return min(self._look_at, self._retention_at)
 
+    def look_by(self, at: float) -> None:
+        """Look at the latest at a time."""
+        self._look_at = min(self._look_at, at)
+
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take in an event; return what is to be done, in order."""
         commands: list[Command] = []

@@ -1,7 +1,7 @@
 """What carries the reaper's decisions out: one thread, one call after the other."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from queue import Empty
 from random import Random
@@ -29,6 +29,8 @@ from htcgrid.reaper.core import (
 class Reaper:
     """Carries the decisions out, in a thread of its own or in the caller's.
 
+    Of leases, delays and old sessions it looks at all, and of lost hints at those of some ``pools``: an agent's reaper
+    at its own pool, for nobody else needs them.
     A store that cannot be used is logged and asked again; any other exception ends the reaper, and is handed to
     ``crash`` when it runs in a thread of its own.
     """
@@ -39,6 +41,7 @@ class Reaper:
         queue: TaskQueue,
         payloads: PayloadStore,
         *,
+        pools: Sequence[str],
         seed: int,
         policy: ReaperPolicy | None = None,
         log: Callable[..., object] | None = None,
@@ -49,12 +52,15 @@ class Reaper:
         self._state = state
         self._queue = queue
         self._payloads = payloads
-        self._core = ReaperCore(policy or ReaperPolicy(), Random(seed).random)
+        #: Each look is at the backlog of another one.
+        self._pools = deque(pools)
+        self._core = ReaperCore(policy or ReaperPolicy(look=state.limits.look.total_seconds()), Random(seed).random)
         self._log = log
         self._crash = crash
         self._stopped = False
-        #: Wakes the reaper that waits for its next look; put is safe in a signal handler, other locks are not.
-        self._wakeups: Queue[None] = self._host.queue()
+        #: Wakes the reaper that waits for its next look, maybe with the time of an earlier one; put is safe in a signal
+        #: handler, other locks are not.
+        self._wakeups: Queue[float | None] = self._host.queue()
         self._thread: Thread | None = None
 
     def start(self) -> None:
@@ -80,7 +86,9 @@ class Reaper:
                 if event is not None:
                     commands.extend(self._core.handle(event, self._host.monotonic()))
             with suppress(Empty):
-                self._wakeups.get(timeout=max(0.05, self._core.wake_at() - self._host.monotonic()))
+                earlier = self._wakeups.get(timeout=max(0.05, self._core.wake_at() - self._host.monotonic()))
+                if earlier is not None:
+                    self._core.look_by(earlier)
 
     def close(self) -> None:
         """End; returns when the call that is under way is over."""
@@ -92,6 +100,10 @@ class Reaper:
         """Let :meth:`run` end soon; for signal handlers."""
         self._stopped = True
         self._wakeups.put(None)
+
+    def hasten(self, delay: float) -> None:
+        """Look when so many seconds have passed, if not before: something is due then. From any thread."""
+        self._wakeups.put(self._host.monotonic() + delay)
 
     def _do(self, command: Command) -> Event | None:
         try:
@@ -108,7 +120,9 @@ class Reaper:
         match command:
             case LookForDue(limit):
                 # A long backlog is not hinted over and over: it is looked at when the queue has run dry.
-                return DueFound(self._state.due(limit, backlog=not self._queue.depth()))
+                pool = self._pools[0]
+                self._pools.rotate(-1)
+                return DueFound(self._state.due(limit, dry=None if self._queue.depth(pool) else pool))
             case SendHints(hints):
                 self._queue.send(hints)
                 return None

@@ -206,18 +206,39 @@ class TaskQueueContract(Contract):
 
     def test_depth_is_a_number_or_unknown(self, queue: TaskQueue, pool: str) -> None:
         queue.send(_hints(pool, 3))
-        depth = queue.depth()
+        depth = queue.depth(pool)
         assert depth is None or depth >= 0
         self.receive(queue, pool, 3)
 
+    def test_the_depth_of_a_pool_is_not_that_of_another(self, queue: TaskQueue, pool: str) -> None:
+        other = new_id()
+        queue.send(_hints(other, 3))
+        assert not queue.depth(pool)
+        self.receive(queue, other, 3)
+
+    def test_waking_those_who_wait_loses_no_hint(self, queue: TaskQueue, pool: str) -> None:
+        queue.wake()
+
+        def wake() -> list[Delivery]:
+            queue.wake()
+            return []
+
+        def receive() -> list[Delivery]:
+            return queue.receive(3, wait=self.wait * 20, pool=pool)
+
+        woken = at_once([receive, wake])[0]
+        assert woken == []
+        queue.send(_hints(pool, 3))
+        assert len(self.receive(queue, pool, 3)) == 3
+
     def test_what_was_received_is_not_counted_as_waiting(self, queue: TaskQueue, pool: str) -> None:
-        before = queue.depth()
+        before = queue.depth(pool)
         queue.send(_hints(pool, 1))
         deliveries: list[Delivery] = []
         for _ in range(self.looks):
             if deliveries := queue.receive(1, wait=self.wait, pool=pool):
                 break
-        after = queue.depth()
+        after = queue.depth(pool)
         queue.ack(deliveries)
         assert deliveries
         assert before is None or after is None or after <= before

@@ -257,7 +257,7 @@ def test_payloads_that_come_altered_are_asked_for_again() -> None:
     desk = Desk()
     desk.calls._payloads = desk.payloads = Lossy()
     desk.submit_stored(None)
-    desk.queue.send(desk.state.due(10, backlog=True))
+    desk.queue.send(desk.state.due(10, dry="default"))
     acquired, [loaded] = desk.acquire()
     assert loaded.failure is None
     assert desk.inputs.cut(acquired.claims[0].lease.nonce, 0, 1) == [b"0"]

@@ -130,7 +130,7 @@ class World:
 
     def hint(self) -> None:
         """Hint all that is pending."""
-        self.queue.send(self.state.due(10_000, backlog=True))
+        self.queue.send(self.state.due(10_000, dry="default"))
 
     def run(self, seconds: float, until: Callable[[], bool] = lambda: False) -> float:
         """Let time pass; return how much did."""
@@ -167,7 +167,7 @@ class World:
         return found
 
     def _reap_at(self, interval: float) -> None:
-        self.queue.send(self.state.due(10_000, backlog=not self.queue.depth()))
+        self.queue.send(self.state.due(10_000, dry=None if self.queue.depth("default") else "default"))
         self.at(interval, lambda: self._reap_at(interval))
 
 

@@ -29,7 +29,7 @@ ARGUMENTS = {
     "above": "only hints of a priority higher than this; with None all of them",
     "agent": "the id of an agent, which no other one has",
     "agents": "who is to end",
-    "backlog": "whether to look also at pending bundles that nobody claimed, as when the queue is dry",
+    "dry": "a pool whose queue has no hints: its pending bundles that nobody claimed are among what is due",
     "blobs": "the objects' bytes by their keys",
     "bundles": "bundles of the session, in any order; ranges of tasks that do not overlap",
     "commits": "outcomes, each of one bundle; a bundle may stand in several",

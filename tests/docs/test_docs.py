@@ -14,7 +14,7 @@ from htcgrid.config import AgentSettings, parse_config
 from htcgrid.local.schema import LATE
 from htcgrid.local.settings import LocalSettings
 from htcgrid.local.state import SqliteStateStore
-from htcgrid.model import RetryPolicy, Session, StateLimits, defaults
+from htcgrid.model import QueueLimits, RetryPolicy, Session, StateLimits, defaults
 from htcgrid.reaper import ReaperPolicy
 from tests.docs.page import Reader, blocks
 
@@ -87,7 +87,7 @@ def settable() -> dict[str, Any]:
 def known() -> dict[str, Any]:
     """Return every default that the table may have."""
     stores = {"SqliteStateStore.inline": SqliteStateStore.limits.inline, "schema.LATE": LATE}
-    return settable() | fields(Session) | fields(StateLimits) | fields(ReaperPolicy) | stores
+    return settable() | fields(Session) | fields(StateLimits) | fields(QueueLimits) | fields(ReaperPolicy) | stores
 
 
 def stated() -> dict[str, Any]:

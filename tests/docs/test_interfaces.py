@@ -125,7 +125,8 @@ def test_the_local_queue_costs_what_the_page_says(tmp_path: Path) -> None:
             "send": lambda: queue.send([Hint(key=bundle.key)]),
             "receive": lambda: queue.receive(1, wait=timedelta(0), pool=session.pool),
             "ack": lambda: queue.ack(queue.receive(1, wait=timedelta(0), pool=new_id())),
-            "depth": queue.depth,
+            "depth": lambda: queue.depth(session.pool),
+            "wake": queue.wake,
         }
         for verb, call in calls.items():
             counting.counts.clear()

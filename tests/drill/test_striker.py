@@ -38,7 +38,7 @@ def striker_of(state: StateStore, queue: TaskQueue, folder: Path, *strikes: Stri
 
 def waiting(queue: TaskQueue) -> int:
     """Return how many hints wait."""
-    depth = queue.depth()
+    depth = queue.depth("default")
     assert depth is not None
     return depth
 
@@ -76,7 +76,7 @@ def test_an_emptied_queue_is_dry_until_it_has_hints_again(state: StateStore, tmp
         striker.tick()
         striker.tick()
         assert striker.struck[0].until == striker.struck[0].at
-        queue.send(state.due(10, backlog=True))
+        queue.send(state.due(10, dry="default"))
         striker.tick()
         assert striker.struck[0].until > striker.struck[0].at
 

@@ -37,7 +37,7 @@ def test_a_pending_bundle_is_received_until_it_is_claimed(store: SqliteStateStor
     store.claim([hint.key], agent=A, lease=LEASE)
     queue.send([hint])
     assert receive(queue) == []
-    assert queue.depth() == 0
+    assert queue.depth("default") == 0
 
 
 def test_priorities_come_highest_first_and_sessions_in_their_order(
@@ -46,7 +46,7 @@ def test_priorities_come_highest_first_and_sessions_in_their_order(
     low, first, second, high = (submit(store, 2, priority=priority) for priority in (0, 1, 1, 3))
     order = [hint.key.session for hint in receive(queue)]
     assert order == [one.id for one in (high, high, first, first, second, second, low, low)]
-    assert queue.depth() == 8
+    assert queue.depth("default") == 8
 
 
 def test_pools_are_kept_apart(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:
@@ -73,7 +73,7 @@ def test_retries_whose_delay_has_passed_come_before_the_backlog(
     [won] = store.claim([BundleKey(session.id, 8)], agent=A, lease=LEASE)
     store.give_back(won.lease, [Remainder(ranges=won.open, delay=timedelta(seconds=5))])
     assert won.key not in keys_of(receive(queue))
-    assert queue.depth() == 9
+    assert queue.depth("default") == 9
     clock.advance(timedelta(seconds=5))
     assert receive(queue)[0].key == won.key
 
@@ -152,7 +152,7 @@ def test_who_waits_is_woken_by_each_way_of_becoming_pending(folder: Path) -> Non
 def test_hints_of_sessions_in_another_state_store_are_kept(queue: SqliteTaskQueue, clock: VirtualClock) -> None:
     hints = [Hint(key=BundleKey(session_of().id, 0), priority=priority) for priority in (1, 3, 0)]
     queue.send(hints)
-    assert queue.depth() == 3
+    assert queue.depth("default") == 3
     first = queue.receive(2, wait=NOW, pool="default")
     assert [delivery.hint for delivery in first] == [hints[1], hints[0]]
     [second] = queue.receive(5, wait=NOW, pool="default")
@@ -162,7 +162,7 @@ def test_hints_of_sessions_in_another_state_store_are_kept(queue: SqliteTaskQueu
     [again] = queue.receive(5, wait=NOW, pool="default")
     assert again.hint == second.hint
     queue.ack([again])
-    assert queue.depth() == 0
+    assert queue.depth("default") == 0
 
 
 def test_kept_hints_and_bundles_come_by_priority(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:

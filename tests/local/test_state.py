@@ -91,7 +91,7 @@ class TestSubmitting:
     def test_a_bundle_that_is_named_twice_in_one_call_is_recorded_once(self, store: SqliteStateStore) -> None:
         session = session_of()
         store.create(session, [bundle_of(session, 4, 8), bundle_of(session, 0, 4), bundle_of(session, 4, 8)])
-        assert len(store.due(100, backlog=True)) == 2
+        assert len(store.due(100, dry="default")) == 2
 
     def test_a_bundle_of_another_session_or_without_tasks_is_refused(self, store: SqliteStateStore) -> None:
         session = session_of()
@@ -108,13 +108,13 @@ class TestSubmitting:
     def test_a_batch_of_several_transactions_is_recorded_whole_and_recognised(
         self, store: SqliteStateStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(submissions, "_CHUNK", 7)
+        monkeypatch.setattr(submissions, "CHUNK", 7)
         session = session_of()
         for _ in range(2):
             store.create(session, bundles_of(session, 50), sealed=True)
         [status] = store.status([session.id])
         assert (status.state, status.total) == (SessionState.SEALED, 50)
-        assert len(store.due(100, backlog=True)) == 50
+        assert len(store.due(100, dry="default")) == 50
 
     def test_of_creates_at_once_all_succeed_and_one_counts(self, open_store: Open) -> None:
         stores = [open_store() for _ in range(4)]
@@ -122,7 +122,7 @@ class TestSubmitting:
         bundles = bundles_of(session, 20)
         at_once([lambda store=store: store.create(session, bundles, sealed=True) for store in stores])  # type: ignore[misc]
         assert stores[0].status([session.id])[0].total == 20
-        assert len(stores[0].due(100, backlog=True)) == 20
+        assert len(stores[0].due(100, dry="default")) == 20
 
 
 class TestClaiming:
@@ -230,7 +230,7 @@ class TestCommitting:
         with store._database.reading() as connection:
             assert connection.execute("SELECT count(*) FROM bundles").fetchone() == (0,)
         store.create(session, [bundle_of(session, 0, 4)], sealed=True)
-        assert store.due(10, backlog=True) == []
+        assert store.due(10, dry="default") == []
 
 
 class TestGivingBack:
@@ -270,7 +270,7 @@ class TestGivingBack:
         assert again is not None
         assert (again.lease, again.carved, again.hints) == (lease, [NOTHING], [])
         assert running(store, session) == 4
-        assert keys_of(store.due(10, backlog=True)) == keys_of(given.hints)
+        assert keys_of(store.due(10, dry="default")) == keys_of(given.hints)
 
     def test_tries_and_lapses_go_with_the_tasks(self, store: SqliteStateStore, clock: VirtualClock) -> None:
         session = submit(store, (0, 10))
@@ -317,14 +317,14 @@ class TestGivingBack:
             session = submit(store, (0, 30))
             held: list[Lease] = []
             for _ in range(data.draw(st.integers(1, 4))):
-                hints = store.due(100, backlog=True)
+                hints = store.due(100, dry="default")
                 held += [each.lease for each in store.claim(keys_of(hints), agent=A, lease=LEASE)]
                 for lease in list(held):
                     given = store.give_back(lease, [Remainder(ranges=part) for part in data.draw(parts)])
                     if given is None or given.lease is None:
                         held.remove(lease)
             store.commit([commit_of(lease, tasks(0, 30)) for lease in held])
-            while claims := store.claim(keys_of(store.due(100, backlog=True)), agent=B, lease=LEASE):
+            while claims := store.claim(keys_of(store.due(100, dry="default")), agent=B, lease=LEASE):
                 store.commit([commit_of(each.lease, each.open) for each in claims])
             assert succeeded_in(store.outcomes(session.id, limit=1000).entries) == list(range(30))
 
@@ -338,7 +338,7 @@ class TestTime:
         store.close()
         store = open_store()
         assert store.claim([lease.key], agent=A, lease=LEASE) == []
-        assert store.due(10, backlog=True) == []
+        assert store.due(10, dry="default") == []
         clock.advance(timedelta(seconds=61))
         assert keys_of(store.due(10)) == [lease.key]
         assert store.due(10) == []
@@ -392,7 +392,7 @@ class TestTime:
         claim(store, key)
         store.due(10)
         clock.advance(LEASE)
-        hints = store.due(10, backlog=True)
+        hints = store.due(10, dry="default")
         assert hints[0].key == key
         assert len({hint.key for hint in hints}) == 10
 
@@ -416,7 +416,7 @@ class TestEnding:
             store.cancel([session.id])
         assert store.claim([BundleKey(session.id, 4)], agent=A, lease=LEASE) == []
         assert running(store, session) == 0
-        assert store.due(10, backlog=True) == []
+        assert store.due(10, dry="default") == []
         with store._database.reading() as connection:
             assert connection.execute("SELECT count(*) FROM bundles").fetchone() == (0,)
 

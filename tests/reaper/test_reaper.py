@@ -24,10 +24,10 @@ class Faulty(MemoryStateStore):
         super().__init__(clock=clock)
         self.errors = errors
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
         if self.errors:
             raise self.errors.pop(0)
-        return super().due(limit, backlog=backlog)
+        return super().due(limit, dry=dry)
 
 
 class Grid:
@@ -49,6 +49,7 @@ class Grid:
             self.state,
             self.queue,
             self.payloads,
+            pools=["default"],
             seed=1,
             policy=QUICK,
             log=self.log,
@@ -82,7 +83,7 @@ def test_a_bundle_whose_lease_lapsed_is_hinted_and_can_be_claimed_again(grid: Gr
     (first, _) = keys_of(bundles_of(session, 2))
     grid.state.claim([first], agent=AgentId("lost"), lease=LEASE)
     grid.clock.advance(LEASE + timedelta(seconds=1))
-    grid.reap_until(grid.queue.depth)
+    grid.reap_until(lambda: grid.queue.depth("default"))
     received = grid.queue.receive(10, wait=timedelta(0), pool="default")
     assert first in {delivery.hint.key for delivery in received}
     (claim,) = grid.state.claim([first], agent=AgentId("next"), lease=LEASE)
@@ -91,16 +92,16 @@ def test_a_bundle_whose_lease_lapsed_is_hinted_and_can_be_claimed_again(grid: Gr
 
 def test_bundles_whose_hints_were_all_lost_are_hinted_when_the_queue_is_dry(grid: Grid) -> None:
     session = grid.submit()
-    grid.reap_until(lambda: (grid.queue.depth() or 0) >= 2)
+    grid.reap_until(lambda: (grid.queue.depth("default") or 0) >= 2)
     received = grid.queue.receive(10, wait=timedelta(0), pool="default")
     assert {delivery.hint.key for delivery in received} == set(keys_of(bundles_of(session, 2)))
 
 
 def test_a_backlog_is_not_hinted_over_and_over(grid: Grid) -> None:
     grid.submit()
-    grid.reap_until(lambda: (grid.queue.depth() or 0) >= 2)
+    grid.reap_until(lambda: (grid.queue.depth("default") or 0) >= 2)
     time.sleep(0.2)
-    assert grid.queue.depth() == 2
+    assert grid.queue.depth("default") == 2
 
 
 def test_a_deleted_session_leaves_neither_records_nor_payloads(grid: Grid) -> None:
@@ -152,7 +153,7 @@ def test_a_reaper_that_ends_between_payloads_and_records_leaves_both_to_the_next
 def test_a_store_that_fails_is_told_of_and_asked_again(grid: Grid, error: Exception) -> None:
     grid.submit()
     grid.state.errors = [error]
-    grid.reap_until(grid.queue.depth)
+    grid.reap_until(lambda: grid.queue.depth("default"))
     (event, facts), *_ = grid.logged
     assert event == "reaper call failed"
     assert facts == {
@@ -172,8 +173,8 @@ def test_hints_that_could_not_be_sent_are_sent_later(grid: Grid, monkeypatch: py
 
     monkeypatch.setattr(grid.queue, "send", sometimes)
     grid.submit()
-    grid.reap_until(grid.queue.depth)
-    assert grid.queue.depth() == 2
+    grid.reap_until(lambda: grid.queue.depth("default"))
+    assert grid.queue.depth("default") == 2
 
 
 def test_a_session_whose_payloads_cannot_be_deleted_keeps_its_records(grid: Grid) -> None:
@@ -210,7 +211,9 @@ def test_two_reapers_do_no_harm_to_each_other(grid: Grid) -> None:
 
 
 def test_a_reaper_that_waits_for_its_next_look_stops_at_once(grid: Grid) -> None:
-    reaper = Reaper(grid.state, grid.queue, grid.payloads, seed=1, policy=ReaperPolicy(look=3600, retention=3600))
+    reaper = Reaper(
+        grid.state, grid.queue, grid.payloads, pools=["default"], seed=1, policy=ReaperPolicy(look=3600, retention=3600)
+    )
     thread = threading.Thread(target=reaper.run)
     thread.start()
     # Twice, as a second SIGTERM would.

@@ -27,7 +27,7 @@ class UnconditionalFail(MemoryStateStore):
 class NeverHintedAgain(MemoryStateStore):
     """A bundle whose hint was lost is hinted by nobody: neither is the backlog looked at, nor what waits for long."""
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
         for bundle in self._runnable():
             if bundle.pending and bundle.hint_at > bundle.due:
                 bundle.hint_at = float("inf")

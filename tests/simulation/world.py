@@ -6,7 +6,7 @@ from datetime import timedelta
 from random import Random
 
 from htcgrid import Grid
-from htcgrid.model import Hint, StateLimits
+from htcgrid.model import Hint, StateLimits, defaults
 from htcgrid.reaper import Reaper, ReaperPolicy
 from htcgrid.testing.memory import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from tests.simulation.agent import SimulatedAgent
@@ -115,6 +115,7 @@ class World:
         process = self._process("reaper")
         reaper = self.parts.reaper(
             *self.stores(process),
+            pools=[defaults.POOL],
             seed=self.random.getrandbits(32),
             policy=policy or ReaperPolicy(retention=self.random.choice((5.0, 60.0))),
             host=SimulatedHost(self.scheduler, process),

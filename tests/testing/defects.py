@@ -268,10 +268,10 @@ class ParentKeepsItsTasks(MemoryStateStore):
 class LapseByState(MemoryStateStore):
     """A running bundle lapses a lease after its claim, whether its agent is heard of or not."""
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
         for bundle in self._runnable():
             bundle.heard = self._claimed_at.setdefault((bundle.key, bundle.attempt), bundle.heard)
-        return super().due(limit, backlog=backlog)
+        return super().due(limit, dry=dry)
 
     def _win(self, key: BundleKey, agent: AgentId, lease: timedelta) -> Claim:
         claim = super()._win(key, agent, lease)
@@ -310,8 +310,8 @@ class LapseThatForgetsOutcomes(MemoryStateStore):
 class BacklogHintedOnce(MemoryStateStore):
     """Looking at the backlog marks it as hinted."""
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
-        hints = super().due(limit, backlog=backlog)
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
+        hints = super().due(limit, dry=dry)
         for hint in hints:
             self._sessions[hint.key.session].bundles[hint.key].due = self._clock() + 60
         return hints
@@ -320,11 +320,11 @@ class BacklogHintedOnce(MemoryStateStore):
 class NothingHintedLate(MemoryStateStore):
     """A pending bundle whose hint was lost waits for ever behind a queue that never runs dry."""
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
         for bundle in self._runnable():
             if bundle.pending:
                 bundle.hint_at = float("inf")
-        return super().due(limit, backlog=backlog)
+        return super().due(limit, dry=dry)
 
 
 class HintsOfTheLostAsOfTheNew(MemoryStateStore):
@@ -554,13 +554,22 @@ class RenewInTwoSteps(MemoryStateStore):
         return Renewal(kept, [self._lost(lease) for lease in leases if lease not in kept])
 
 
+class BacklogOfAnyPool(MemoryStateStore):
+    """The backlog of a busy pool is told of in the place of a quiet one's."""
+
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
+        hints = super().due(limit)
+        waiting = (bundle for bundle in self._runnable() if bundle.pending and self._clock() >= bundle.due)
+        return (hints + [self._hint(bundle) for bundle in waiting if dry is not None])[:limit]
+
+
 class DelayedInTheBacklog(MemoryStateStore):
     """The backlog is everything that is pending, due or not."""
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
-        hints = super().due(limit, backlog=backlog)
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
+        hints = super().due(limit, dry=dry)
         later = [bundle for bundle in self._runnable() if bundle.pending and bundle.due > self._clock()]
-        return hints + [self._hint(bundle) for bundle in later if backlog]
+        return hints + [self._hint(bundle) for bundle in later if dry is not None]
 
 
 class AttemptReused(MemoryStateStore):
@@ -622,13 +631,13 @@ class CancelThatIsSeenLater(MemoryStateStore):
             for status in found
         ]
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
         looks: dict[SessionId, int] = self.__dict__.get("looks", {})
         for session_id in list(looks):
             looks[session_id] -= 1
             if looks[session_id] <= 0:
                 super().cancel([session_id])
-        return super().due(limit, backlog=backlog)
+        return super().due(limit, dry=dry)
 
 
 class StatusOfTheLastLook(MemoryStateStore):
@@ -798,8 +807,18 @@ class QueueOfOnePool(MemoryTaskQueue):
 class QueueThatCountsWhatWasReceived(MemoryTaskQueue):
     """Hints that agents hold count as waiting, and keep a reaper from looking for what is pending."""
 
-    def depth(self) -> int | None:
+    def depth(self, pool: str) -> int | None:
         return len(self._messages)
+
+
+class QueueThatCountsAllPools(MemoryTaskQueue):
+    """Hints of other pools keep a reaper from looking for what is pending in its own."""
+
+    def depth(self, pool: str) -> int | None:
+        return sum(super(QueueThatCountsAllPools, self).depth(one) or 0 for one in self._pools())
+
+    def _pools(self) -> set[str]:
+        return {message.hint.pool for message in self._messages.values()}
 
 
 class QueueWithoutAck(MemoryTaskQueue):

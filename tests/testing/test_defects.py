@@ -98,6 +98,7 @@ _STORES = [
     (defects.LapsesOfOneKind, "test_a_lapse_alone_is_counted_apart"),
     (defects.LapseThatForgetsOutcomes, "test_a_lapse_costs_no_try_and_no_outcome"),
     (defects.BacklogHintedOnce, "test_looking_at_the_backlog_does_not_change_it"),
+    (defects.BacklogOfAnyPool, "test_the_backlog_of_a_pool_is_not_that_of_another"),
     (defects.NothingHintedLate, "test_a_pending_bundle_is_hinted_late_whatever_the_queue_holds"),
     (defects.HintsOfTheLostAsOfTheNew, "test_hints_of_what_was_begun_say_so"),
     (defects.HintsOfTheSuspectAsOfOthers, "test_hints_of_what_lapsed_twice_say_that_it_is_suspect"),

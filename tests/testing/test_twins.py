@@ -97,9 +97,9 @@ def test_a_hint_that_nobody_acknowledged_comes_again() -> None:
     [first] = queue.receive(5, wait=_LONG, pool="default")
     assert queue.receive(5, wait=_LONG, pool="default") == []
     clock.advance(timedelta(seconds=31))
-    assert queue.depth() == 1
+    assert queue.depth("default") == 1
     assert queue.receive(5, wait=_LONG, pool="default") == [first]
-    assert queue.depth() == 0
+    assert queue.depth("default") == 0
 
 
 def test_a_backend_starts_and_drains_what_it_was_given() -> None:

@@ -284,6 +284,8 @@ class AgentCore:
 
     def _stop(self, event: events.Stop, now: float) -> None:
         self._stop_at = now + (self._policy.grace if self._stop_at is None else 0.0)
+        if self._acquirer.under_way:
+            self._out.append(commands.Ack(deliveries=(), wake=True))
 
     # What follows.
 

@@ -67,6 +67,8 @@ class Ack(Command, frozen=True, kw_only=True):
     deliveries: tuple[Delivery, ...]
     #: Hints of bundles that are left to others: they are sent again before they are deleted.
     left: tuple[Delivery, ...] = ()
+    #: Whether an Acquire or AcquireUrgent that waits for hints is to end soon, too.
+    wake: bool = False
 
 
 class Load(Command, frozen=True, kw_only=True):

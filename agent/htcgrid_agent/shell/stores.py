@@ -62,9 +62,11 @@ class StoreCalls:
         self._log = log
         self._host = host or RealHost()
         self._about = about or AgentReport(id=agent, pool=pool, started=self._host.now())
+        #: Told of each delay after which a bundle is to be hinted, in seconds: the agent's reaper, if it has one.
+        self.hasten: Callable[[float], None] = lambda _: None
 
     def acquire(self, command: commands.Acquire) -> events.Acquired:
-        """Receive and claim, or only claim. What may take long comes after it: the leases are to be renewed from here."""
+        """Receive and claim, or only claim; what may take long comes after it: from now on leases are renewed."""
         if command.alone is not None:
             return msgspec.structs.replace(self._acquired([command.alone], []), alone=True)
         return self._acquired(*parted(self._queue.receive(command.limit, wait=command.wait, pool=self._pool)))
@@ -96,13 +98,16 @@ class StoreCalls:
         )
 
     def ack(self, command: commands.Ack) -> events.Acked:
-        """Delete hints, and send some of them again."""
+        """Delete hints, and send some of them again; let those go who wait for some."""
         deliveries = command.deliveries
         try:
+            if command.wake:
+                self._queue.wake()
             if command.left:
                 self._insisting(lambda: self._queue.send([delivery.hint for delivery in command.left]))
                 deliveries += command.left
-            self._queue.ack(deliveries)
+            if deliveries:
+                self._queue.ack(deliveries)
         except ProviderError as error:
             # What was won is won, and what is left comes again: a hint that does is refused, and acknowledged then.
             self._log.warning("hints not acknowledged", error=str(error), hints=len(deliveries))
@@ -150,6 +155,8 @@ class StoreCalls:
     def give_back(self, command: commands.GiveBack) -> events.GiveBackAnswered:
         """Give back, and hint what was given back."""
         given = self._state.give_back(command.lease, command.remainders)
+        if delays := [part.delay.total_seconds() for part in command.remainders if part.delay]:
+            self.hasten(min(delays))
         if given is not None and given.hints:
             try:
                 self._insisting(lambda: self._queue.send(given.hints))

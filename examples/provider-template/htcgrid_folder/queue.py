@@ -81,11 +81,14 @@ class FolderTaskQueue(TaskQueue):
             for delivery in deliveries:
                 (self._pools / delivery.token).unlink(missing_ok=True)
 
-    def depth(self) -> int | None:
+    def depth(self, pool: str) -> int | None:
         """Count the files that may be received now."""
         now = self._named("~")
         with translated(self._root):
-            return sum(file.name < now for file in self._pools.glob("*/*/*"))
+            return sum(file.name < now for file in (self._pools / file_name(pool)).glob("*/*"))
+
+    def wake(self) -> None:
+        """Do nothing: nobody waits for long."""
 
     def _take(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
         found: list[Delivery] = []

@@ -86,4 +86,4 @@ def test_a_damaged_hint_is_thrown_away(queue: FolderTaskQueue, tmp_path: Path) -
     [file] = [place for place in tmp_path.rglob("*") if place.is_file()]
     file.write_bytes(b"{")
     assert queue.receive(1, wait=_NO_WAIT, pool=_HINT.pool) == []
-    assert queue.depth() == 0
+    assert queue.depth("default") == 0

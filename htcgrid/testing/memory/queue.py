@@ -68,11 +68,15 @@ class MemoryTaskQueue(TaskQueue):
             for delivery in deliveries:
                 self._messages.pop(delivery.token, None)
 
-    def depth(self) -> int | None:
+    def depth(self, pool: str) -> int | None:
         """See :meth:`TaskQueue.depth`."""
         with self._changed:
             now = self._clock()
-            return sum(message.hidden_until <= now for message in self._messages.values())
+            waiting = (message.hint.pool for message in self._messages.values() if message.hidden_until <= now)
+            return sum(one == pool for one in waiting)
+
+    def wake(self) -> None:
+        """See :meth:`TaskQueue.wake`: no wait is long."""
 
     def _visible(self, pool: str, above: int | None) -> list[str]:
         """Return the tokens of what may be received: higher priorities, what was begun, and what is older first."""

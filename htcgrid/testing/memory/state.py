@@ -139,7 +139,7 @@ class MemoryStateStore(StateStore):
             kept = bundle.renew(self._clock()) if bundle.running else None
             return GivenBack(lease=kept, carved=carved, hints=hints)
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
         """See :meth:`StateStore.due`."""
         with self._changed:
             now = self._clock()
@@ -150,8 +150,9 @@ class MemoryStateStore(StateStore):
                     hints.append(self._hint(bundle))
             hinted = {hint.key for hint in hints}
             waiting = (bundle for bundle in self._runnable() if bundle.pending and now >= bundle.due)
-            if backlog:
-                hints += [self._hint(bundle) for bundle in waiting if bundle.key not in hinted]
+            if dry is not None:
+                pending = (self._hint(bundle) for bundle in waiting if bundle.key not in hinted)
+                hints += [hint for hint in pending if hint.pool == dry]
             return hints[:limit]
 
     def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:

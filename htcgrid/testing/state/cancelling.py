@@ -112,4 +112,4 @@ class Cancelling(StateClauses):
         claim = self.claim_one(store, other)
         store.add(other.id, [bundle_of(other, 4, 6)])
         assert store.commit([commit_of(claim.lease, tasks(0, 4))])[0].accepted == tasks(0, 4)
-        assert keys_of(self.due(store, other, backlog=True)) == [BundleKey(other.id, 4)]
+        assert keys_of(self.due(store, other, dry=True)) == [BundleKey(other.id, 4)]

@@ -85,12 +85,12 @@ class StateClauses(Contract):
 
     def claim_rest(self, store: StateStore, session: Session, agent: str = "agent-9") -> list[Claim]:
         """Claim every bundle of the session that is hinted when the queue is dry."""
-        return self.claim(store, [hint.key for hint in self.due(store, session, backlog=True)], agent)
+        return self.claim(store, [hint.key for hint in self.due(store, session, dry=True)], agent)
 
-    def due(self, store: StateStore, session: Session, *, backlog: bool = False) -> list[Hint]:
-        """Return the session's share of what is due."""
+    def due(self, store: StateStore, session: Session, *, dry: bool = False) -> list[Hint]:
+        """Return the session's share of what is due, also of what waits when the queue of its pool is ``dry``."""
         self.settle()
-        return [hint for hint in store.due(MANY, backlog=backlog) if hint.key.session == session.id]
+        return [hint for hint in store.due(MANY, dry=session.pool if dry else None) if hint.key.session == session.id]
 
     def lapse(self, store: StateStore, session: Session, later: Advance) -> list[Hint]:
         """Let every lease of the session lapse, between two looks; return what is hinted by it."""

@@ -9,7 +9,7 @@ from threading import Lock
 import pytest
 
 from htcgrid.interfaces import StateStore
-from htcgrid.model import AgentId, BundleKey, Claim, Ranges, Remainder
+from htcgrid.model import AgentId, BundleKey, Claim, Ranges, Remainder, defaults
 from htcgrid.testing.race import at_once, short_turns
 from htcgrid.testing.samples import bundles_of, commit_of, keys_of, session_of
 from htcgrid.testing.state.clauses import MANY, Advance, StateClauses
@@ -117,7 +117,7 @@ class _Crowd:
 
     def _look(self, random: Random, agent: AgentId) -> None:
         self._store.status()
-        self._store.due(MANY, backlog=random.random() < 0.5)
+        self._store.due(MANY, dry=random.choice((None, defaults.POOL)))
 
     def _add(self, random: Random, agent: AgentId) -> None:
         self._store.add(random.choice(self._bundles))
@@ -138,4 +138,4 @@ class _Crowd:
             self._store.due(MANY)
             self._later(self._clauses.lease * 1.1)
             self._clauses.settle()
-            return self._store.due(MANY, backlog=True)
+            return self._store.due(MANY, dry=defaults.POOL)

@@ -126,7 +126,7 @@ class _Comparison(RuleBasedStateMachine):
     def claim_what_is_hinted(self, bite: int) -> None:
         """Claim some of the backlog."""
         self._clauses.settle()
-        keys = self._both(lambda store: sorted(hint.key for hint in self._due(store, backlog=True)))
+        keys = self._both(lambda store: sorted(hint.key for hint in self._due(store, dry=True)))
         self._claim(keys[:bite])
 
     @precondition(lambda self: self._claims)
@@ -234,8 +234,12 @@ class _Comparison(RuleBasedStateMachine):
     def _pairs(self, claims: tuple[Claim, Claim]) -> list[tuple[StateStore, Claim]]:
         return list(zip(self._stores, claims, strict=True))
 
-    def _due(self, store: StateStore, *, backlog: bool = False) -> list[Hint]:
-        return [hint for hint in store.due(MANY, backlog=backlog) if hint.key.session == self._session.id]
+    def _due(self, store: StateStore, *, dry: bool = False) -> list[Hint]:
+        return [
+            hint
+            for hint in store.due(MANY, dry=self._session.pool if dry else None)
+            if hint.key.session == self._session.id
+        ]
 
 
 def _conflicts(action: Callable[[], None]) -> bool:

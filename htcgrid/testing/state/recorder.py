@@ -69,9 +69,9 @@ class Recorder:
         self._calls.append(GiveBackCall(period=period, lease=lease, remainders=tuple(remainders), given=given))
         return given
 
-    def due(self, limit: int, *, backlog: bool = False) -> Sequence[BundleKey]:
+    def due(self, limit: int, *, dry: str | None = None) -> Sequence[BundleKey]:
         """Look at what is due; return the bundles of the session that are."""
-        period, hints = _timed(partial(self._store.due, limit, backlog=backlog))
+        period, hints = _timed(partial(self._store.due, limit, dry=dry))
         keys = hinted(hints, self._session.id)
         self._calls.append(DueCall(period=period, hinted=keys))
         return keys

@@ -182,7 +182,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a worker that stands still before it begins is waited for",
-        seed=218,
+        seed=503,
         patches=(Patch(Crew, "look", "now - slot.seen > self._policy.standstill", "False"),),
         says="have not ended",
     ),

@@ -15,7 +15,7 @@ REAPER = (
         name="the reaper never looks at the backlog",
         seed=0,
         patience=450.0,
-        patches=(Patch(Reaper, "_call", "backlog=not self._queue.depth()", "backlog=False"),),
+        patches=(Patch(Reaper, "_call", "dry=None if self._queue.depth(pool) else pool", "dry=None"),),
         says="have not ended",
     ),
     Mutation(

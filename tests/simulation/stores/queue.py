@@ -51,8 +51,11 @@ class SimulatedTaskQueue(TaskQueue):
         about = " ".join(str(delivery.hint.key) for delivery in deliveries)
         self._line.call(lambda: ack(deliveries), lambda: ack(half), about)
 
-    def depth(self) -> int | None:
-        return self._line.call(self._queue.depth)
+    def depth(self, pool: str) -> int | None:
+        return self._line.call(lambda: self._queue.depth(pool))
+
+    def wake(self) -> None:
+        self._line.call(self._queue.wake)
 
     def _send(self, hints: Sequence[Hint]) -> None:
         faults, world = self._world.faults, self._world

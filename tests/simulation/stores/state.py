@@ -104,10 +104,10 @@ class SimulatedStateStore(StateStore):
             about=f"{lease.key} {' '.join(str(remainder.ranges) for remainder in remainders)}",
         )
 
-    def due(self, limit: int, *, backlog: bool = False) -> list[Hint]:
+    def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
         def due(limit: int) -> list[Hint]:
             with self._line.world.lapses():
-                return self._state.due(limit, backlog=backlog)
+                return self._state.due(limit, dry=dry)
 
         return self._line.call(lambda: due(limit), lambda: due(self._line.world.random.randrange(limit)))
 
