@@ -31,9 +31,16 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 help: ## List the targets
 	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
 
+# PROVIDER=redis: on a grid on Redis, whose server is started here unless HTCGRID_REDIS names one.
+PROVIDER ?= local
 .PHONY: demo
+ifeq ($(PROVIDER),local)
 demo: .venv/demo.stamp ## Price a portfolio on a grid of your own cores
 	$(BIN)/htcgrid demo
+else
+demo: .venv/demo.stamp
+	$(BIN)/python providers/$(PROVIDER)/demo.py
+endif
 
 .PHONY: bench
 bench: .venv/demo.stamp ## Measure throughput and latency on this machine
@@ -53,7 +60,7 @@ lint: .venv/dev.stamp ## Check style and formatting
 .PHONY: types
 types: .venv/dev.stamp ## Check types
 	echo "== mypy"
-	$(BIN)/mypy --no-error-summary htcgrid agent/htcgrid_agent tests $(wildcard benchmarks)
+	$(BIN)/mypy --no-error-summary htcgrid agent/htcgrid_agent providers tests $(wildcard benchmarks)
 	for example in $(EXAMPLES); do \
 	    MYPYPATH="$$example" $(BIN)/mypy --no-error-summary --cache-dir ".mypy_cache/$$example" "$$example" || exit 1; \
 	done
@@ -71,10 +78,21 @@ docs: .venv/dev.stamp ## Build the documentation into build/site
 	# Not --quiet: with it, mkdocs counts no warnings, and strict means nothing.
 	report=$$($(BIN)/mkdocs build --strict 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
+# Services that tests need, from Debian's packages when they are missing and this may install them; they are not started
+# by that. Else the tests that need them are skipped, and in CI fail.
+.PHONY: services
+services:
+	if ! command -v redis-server >/dev/null && ! command -v valkey-server >/dev/null && test -z "$$HTCGRID_TEST_REDIS" \
+	    && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	    echo "== installing redis-server"; \
+	    { apt-get update --quiet --quiet && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
+	        apt-get install --quiet --quiet --yes --no-install-recommends redis-server; } >/dev/null; \
+	fi
+
 # How many tests run at once: more than two cores can, for many wait for processes. JOBS=0: one after the other.
 JOBS ?= 4
 .PHONY: unit
-unit: .venv/dev.stamp ## Run the tests
+unit: .venv/dev.stamp services ## Run the tests
 	echo "== pytest"
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
 
@@ -133,8 +151,8 @@ COMPILE = $(UV) pip compile --quiet --universal --generate-hashes --python-versi
 .PHONY: lock
 lock: .venv/uv.stamp ## Pin the dependencies again (UPGRADE=1: to their newest versions)
 	$(COMPILE) --group bootstrap --output-file requirements/uv.txt
-	$(COMPILE) pyproject.toml --extra demo --group build --output-file requirements/demo.txt
-	$(COMPILE) pyproject.toml --extra demo --group dev --constraint requirements/demo.txt --output-file requirements/dev.txt
+	$(COMPILE) pyproject.toml --extra demo --extra redis --group build --output-file requirements/demo.txt
+	$(COMPILE) pyproject.toml --extra demo --extra redis --group dev --constraint requirements/demo.txt --output-file requirements/dev.txt
 
 # --- .venv -----------------------------------------------------------------------------------------------------------
 

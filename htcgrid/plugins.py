@@ -35,6 +35,8 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
     task_queue: type[TaskQueue] | None = None
     payload_store: type[PayloadStore] | None = None
     compute_backend: type[ComputeBackend] | None = None
+    #: A grid.toml to begin with, with a word on each key; ``htcgrid init`` prints it.
+    example: str = ""
 
     def offer(self, interface: type[_Interface]) -> type[_Interface] | None:
         """Return the class that implements ``interface``, or None when the provider does not offer it."""

@@ -38,6 +38,7 @@ GROUPS = {
         "reaper": "Run the reaper alone.",
     },
     "grid": {
+        "init": "Print a grid.toml to begin with.",
         "drill": "Strike a grid while it works, and judge it.",
         "config": "Check a grid.toml, with 'htcgrid config check'.",
         "doctor": "Try every part of a grid, and say what to do.",

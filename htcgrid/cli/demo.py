@@ -2,8 +2,14 @@
 
 import os
 import statistics
-from collections.abc import Sequence
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
+from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import click
@@ -20,24 +26,50 @@ from htcgrid.errors import ProviderNotFoundError
 @click.command()
 @click.option("--trades", type=click.IntRange(1, 1_000_000), default=4000, show_default=True, help="Options to price.")
 @click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes; one per core when left out.")
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="A grid.toml: its grid is used, with an agent of the demo's own here; an embedded grid when left out.",
+)
 @json_option
-def command(trades: int, workers: int | None, *, as_json: bool) -> int:
-    """Price a portfolio of European and American equity options with QuantLib on an embedded grid."""
+def command(trades: int, workers: int | None, config: Path | None, *, as_json: bool) -> int:
+    """Price a portfolio of European and American equity options with QuantLib, on an embedded grid or one of yours."""
     if find_spec("QuantLib") is None:
         raise ProviderNotFoundError("the demo needs QuantLib: pip install 'htcgrid[demo]' installs it")
     console = Console(stderr=True)
     example = Example(default_folder("portfolio"))
     document = example.client.sample(trades)
     count = workers or os.cpu_count() or 1
-    console.print(f"An embedded grid with {count} workers prices {trades:,} options with QuantLib.")
-    with Grid.open(workers=count) as grid:
-        run = example.run(grid, document, console)
+    grids = f"The grid of {config}" if config else "An embedded grid"
+    console.print(f"{grids} with {count} workers prices {trades:,} options with QuantLib.")
+    if config is None:
+        with Grid.open(workers=count) as grid:
+            run = example.run(grid, document, console)
+    else:
+        pool = f"demo-{token_hex(4)}"
+        with _agent(config, count, pool), Grid.open(config) as grid:
+            run = example.run(grid, document, console, pool=pool)
     rows = example.client.summarise(document, run.output)
     if as_json:
         _print(run, rows, count)
     else:
         _show(run, rows, count)
     return int(bool(run.failed))
+
+
+@contextmanager
+def _agent(config: Path, workers: int, pool: str) -> Iterator[None]:
+    """Run an agent of a grid in a pool of its own."""
+    command = [sys.executable, "-m", "htcgrid_agent", "--config", str(config), "--pool", pool]
+    command += ["--workers", str(workers), "--handler", "*"]
+    with tempfile.TemporaryFile("w+") as log, subprocess.Popen(command, stdout=log, stderr=log) as agent:
+        try:
+            yield
+        finally:
+            if agent.poll() is not None:
+                log.seek(0)
+                click.echo(f"the demo's agent ended by itself: {log.read()[-2000:]}", err=True)
+            agent.terminate()
 
 
 def _print(run: Run, rows: Sequence[Any], workers: int) -> None:

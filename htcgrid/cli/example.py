@@ -15,6 +15,7 @@ from rich.console import Console
 from htcgrid.connector import Grid, Outcome
 from htcgrid.connector.progress import progress_bar
 from htcgrid.errors import ConfigError
+from htcgrid.model import defaults
 
 _CLIENT = "client.py"
 
@@ -60,11 +61,11 @@ class Example:
             )
         self.handler = f"{self.folder / module}.py:{function}"
 
-    def run(self, grid: Grid, document: Any, console: Console) -> Run:
-        """Split ``document``, run its tasks with a live bar, merge the results."""
+    def run(self, grid: Grid, document: Any, console: Console, *, pool: str = defaults.POOL) -> Run:
+        """Split ``document``, run its tasks in a pool with a live bar, merge the results."""
         submitting = time.time()
         tasks = self._split(document)
-        session = grid.submit(self.handler, tasks)
+        session = grid.submit(self.handler, tasks, pool=pool)
         submitted = time.time()
         outcomes = []
         try:

@@ -2,6 +2,19 @@
 
 from htcgrid.plugins import Provider, hookimpl
 
+_EXAMPLE = """\
+# A grid on this machine: clients and agents that use this file share its folder.
+[state]
+provider = "local"
+path = "grid"
+
+[agent]
+# What agents may run: module:function, with * for all.
+handlers = ["pricing:*"]
+# Folders of the modules, beside this file.
+path = ["."]
+"""
+
 
 @hookimpl
 def htcgrid_provider() -> Provider:
@@ -17,4 +30,5 @@ def htcgrid_provider() -> Provider:
         task_queue=SqliteTaskQueue,
         payload_store=FilePayloadStore,
         compute_backend=ProcessComputeBackend,
+        example=_EXAMPLE,
     )

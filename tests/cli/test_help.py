@@ -148,7 +148,7 @@ def test_providers_shows_one_that_cannot_be_used_beside_the_others(
     install_broken_provider(folder, monkeypatch)
     shown = htcgrid("providers")
     assert shown.status == 0
-    broken, local = shown.out.splitlines()
+    broken, local, *_ = shown.out.splitlines()
     assert broken.startswith("broken  (broken)  cannot be used: provider 'broken' of broken cannot be imported: No mod")
     assert local.startswith("local ")
 
@@ -157,7 +157,7 @@ def test_providers_as_json_has_the_tables_and_what_is_wrong(
     htcgrid: Command, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install_broken_provider(folder, monkeypatch)
-    broken, local = [json.loads(line) for line in htcgrid("providers", "--json").out.splitlines()]
+    broken, local, *_ = [json.loads(line) for line in htcgrid("providers", "--json").out.splitlines()]
     assert broken["error"].startswith("provider 'broken' of broken cannot be imported: No mod")
     assert (broken["provider"], broken["tables"]) == ("broken", [])
     assert local == {

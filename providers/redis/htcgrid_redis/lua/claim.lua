@@ -1,0 +1,32 @@
+-- Wins pending bundles. A bundle that was won under the nonce given is won again: its answer was lost.
+-- KEYS: due, wait, and of each session: header, bundles, open, log, inputs, roots
+-- ARGV: now, forget, agent, lease, schema, {number of the session, sid, field, nonce} of each bundle
+local keys = { due = KEYS[1], wait = KEYS[2] }
+local now, forget, agent, lease, schema = time(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5])
+local headers, won = {}, {}
+
+for number, asked in ipairs(cmsgpack.unpack(ARGV[6])) do
+    local session, sid, field, nonce = unpack(asked)
+    local header, bundles, open, log, inputs, roots = unpack(KEYS, 3 + 6 * (session - 1), 2 + 6 * session)
+    if headers[session] == nil then
+        local facts = redis.call('HMGET', header, 'state', 'total', 'schema', 'pool', 'body')
+        headers[session] = facts[1] and tonumber(facts[1]) < CANCELLED and tonumber(facts[3]) <= schema and facts
+        if headers[session] then refresh(header, { bundles, open, log, inputs, roots }, now, forget) end
+    end
+    local facts = headers[session]
+    local record = facts and load(bundles, field)
+    if record and record[STATE] == PENDING and record[DUE] <= now and record[STOP] <= tonumber(facts[2]) then
+        local name = sid .. '/' .. field
+        unlist(keys, facts[4], name, record)
+        record[STATE], record[ATTEMPT], record[NONCE], record[AGENT] = RUNNING, record[ATTEMPT] + 1, nonce, agent
+        record[HEARD], record[LEASE] = now, lease
+        save(bundles, field, record)
+        redis.call('ZADD', keys.due, now + lease, name)
+        redis.call('HINCRBY', header, 'running', count(record[OPEN]))
+    end
+    if record and record[STATE] == RUNNING and record[NONCE] == nonce then
+        won[#won + 1] = { number, facts[5], redis.call('HGET', inputs, record[ROOT]), cmsgpack.pack({
+            record[ATTEMPT], record[ROOT], record[OPEN], record[TRIES], record[LAPSES], record[ALONE] }) }
+    end
+end
+return won

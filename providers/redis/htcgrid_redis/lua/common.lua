@@ -1,0 +1,137 @@
+-- What the scripts share; it stands before each of them.
+--
+-- A record of `b` is an array; times are milliseconds of the server's clock, sets of tasks are flat: {start, stop, …}.
+local STOP, ROOT, STATE, ATTEMPT, NONCE, AGENT, HEARD = 1, 2, 3, 4, 5, 6, 7
+local LEASE, LAPSES, ALONE, OPEN, TRIES, DUE, HINTED = 8, 9, 10, 11, 12, 13, 14
+local PENDING, RUNNING = 0, 1
+local OPENED, SEALED, CANCELLED, DELETED, COLLECTED = 0, 1, 2, 3, 4
+-- A pending bundle that nobody claims is hinted again after ten minutes, then after twice as long, at most a day.
+local LATE, LATEST = 600000, 86400000
+local HOUR, DAY = 3600000, 86400000
+
+local function time(given)
+    if given ~= '' then return tonumber(given) end
+    local now = redis.call('TIME')
+    return now[1] * 1000 + math.floor(now[2] / 1000)
+end
+
+local function load(bundles, field)
+    local raw = redis.call('HGET', bundles, field)
+    return raw and cmsgpack.unpack(raw)
+end
+
+local function save(bundles, field, record)
+    redis.call('HSET', bundles, field, cmsgpack.pack(record))
+end
+
+local function count(set)
+    local tasks = 0
+    for i = 1, #set, 2 do tasks = tasks + set[i + 1] - set[i] end
+    return tasks
+end
+
+local function intersection(left, right)
+    local common, i, j = {}, 1, 1
+    while i < #left and j < #right do
+        local start, stop = math.max(left[i], right[j]), math.min(left[i + 1], right[j + 1])
+        if start < stop then
+            common[#common + 1] = start
+            common[#common + 1] = stop
+        end
+        if left[i + 1] < right[j + 1] then i = i + 2 else j = j + 2 end
+    end
+    return common
+end
+
+local function difference(left, right)
+    local rest, j = {}, 1
+    for i = 1, #left, 2 do
+        local start, stop = left[i], left[i + 1]
+        while j < #right and right[j + 1] <= start do j = j + 2 end
+        local at = j
+        while start < stop and at < #right and right[at] < stop do
+            if start < right[at] then
+                rest[#rest + 1] = start
+                rest[#rest + 1] = right[at]
+            end
+            start = math.max(start, right[at + 1])
+            at = at + 2
+        end
+        if start < stop then
+            rest[#rest + 1] = start
+            rest[#rest + 1] = stop
+        end
+    end
+    return rest
+end
+
+local function holds(set, task)
+    for i = 1, #set, 2 do
+        if set[i] <= task and task < set[i + 1] then return true end
+    end
+    return false
+end
+
+-- Tries are flat, too: {task, tries, …}. Returns those of the tasks in a set.
+local function tries_of(tries, set)
+    local found = {}
+    for i = 1, #tries, 2 do
+        if holds(set, tries[i]) then
+            found[#found + 1] = tries[i]
+            found[#found + 1] = tries[i + 1]
+        end
+    end
+    return found
+end
+
+-- The member of `wait` for a pending bundle: by pool, then by when it may be claimed.
+local function waiting(pool, record, name)
+    return pool .. '/' .. string.format('%016d', record[DUE]) .. '/' .. name
+end
+
+-- Makes a bundle pending, to be claimed from `delay` on.
+local function pend(keys, pool, name, record, now, delay)
+    record[STATE], record[NONCE], record[AGENT], record[HINTED] = PENDING, '', '', 0
+    record[DUE] = now + delay
+    redis.call('ZADD', keys.wait, 0, waiting(pool, record, name))
+    redis.call('ZADD', keys.due, delay > 0 and record[DUE] or now + LATE, name)
+end
+
+-- Forgets when a bundle is due, and that it waits.
+local function unlist(keys, pool, name, record)
+    redis.call('ZREM', keys.due, name)
+    if record[STATE] == PENDING then redis.call('ZREM', keys.wait, waiting(pool, record, name)) end
+end
+
+-- Lets the keys of a session live for as long as it may be needed: renewed at most once an hour.
+local function refresh(header, others, now, forget)
+    local known = redis.call('HMGET', header, 'kept', 'keep')
+    if not known[1] or now - tonumber(known[1]) >= HOUR then
+        redis.call('HSET', header, 'kept', now)
+        local life = math.max(forget, tonumber(known[2] or 0) + 2 * DAY)
+        redis.call('PEXPIRE', header, life)
+        for _, key in ipairs(others) do redis.call('PEXPIRE', key, life) end
+    end
+end
+
+-- Notes when a session is to be collected, if it has finished; its keys go some days later, though nobody collects.
+local function note_end(header, others, ends, sid, now)
+    local facts = redis.call('HMGET', header, 'state', 'total', 'succeeded', 'failed', 'keep')
+    local finished = tonumber(facts[1]) == CANCELLED
+        or (tonumber(facts[1]) == SEALED and facts[3] + facts[4] == tonumber(facts[2]))
+    if finished then
+        redis.call('ZADD', ends, now + facts[5], sid)
+        for _, key in ipairs({ header, unpack(others) }) do redis.call('PEXPIRE', key, facts[5] + 3 * DAY) end
+    end
+    return finished
+end
+
+-- Appends an entry, whose parts are encoded, to a log. Its id is its number, and a random one by which a reader finds
+-- that what it read before is still there.
+local function append(header, log, now, closing, parts, random)
+    local size = #parts
+    local array = size < 16 and string.char(0x90 + size) or '\220' .. struct.pack('>H', size)
+    local entry = '\147' .. cmsgpack.pack(now) .. cmsgpack.pack(closing) .. array .. table.concat(parts)
+    local number = redis.call('HINCRBY', header, 'entries', 1)
+    redis.call('XADD', log, string.format('%d-%s', number, random), 'e', entry)
+end

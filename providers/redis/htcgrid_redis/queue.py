@@ -1,0 +1,137 @@
+"""The task queue on Redis: a list for each pool and rank, on which agents block."""
+
+import secrets
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Self, cast
+
+import msgspec
+
+from htcgrid.interfaces import Concern, Source, TaskQueue
+from htcgrid.model import Delivery, Hint, QueueLimits, defaults
+from htcgrid_redis.access import milliseconds
+from htcgrid_redis.health import concerns
+from htcgrid_redis.keys import Layout
+from htcgrid_redis.server import BLOCK, Command, Server
+from htcgrid_redis.settings import RedisSettings
+
+#: Ranks of hints: two for each priority, since what was begun before goes first among it.
+_RANKS = 2 * (defaults.PRIORITY_LIMIT + 1)
+#: A hint that was received and not acknowledged comes again after this.
+_HIDDEN = timedelta(seconds=30)
+#: Hints of a pool that nobody has touched for so long go; the state hints again what is pending.
+_FORGET = timedelta(days=2)
+
+
+class RedisTaskQueue(TaskQueue):
+    """Hints on a server; ``clock``, seconds since the epoch, stands for the server's own in tests.
+
+    A hint that came to an agent that waited for it is not kept: should that agent vanish before it claims the bundle,
+    the reaper hints it again as soon as the queue has run dry, which it had.
+    """
+
+    Settings = RedisSettings
+    limits = QueueLimits(again_first=True, wait=timedelta(seconds=BLOCK))
+
+    def __init__(self, settings: RedisSettings, *, clock: Callable[[], float] | None = None) -> None:
+        self._settings = settings
+        self._server = Server(settings)
+        self._layout = Layout(settings.name, settings.parts)
+        self._clock = clock
+        #: The lists by which the calls of this object that wait can be woken.
+        self._waiting: set[str] = set()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - it stands in no folder
+        """Return the queue of a server."""
+        return cls(cast("RedisSettings", settings))
+
+    def concerns(self) -> Sequence[Concern]:
+        return concerns(self._server, waits_for_replicas=bool(self._settings.replicas))
+
+    def close(self) -> None:
+        """Close the connections; who waits is told that the server cannot be reached."""
+        self._server.close()
+
+    def send(self, hints: Sequence[Hint]) -> None:
+        """Queue hints, each under a name of its own. Costs 1 request, on a cluster 2 per pool and rank."""
+        bodies: dict[str, list[bytes]] = {}
+        for hint in hints:
+            rank = _rank(hint.priority, again=hint.again)
+            body = f"{rank}{secrets.token_hex(8)}".encode() + msgspec.json.encode(hint)
+            bodies.setdefault(self._layout.hints(hint.pool, rank), []).append(body)
+        commands: list[Command] = []
+        for key, queued in bodies.items():
+            commands += [("RPUSH", key, *queued), ("PEXPIRE", key, milliseconds(_FORGET))]
+        if commands:
+            self._server.commands(commands)
+
+    def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:
+        """Return hints, of higher ranks first; waits at the lists themselves.
+
+        Costs 1 request, and when there is none another one for up to 5 seconds of waiting.
+        """
+        lowest = 0 if above is None else _rank(above + 1, again=False)
+        lists = [self._layout.hints(pool, rank) for rank in range(_RANKS - 1, -1, -1)]
+        wanted = lists[: _RANKS - lowest]
+        if not wanted or limit <= 0:
+            return []
+        now = "" if self._clock is None else str(int(self._clock() * 1000))
+        keys = [self._layout.held(pool), *lists]
+        found = self._server.call("receive", keys, now, limit, len(wanted), milliseconds(_HIDDEN))
+        if found or wait <= timedelta(0):
+            return [Delivery(hint=_hint(body), token=f"{pool}/{body.decode()}") for body in found]
+        with self._wakeable(pool) as bell:
+            block = max(0.001, min(wait.total_seconds(), BLOCK))
+            popped = self._server.command("BLMPOP", block, len(wanted) + 1, bell, *wanted, "LEFT", "COUNT", limit)
+        return [Delivery(hint=_hint(body)) for body in popped[1]] if popped and popped[0] != bell.encode() else []
+
+    def wake(self) -> None:
+        """End the waits of this object. Costs 1 request for each."""
+        with self._lock:
+            bells = list(self._waiting)
+        for bell in bells:
+            self._server.commands([("RPUSH", bell, "1"), ("PEXPIRE", bell, milliseconds(_HIDDEN))])
+
+    def ack(self, deliveries: Sequence[Delivery]) -> None:
+        """Delete hints that are hidden. Costs 1 request, or none when all came to who waited for them."""
+        bodies: dict[str, list[str]] = {}
+        for delivery in deliveries:
+            if delivery.token:
+                pool, body = delivery.token.split("/", 1)
+                bodies.setdefault(self._layout.held(pool), []).append(body)
+        commands: list[Command] = [("ZREM", key, *held) for key, held in bodies.items()]
+        if commands:
+            self._server.commands(commands)
+
+    def depth(self, pool: str) -> int | None:
+        """Return how many hints of a pool wait. Costs 1 request."""
+        lists = [self._layout.hints(pool, rank) for rank in range(_RANKS)]
+        return sum(map(int, self._server.commands([("LLEN", key) for key in lists])))
+
+    @contextmanager
+    def _wakeable(self, pool: str) -> Iterator[str]:
+        """Give a list on which a call may wait beside the pool's, until it is woken."""
+        bell = self._layout.bell(pool, secrets.token_hex(8))
+        with self._lock:
+            self._waiting.add(bell)
+        try:
+            yield bell
+        finally:
+            with self._lock:
+                self._waiting.discard(bell)
+
+
+def _rank(priority: int, *, again: bool) -> int:
+    return 2 * priority + again
+
+
+def _hint(body: bytes) -> Hint:
+    """Return the hint in a body: a digit for its rank, 16 that make it unlike all others, and itself."""
+    return _decode(body[17:])
+
+
+_decode = msgspec.json.Decoder(Hint).decode

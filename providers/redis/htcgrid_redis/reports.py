@@ -1,0 +1,118 @@
+"""What readers learn: how far sessions are, and the entries of their logs."""
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from htcgrid.errors import ConfigError, ProviderError
+from htcgrid.interfaces import BEGINNING, Entries, Sessions
+from htcgrid.model import Entry, SessionId, SessionStatus
+from htcgrid_redis.access import Access, not_found
+from htcgrid_redis.records import STATUS_FIELDS, entry_of, status_of
+from htcgrid_redis.server import BLOCK, Command
+
+_OPEN, _SEALED, _CANCELLED, _DELETED = range(4)
+
+
+def status(access: Access, session_ids: Sequence[SessionId]) -> list[SessionStatus]:
+    """Return how far sessions are. Costs 1 request, on a cluster 1 per session.
+
+    Raises:
+        SessionNotFoundError: there is no such session.
+    """
+    found = _status(access, session_ids)
+    for session, one in zip(session_ids, found, strict=True):
+        if one is None:
+            raise not_found(session)
+    return [one for one in found if one is not None]
+
+
+def sessions(access: Access, cursor: str, limit: int) -> Sessions:
+    """Return a page of sessions, newest first. Costs 1 request per shard and 1 for all of them.
+
+    Raises:
+        ConfigError: the cursor is none.
+    """
+    if cursor and "/" not in cursor:
+        raise ConfigError(f"{cursor!r} is not a cursor of this grid's sessions; start with {BEGINNING!r}")
+    top = f"({cursor}" if cursor else "+"
+    commands: list[Command] = [
+        ("ZREVRANGEBYLEX", shard.sessions, top, "-", "LIMIT", 0, limit + 1) for shard in access.layout.shards
+    ]
+    listed = sorted((row.decode() for rows in access.server.commands(commands) for row in rows), reverse=True)
+    page = listed[:limit]
+    found = _status(access, [SessionId(row.split("/", 1)[1]) for row in page])
+    # One that has aged out is listed still.
+    return Sessions([one for one in found if one is not None], page[-1] if listed[limit:] else None)
+
+
+def outcomes(access: Access, session: SessionId, cursor: str, limit: int, wait: timedelta) -> Entries:
+    """Return entries behind a cursor; waits at the log itself. Costs 1 request per look, and 1 per 5 seconds waited.
+
+    Raises:
+        ProviderError: the server has forgotten what the cursor stands behind.
+        SessionNotFoundError: there is no such session.
+    """
+    deadline = time.monotonic() + wait.total_seconds()
+    while True:
+        found, last = _look(access, session, cursor, limit)
+        left = deadline - time.monotonic()
+        if found.entries or last or left <= 0:
+            return found
+        cursor = found.cursor
+        log = access.layout.shard(session).session(session).log
+        block = max(1, int(min(left, BLOCK) * 1000))
+        read = access.server.command("XREAD", "BLOCK", block, "COUNT", limit, "STREAMS", log, cursor or "0-0")
+        if read:
+            [(_, rows)] = read.items() if isinstance(read, dict) else read
+            entries = _page(session, cursor, rows[0] if isinstance(read, dict) else rows)
+            if entries.entries:
+                return entries
+
+
+def _status(access: Access, session_ids: Sequence[SessionId]) -> list[SessionStatus | None]:
+    if not session_ids:
+        return []
+    headers = (access.layout.shard(session).session(session).header for session in session_ids)
+    commands: list[Command] = [("HMGET", header, *STATUS_FIELDS) for header in headers]
+    return [status_of(values) for values in access.server.commands(commands)]
+
+
+def _look(access: Access, session: SessionId, cursor: str, limit: int) -> tuple[Entries, bool]:
+    """Return entries behind a cursor, and whether nothing will ever come after them."""
+    if cursor and not all(part.isascii() and part.isdigit() for part in cursor.partition("-")[::2]):
+        raise ConfigError(f"{cursor!r} is not a cursor of this grid's outcomes; start with {BEGINNING!r}")
+    places = access.layout.shard(session).session(session)
+    values, rows = access.server.commands(
+        [
+            ("HMGET", places.header, "state", "total", "succeeded", "failed", "entries"),
+            # With the entry at the cursor: were it another one, the server would have lost some that were read.
+            ("XRANGE", places.log, cursor or "-", "+", "COUNT", limit + bool(cursor)),
+        ]
+    )
+    if values[0] is None or int(values[0]) >= _DELETED:
+        raise not_found(session)
+    if cursor:
+        if not rows or rows[0][0].decode() != cursor:
+            raise ProviderError(
+                f"Redis at {access.server.place} has lost outcomes of session {session!r} that were read before, as it "
+                "may when it is not durable: submit the session again, under another id"
+            )
+        rows = rows[1:]
+    state, total, succeeded, failed, entries = map(int, values)
+    found = _page(session, cursor, rows)
+    at_end = int(found.cursor.partition("-")[0] or 0) >= entries
+    closed = found.closed or (state == _CANCELLED and at_end)
+    last = closed or (state == _SEALED and succeeded + failed == total and at_end)
+    return Entries(found.entries, found.cursor, closed), last
+
+
+def _page(session: SessionId, cursor: str, rows: Sequence[tuple[bytes, Any]]) -> Entries:
+    entries: list[Entry] = []
+    for _, fields in rows:
+        entry = entry_of(session, fields[b"e"])
+        if entry is not None:
+            entries.append(entry)
+    closed = bool(entries) and entries[-1].closing
+    return Entries(entries, rows[-1][0].decode() if rows else cursor, closed)

@@ -1,0 +1,22 @@
+"""The scripts, one for each verb: each runs on the server as one atomic step."""
+
+import hashlib
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+
+class Script(NamedTuple):
+    """A script and the name under which a server keeps it."""
+
+    name: str
+    source: str
+    digest: str
+
+
+@cache
+def script(name: str) -> Script:
+    """Return the script of this name, with what all scripts share in front."""
+    folder = files("htcgrid_redis") / "lua"
+    source = "\n".join((folder / f"{part}.lua").read_text(encoding="utf-8") for part in ("common", name))
+    return Script(name, source, hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest())

@@ -1,0 +1,67 @@
+"""The keys of grid.toml with which a grid's tables name a server."""
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+_SCHEMES = ("redis", "rediss", "unix")
+
+
+class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One set of keys for the three tables, since a table that is left out takes those of ``[state]``."""
+
+    #: ``redis://host:port/database``, ``rediss://…`` with TLS, or ``unix:///path``; of a cluster or of Sentinels, any.
+    url: str
+    #: The user of an ACL, and its password: ``{ env = "REDIS_PASSWORD" }`` keeps it out of the file.
+    username: str | None = None
+    password: str | None = None
+    #: What all keys begin with: grids of different names share a server.
+    name: str = "htcgrid"
+    #: Whether ``url`` is a node of a Redis Cluster.
+    cluster: bool = False
+    #: Over how many parts of a cluster sessions are spread; the same for all who use the grid. 1 elsewhere.
+    shards: int | None = None
+    #: The name under which the Sentinel at ``url`` knows the primary, and the Sentinel's own password, if it has one.
+    sentinel: str | None = None
+    sentinel_password: str | None = None
+    #: A file with the certificates of authorities that are trusted with ``rediss://``; the system's when left out.
+    tls_ca: str | None = None
+    #: A client certificate and its key, where the server asks for one.
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    #: How long a connection, and an answer, may take: seconds.
+    connect_timeout: float = 5.0
+    timeout: float = 10.0
+    #: How many replicas must have a write before it counts as done.
+    replicas: int = 0
+    #: Sessions and objects that nobody has touched for so many days go; finished sessions by their own ``keep_for``.
+    forget: float = 30.0
+
+    def __post_init__(self) -> None:
+        if urlsplit(self.url).scheme not in _SCHEMES:
+            raise ValueError(f"`url` must begin with one of {', '.join(f'{one}://' for one in _SCHEMES)}")
+        if urlsplit(self.url).password is not None:
+            raise ValueError('`url` must not hold a password: set `password`, best as { env = "REDIS_PASSWORD" }')
+        if not self.name or set(self.name) & set("{}*?[]\\ \n"):
+            raise ValueError(f"`name` must be a word without braces, spaces and patterns, not {self.name!r}")
+        if self.cluster and (self.sentinel or self.replicas):
+            raise ValueError("`cluster` goes with neither `sentinel` nor `replicas`")
+        if self.shards is not None and not 1 <= self.shards <= 1024:
+            raise ValueError(f"`shards` must be from 1 to 1024, not {self.shards}")
+        if not 0 < self.connect_timeout <= 60 or not 1 <= self.timeout <= 600:
+            raise ValueError("`connect_timeout` must be more than 0 and at most 60, `timeout` from 1 to 600 seconds")
+        if not 0 <= self.replicas <= 16:
+            raise ValueError(f"`replicas` must be from 0 to 16, not {self.replicas}")
+        if not 1 <= self.forget <= 3650:
+            raise ValueError(f"`forget` must be from 1 to 3650 days, not {self.forget}")
+
+    @property
+    def parts(self) -> int:
+        """Over how many parts sessions are spread."""
+        return self.shards or (16 if self.cluster else 1)
+
+    @property
+    def place(self) -> str:
+        """The server without anything secret, for messages."""
+        parts = urlsplit(self.url)
+        return parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"

@@ -1,0 +1,240 @@
+"""What a server and the way to it may do, and that nothing is lost, doubled or made up by it."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import redis
+
+from htcgrid import Grid
+from htcgrid.errors import ProviderError, ProviderUnavailableError, SessionNotFoundError
+from htcgrid.model import AgentId, BundleKey, SessionId, SessionState
+from htcgrid.testing.samples import bundles_of, commit_of, new_id, session_of, succeeded_in, tasks
+from htcgrid_redis.settings import RedisSettings
+from htcgrid_redis.state import RedisStateStore
+from tests.emulators.proxy import Fault, FaultyProxy
+from tests.emulators.redis_server import DURABLE, QUICK, RedisProcess
+
+_TOML = """
+[state]
+provider = "redis"
+url = "redis://127.0.0.1:{port}"
+name = "{name}"
+
+[agent]
+handlers = ["htcgrid.testing.handlers:*"]
+workers = 2
+lease = 3
+heartbeat = 0.5
+"""
+#: What a server says that cannot serve now.
+_ERRORS = (
+    b"-LOADING Redis is loading the dataset in memory\r\n",
+    b"-READONLY You can't write against a read only replica.\r\n",
+    b"-OOM command not allowed when used memory > 'maxmemory'.\r\n",
+    b"-MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.\r\n",
+    b"-TRYAGAIN Multiple keys request during rehashing of slot\r\n",
+)
+LEASE = timedelta(seconds=30)
+
+
+@contextmanager
+def agents(folder: Path, port: int, name: str, count: int = 2) -> Iterator[Path]:
+    """Run agents of a grid at a port; give its grid.toml."""
+    file = folder / "grid.toml"
+    file.write_text(_TOML.format(port=port, name=name))
+    command = [sys.executable, "-m", "htcgrid.cli", "agent", "--config", str(file), "--log", "json"]
+    with (folder / "agents.log").open("wb") as log:
+        processes = [subprocess.Popen(command, stdout=log, stderr=log) for _ in range(count)]
+    try:
+        yield file
+    finally:
+        for process in processes:
+            process.terminate()
+        ends = [process.wait(60) for process in processes]
+    assert ends == [0] * count, (folder / "agents.log").read_text()[-3000:]
+
+
+def left_in(server: RedisProcess, name: str) -> dict[str, int]:
+    """Return how much is left of what no ended session may leave: bundles, times, and what waits."""
+    with redis.Redis(port=server.port) as client:
+        found = {"due": client.zcard(f"{name}:{{0}}:due"), "wait": client.zcard(f"{name}:{{0}}:wait")}
+        for key in client.scan_iter(f"{name}:{{0}}:[bo]:*"):
+            found[key.decode()] = 1
+        return {what: int(count) for what, count in found.items() if count}
+
+
+def patiently(call: Callable[[], object], seconds: float = 60.0) -> object:
+    """Return what a call returns once it can be made."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            return call()
+        except ProviderUnavailableError:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_whatever_befalls_connections_every_task_ends_once_with_its_own_value(
+    redis_process: RedisProcess, tmp_path: Path, seed: int
+) -> None:
+    redis_process.start()
+    proxy, name, count = FaultyProxy(redis_process.port, seed=seed, errors=_ERRORS), new_id(), 3000
+    with closing(proxy), agents(tmp_path, proxy.port, name) as file:
+        ids = [f"s{number}" for number in range(4)]
+        values = {one: [f"{one}/{index}" for index in range(count)] for one in ids}
+        with Grid.open(file) as grid:
+            # Agents are there: one that finds no server when it starts says so, and ends.
+            grid.submit("htcgrid.testing.handlers:sleep", [0.3] * 8).results(timeout=60)
+            proxy.share = 0.04
+            for one in ids:
+                patiently(lambda one=one: grid.submit("htcgrid.testing.handlers:echo", values[one], id=one))  # type: ignore[misc]
+            deadline = time.monotonic() + 8
+            while time.monotonic() < deadline and sum(proxy.faults.values()) < 150:
+                time.sleep(0.05)
+            proxy.share = 0.0
+            for one in ids:
+                outcomes = list(grid.session(one).outcomes(timeout=120))
+                assert sorted(outcome.index for outcome in outcomes) == list(range(count))
+                assert all(outcome.value == values[one][outcome.index] for outcome in outcomes)
+                status = grid.session(one).status()
+                assert (status.state, status.succeeded, status.failed) == (SessionState.SEALED, count, 0)
+        assert set(proxy.faults) == set(Fault)
+        assert left_in(redis_process, name) == {}
+
+
+def test_what_a_durable_server_acknowledged_is_there_after_it_was_killed(tmp_path: Path) -> None:
+    server = RedisProcess(tmp_path / "redis", DURABLE)
+    server.start()
+    settings, session = RedisSettings(url=server.url), session_of()
+    with closing(RedisStateStore(settings)) as store:
+        store.agree()
+        assert store.limits.durable
+        store.create(session, bundles_of(session, 10, 3), sealed=True)
+        [claim] = store.claim([BundleKey(session.id, 0)], agent=AgentId("a"), lease=LEASE)
+        store.commit([commit_of(claim.lease, tasks(0, 2))])
+        page = store.outcomes(session.id)
+        server.kill()
+        with pytest.raises(ProviderUnavailableError, match="cannot be reached"):
+            store.status([session.id])
+        server.start()
+        assert store.status([session.id])[0].succeeded == 2
+        store.commit([commit_of(claim.lease, tasks(2, 3), flush=1)])
+        assert succeeded_in(store.outcomes(session.id, page.cursor).entries) == [2]
+    server.stop()
+
+
+def test_a_server_that_forgets_is_told_so_and_nobody_takes_that_for_an_end(redis_process: RedisProcess) -> None:
+    redis_process.start()
+    session = session_of()
+    with closing(RedisStateStore(RedisSettings(url=redis_process.url))) as store:
+        store.agree()
+        assert not store.limits.durable
+        store.create(session, bundles_of(session, 2, 3), sealed=True)
+        [claim] = store.claim([BundleKey(session.id, 0)], agent=AgentId("a"), lease=LEASE)
+        store.commit([commit_of(claim.lease, tasks(0, 3))])
+        cursor = store.outcomes(session.id).cursor
+        redis_process.kill()
+        redis_process.start()
+        for verb in (
+            lambda: store.status([session.id]),
+            lambda: store.outcomes(session.id, cursor),
+            lambda: store.seal(session.id, 6),
+            lambda: store.cancel([session.id]),
+        ):
+            with pytest.raises(SessionNotFoundError):
+                verb()
+        [answer] = store.commit([commit_of(claim.lease, tasks(0, 3))])
+        assert (answer.accepted.count, answer.cancelled) == (0, True)
+        assert store.claim([BundleKey(session.id, 3)], agent=AgentId("a"), lease=LEASE) == []
+        # Others of that id have other outcomes, and no reader goes on among them.
+        store.create(session, bundles_of(session, 2, 3), sealed=True)
+        [claim] = store.claim([BundleKey(session.id, 3)], agent=AgentId("a"), lease=LEASE)
+        store.commit([commit_of(claim.lease, tasks(3, 6))])
+        with pytest.raises(ProviderError, match="has lost outcomes of session"):
+            store.outcomes(session.id, cursor)
+
+
+def test_a_reader_that_waits_is_told_when_everything_is_flushed(redis_process: RedisProcess, tmp_path: Path) -> None:
+    redis_process.start()
+    name = new_id()
+    with agents(tmp_path, redis_process.port, name, 1) as file, Grid.open(file) as grid:
+        session = grid.submit("htcgrid.testing.handlers:sleep", [0.2] * 200)
+        outcomes = session.outcomes(timeout=60)
+        next(outcomes)
+        with redis.Redis(port=redis_process.port) as client:
+            client.flushall()
+        with pytest.raises(SessionNotFoundError):
+            list(outcomes)
+        # The grid goes on with what comes.
+        assert grid.submit("htcgrid.testing.handlers:echo", [1, 2, 3]).results(timeout=60) == [1, 2, 3]
+
+
+def test_a_server_without_memory_is_unavailable_until_it_has_some(tmp_path: Path) -> None:
+    server = RedisProcess(tmp_path / "redis", {**QUICK, "maxmemory": "6mb"})
+    server.start()
+    with closing(RedisStateStore(RedisSettings(url=server.url))) as store, redis.Redis(port=server.port) as client:
+        client.set("other", b"x" * (2 << 20))
+        session = session_of()
+
+        def fill() -> None:
+            for _ in range(1000):
+                another = session_of()
+                store.create(another, bundles_of(another, 200, 20))
+
+        with pytest.raises(ProviderUnavailableError, match="its memory is used up: raise its `maxmemory`"):
+            fill()
+        client.delete("other")
+        store.create(session, bundles_of(session, 2, 3), sealed=True)
+        assert store.status([session.id])[0].total == 6
+    server.stop()
+
+
+def test_a_replica_in_the_place_of_its_primary_refuses_writes_until_it_is_one(tmp_path: Path) -> None:
+    primary, replica = (RedisProcess(tmp_path / name) for name in ("primary", "replica"))
+    for server in (primary, replica):
+        server.start()
+    with redis.Redis(port=replica.port) as client:
+        client.execute_command("REPLICAOF", "127.0.0.1", primary.port)
+        settings = RedisSettings(url=primary.url, replicas=1, timeout=20.0)
+        session = session_of()
+        with closing(RedisStateStore(settings)) as store:
+            store.create(session, bundles_of(session, 2, 3), sealed=True)
+            [claim] = store.claim([BundleKey(session.id, 0)], agent=AgentId("a"), lease=LEASE)
+            store.commit([commit_of(claim.lease, tasks(0, 3))])
+            assert len(store.concerns()) == 2
+        primary.kill()
+        with closing(RedisStateStore(RedisSettings(url=replica.url))) as store:
+            # What waited for the replica is there.
+            assert store.status([session.id])[0].succeeded == 3
+            with pytest.raises(ProviderUnavailableError, match="it is a replica"):
+                store.create(session_of())
+            client.execute_command("REPLICAOF", "NO", "ONE")
+            store.create(session_of())
+    replica.stop()
+
+
+def test_too_few_replicas_are_told_and_the_call_may_be_repeated(redis_process: RedisProcess) -> None:
+    redis_process.start()
+    session = session_of()
+    settings = RedisSettings(url=redis_process.url, replicas=1, timeout=1.0)
+    with closing(RedisStateStore(settings)) as store:
+        for _ in range(2):
+            with pytest.raises(ProviderUnavailableError, match="0 of 1 replicas have what was written"):
+                store.create(session, bundles_of(session, 2, 3), sealed=True)
+        assert store.status([session.id])[0].total == 6
+
+
+def test_a_node_of_a_cluster_says_that_it_is_one(redis_cluster_url: str) -> None:
+    with closing(RedisStateStore(RedisSettings(url=redis_cluster_url))) as store:
+        sessions = [SessionId(f"s{number}") for number in range(20)]
+        # Its keys are on another node than most of the others.
+        with pytest.raises(ProviderError, match="set `cluster = true`") as raised:
+            store.status(sessions)
+        assert not isinstance(raised.value, ProviderUnavailableError)
