@@ -38,15 +38,16 @@ GROUPS = {
         "reaper": "Run the reaper alone.",
     },
     "grid": {
-        "init": "Print a grid.toml to begin with.",
         "drill": "Strike a grid while it works, and judge it.",
-        "config": "Check a grid.toml, with 'htcgrid config check'.",
+        "config": "Check a grid.toml: 'config check'; 'init' prints one.",
         "doctor": "Try every part of a grid, and say what to do.",
         "providers": "List the installed providers.",
         "completion": "Print what lets a shell complete commands.",
     },
 }
-_COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()}
+#: A screen has no line left for it; the one on config names it.
+_UNLISTED = {"init": "Print a grid.toml to begin with."}
+_COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()} | _UNLISTED
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -83,7 +83,7 @@ def test_every_problem_is_told_by_file_table_and_key(check: Any, folder: Path) -
         f"{file}: [state]: 'path': the environment variable 'NO_SUCH' is not set",
         f"{file}: [state]: unknown key 'pth'; it may have grace, lifeline, path, ",
         f"{file}: [state]: Expected `float`, got `str` - key `patience`",
-        f"{file}: [queue]: there is no provider 'nope'; installed: 'local'; ",
+        f"{file}: [queue]: there is no provider 'nope'; installed: 'local', 'redis', 'redis-cache'; ",
         f"{file}: [compute]: missing key `path`",
         f"{file}: [agent]: Expected `int | null`, got `str` - key `workers`",
         f"{file}: [agent]: Expected `float`, got `bool` - key `lease`",

@@ -65,7 +65,7 @@ LOCAL = '[state]\nprovider = "local"\npath = "state"\n'
         ('[stat]\nprovider = "local"', "{file}: unknown table [stat]; there are [state], [queue], [payloads], "),
         ("[state]\npath = 's'", "{file}: [state]: the key 'provider' is missing or no string"),
         ("[state]\nprovider = 1", "{file}: [state]: the key 'provider' is missing or no string"),
-        ('[state]\nprovider = "nope"', "{file}: [state]: there is no provider 'nope'; installed: 'local'; 'pip ins"),
+        ('[state]\nprovider = "nope"', "{file}: [state]: there is no provider 'nope'; installed: 'local', "),
         ('[state]\nprovider = "local"', "{file}: [state]: missing key `path`"),
         ('[state]\nprovider = "local"\npath = 5', "{file}: [state]: Expected `str`, got `int` - key `path`"),
         (LOCAL + "pth = 1", "{file}: [state]: unknown key 'pth'; it may have grace, lifeline, path, patience, workers"),

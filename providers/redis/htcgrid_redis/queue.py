@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -43,6 +44,8 @@ class RedisTaskQueue(TaskQueue):
         #: The lists by which the calls of this object that wait can be woken.
         self._waiting: set[str] = set()
         self._lock = threading.Lock()
+        #: By pool: when somebody who waits looks for hidden hints again.
+        self._look_at: dict[str, float] = {}
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - it stands in no folder
@@ -79,15 +82,22 @@ class RedisTaskQueue(TaskQueue):
         wanted = lists[: _RANKS - lowest]
         if not wanted or limit <= 0:
             return []
-        now = "" if self._clock is None else str(int(self._clock() * 1000))
-        keys = [self._layout.held(pool), *lists]
-        found = self._server.call("receive", keys, now, limit, len(wanted), milliseconds(_HIDDEN))
-        if found or wait <= timedelta(0):
-            return [Delivery(hint=_hint(body), token=f"{pool}/{body.decode()}") for body in found]
+        if wait <= timedelta(0) or time.monotonic() >= self._look_at.get(pool, 0.0):
+            self._look_at.pop(pool, None)
+            now = "" if self._clock is None else str(int(self._clock() * 1000))
+            keys = [self._layout.held(pool), *lists]
+            found = self._server.call("receive", keys, now, limit, len(wanted), milliseconds(_HIDDEN))
+            if found or wait <= timedelta(0):
+                return [Delivery(hint=_hint(body), token=f"{pool}/{body.decode()}") for body in found]
         with self._wakeable(pool) as bell:
             block = max(0.001, min(wait.total_seconds(), BLOCK))
             popped = self._server.command("BLMPOP", block, len(wanted) + 1, bell, *wanted, "LEFT", "COUNT", limit)
-        return [Delivery(hint=_hint(body)) for body in popped[1]] if popped and popped[0] != bell.encode() else []
+        if popped and popped[0] != bell.encode():
+            self._look_at.pop(pool, None)
+            return [Delivery(hint=_hint(body)) for body in popped[1]]
+        # There was none, so who waits on need not look before: but now and then, for those that are hidden.
+        self._look_at.setdefault(pool, time.monotonic() + _HIDDEN.total_seconds() / 2)
+        return []
 
     def wake(self) -> None:
         """End the waits of this object. Costs 1 request for each."""
