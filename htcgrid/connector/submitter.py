@@ -61,6 +61,8 @@ class Submitter:
 
     #: Seconds between looks whether tasks have ended, while too many have not.
     _LOOK = 0.1
+    #: Longest that whoever is told of a broken submission waits for its session to be left as asked: seconds.
+    _LEAVING = 5.0
 
     def __init__(
         self,
@@ -167,6 +169,9 @@ class Submitter:
     def check(self, *, ended: bool = False) -> None:
         """Raise what broke the submission off; while accepted tasks run all the same, only once those have ``ended``.
 
+        By then the session is cancelled, sealed or left open, as its caller asked, unless its store is too slow for it.
+        Not for the submission's own thread, which would wait for itself.
+
         Raises:
             Exception: what broke it off.
         """
@@ -174,6 +179,7 @@ class Submitter:
             self._rule.on_error is OnError.RUN and not ended and (self._runs_on or not self.done)
         ):
             return
+        self._done.wait(self._LEAVING)
         raise self._error
 
     def _run(self) -> None:

@@ -22,7 +22,8 @@ from htcgrid.errors import (
     SessionNotFoundError,
     TaskCancelledError,
 )
-from htcgrid.model import Bundle, SessionId, SessionState, defaults
+from htcgrid.interfaces import BEGINNING, Entries
+from htcgrid.model import Bundle, CancelCounts, SessionId, SessionState, defaults
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 
 ECHO = "htcgrid.testing.handlers:echo"
@@ -40,6 +41,17 @@ class Stores(MemoryStateStore):
         self.written = 0
         self.away_after: int | None = None
         self.when_away: Callable[[], object] = lambda: None
+        self.when_cancelling: Callable[[], object] = lambda: None
+        self.longest_wait = timedelta(seconds=20)
+
+    def outcomes(
+        self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, wait: timedelta = timedelta(0)
+    ) -> Entries:
+        return super().outcomes(session_id, cursor, limit=limit, wait=min(wait, self.longest_wait))
+
+    def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
+        self.when_cancelling()
+        return super().cancel(session_ids)
 
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
         if self.away_after is not None and self.written >= self.away_after:
@@ -150,6 +162,22 @@ def test_a_session_whose_generator_raises_is_cancelled(grid: Grid) -> None:
         session.results(timeout=20)
     with pytest.raises(OutOfTradesError):
         session.wait(timeout=20)
+    assert session.status().state is SessionState.CANCELLED
+
+
+def test_whoever_is_told_that_a_generator_raised_finds_its_session_cancelled(idle: Grid, state: Stores) -> None:
+    asked = threading.Event()
+
+    def slowly() -> None:
+        asked.set()
+        time.sleep(0.2)
+
+    state.when_cancelling = slowly
+    state.longest_wait = timedelta(0)
+    session = idle.submit(ECHO, broken_off(range(100)))
+    assert asked.wait(20)
+    with pytest.raises(OutOfTradesError):
+        session.results(timeout=20)
     assert session.status().state is SessionState.CANCELLED
 
 
