@@ -7,7 +7,7 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from secrets import token_hex
@@ -17,6 +17,7 @@ from htcgrid.config import INTERFACES, AgentSettings, Config, read_config, secon
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.reaper import Reaper
+from htcgrid.services import Leave, open_services
 from htcgrid_agent.core import AgentCore, AgentPolicy
 from htcgrid_agent.shell.agent import Agent, WorkerSettings
 from htcgrid_agent.shell.inputs import Inputs
@@ -83,6 +84,8 @@ def run_agent(
 ) -> int:
     """Run an agent in this process, whose main thread this must be, until it is told to stop.
 
+    While its services cannot be reached it says so in its log, and waits for them.
+
     Raises:
         ConfigError: the file, the id or the pool cannot be used.
     """
@@ -95,9 +98,10 @@ def run_agent(
     log = open_log(log_style, agent=name, verbose=verbose)
     stopping = threading.Event()
     with ExitStack() as stack:
-        state = stack.enter_context(closing(config.open_state()))
-        queue = stack.enter_context(closing(config.open_queue()))
-        payloads = stack.enter_context(closing(config.open_payloads()))
+        try:
+            state, queue, payloads = open_services(config, stack, say=log.warning, lifeline=lifeline)
+        except Leave:
+            return 0
         flush = state.limits.flush.total_seconds() if settings.flush is None else settings.flush
         policy = AgentPolicy(
             agent=name,

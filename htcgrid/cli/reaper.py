@@ -1,7 +1,7 @@
 """``htcgrid reaper``: run the reaper alone."""
 
 import signal
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from random import Random
 
@@ -22,6 +22,7 @@ def command(config: Path | None, pool: tuple[str, ...], *, as_json: bool) -> int
     """
     from htcgrid.model import check_name
     from htcgrid.reaper import Reaper
+    from htcgrid.services import Leave, open_services
 
     say = _say_facts if as_json else _say
     grid = required_config(config)
@@ -29,9 +30,10 @@ def command(config: Path | None, pool: tuple[str, ...], *, as_json: bool) -> int
         check_name("pool", name)
     pools = pool or (grid.agent.pool,)
     with ExitStack() as stack:
-        state = stack.enter_context(closing(grid.open_state()))
-        queue = stack.enter_context(closing(grid.open_queue()))
-        payloads = stack.enter_context(closing(grid.open_payloads()))
+        try:
+            state, queue, payloads = open_services(grid, stack, say=say)
+        except Leave:
+            return 0
         reaper = Reaper(state, queue, payloads, pools=pools, seed=Random().getrandbits(32), log=say)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: reaper.stop())
