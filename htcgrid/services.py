@@ -53,7 +53,7 @@ def open_services(
                         opened.enter_context(closing(config.open_payloads())),
                     )
                 except ProviderUnavailableError as error:
-                    seconds = pause * random.uniform(0.5, 1.0)  # noqa: S311 - a pause, and no secret
+                    seconds = pause * random.uniform(0.5, 1.0)
                     say("a service cannot be reached", error=str(error), again_after=f"{seconds:.1f} s")
                 else:
                     stack.push(opened.pop_all())

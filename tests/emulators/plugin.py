@@ -39,14 +39,20 @@ def redis_process(tmp_path: Path) -> Iterator[RedisProcess]:
 
 
 @pytest.fixture(scope="session")
-def redis_cluster_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisClusterProcesses]:
     """A cluster of three servers, which are processes."""
     with _needed():
         redis_server.server()
     cluster = RedisClusterProcesses(tmp_path_factory.mktemp("redis-cluster"))
     cluster.start()
-    yield cluster.url
+    yield cluster
     cluster.stop()
+
+
+@pytest.fixture
+def redis_cluster_url(redis_cluster: RedisClusterProcesses) -> str:
+    """Where a node of that cluster is."""
+    return redis_cluster.url
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
 
@@ -135,6 +136,34 @@ class RedisClusterProcesses:
         """End them."""
         for node in self.nodes:
             node.stop()
+
+    def move(self, slot: int, to: int, *, pause: float = 0.0) -> int:
+        """Move a slot to a node, its keys one by one and ``pause`` seconds apart, as a resharding does; count the keys.
+
+        The steps are those of https://redis.io/docs/latest/commands/cluster-setslot/.
+        """
+        with ExitStack() as stack:
+            clients = [stack.enter_context(redis.Redis(port=node.port, decode_responses=True)) for node in self.nodes]
+            names = [str(client.execute_command("CLUSTER", "MYID")) for client in clients]
+            home = next(number for number, client in enumerate(clients) if self._has(client, names[number], slot))
+            if home == to:
+                return 0
+            clients[to].execute_command("CLUSTER", "SETSLOT", slot, "IMPORTING", names[home])
+            clients[home].execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", names[to])
+            moved = 0
+            while keys := clients[home].execute_command("CLUSTER", "GETKEYSINSLOT", slot, 1):
+                clients[home].execute_command("MIGRATE", "127.0.0.1", self.nodes[to].port, "", 0, 5000, "KEYS", *keys)
+                moved += len(keys)
+                time.sleep(pause)
+            for number in (to, home, *range(len(clients))):
+                clients[number].execute_command("CLUSTER", "SETSLOT", slot, "NODE", names[to])
+            return moved
+
+    @staticmethod
+    def _has(client: redis.Redis, name: str, slot: int) -> bool:
+        """Return whether a node has a slot."""
+        rows = client.execute_command("CLUSTER", "SLOTS")  # type: ignore[no-untyped-call]
+        return any(first <= slot <= last and name in primary for first, last, primary, *_ in rows)
 
     @staticmethod
     def _serves_all(client: redis.Redis) -> bool:

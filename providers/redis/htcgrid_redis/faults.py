@@ -41,6 +41,8 @@ def translated(server: str) -> Iterator[None]:
         raise
     except exceptions.RedisError as error:
         raise as_ours(error, server) from error
+    except exceptions.RedisClusterException as error:
+        raise _of_a_cluster(error, server) from error
     except OSError as error:
         raise ProviderUnavailableError(f"Redis at {server} cannot be reached: {error.strerror or error}") from error
 
@@ -63,8 +65,20 @@ def as_ours(error: exceptions.RedisError, server: str) -> ProviderError:
     return ProviderError(f"Redis at {server} answered with an error: {message or type(error).__name__}")
 
 
-#: Errors whose message the SDK has cut or replaced.
+def _of_a_cluster(error: exceptions.RedisClusterException, server: str) -> ProviderError:
+    """Return the error of the grid for one of how the SDK finds the nodes of a cluster, which are of another kind."""
+    cause = error.__cause__
+    if isinstance(cause, exceptions.RedisError):
+        return as_ours(cause, server)
+    if "Cluster mode is not enabled" in str(error):
+        return ProviderError(f"Redis at {server} is no cluster: leave `cluster` out ({error})")
+    return ProviderUnavailableError(f"Redis at {server}: {_PASSING['CLUSTERDOWN']} ({error})")
+
+
+#: Errors whose message the SDK has cut or replaced, and what they stand for; the last that fits counts.
 _KINDS: dict[type[exceptions.RedisError], str] = {
+    # Each node that it asked sent it on to another.
+    exceptions.ClusterError: "TRYAGAIN",
     exceptions.AuthenticationError: "WRONGPASS",
     exceptions.NoPermissionError: "NOPERM",
     exceptions.BusyLoadingError: "LOADING",

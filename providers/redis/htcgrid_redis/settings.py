@@ -38,12 +38,11 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     forget: float = 30.0
 
     def __post_init__(self) -> None:
-        if urlsplit(self.url).scheme not in _SCHEMES:
-            raise ValueError(f"`url` must begin with one of {', '.join(f'{one}://' for one in _SCHEMES)}")
-        if urlsplit(self.url).password is not None:
-            raise ValueError('`url` must not hold a password: set `password`, best as { env = "REDIS_PASSWORD" }')
+        self._check_url()
         if not self.name or set(self.name) & set("{}*?[]\\ \n"):
             raise ValueError(f"`name` must be a word without braces, spaces and patterns, not {self.name!r}")
+        if self.cluster and (urlsplit(self.url).scheme == "unix" or self._database):
+            raise ValueError("`url` of a node of a cluster has a host and no database: a cluster has only database 0")
         if self.cluster and (self.sentinel or self.replicas):
             raise ValueError("`cluster` goes with neither `sentinel` nor `replicas`")
         if self.shards is not None and not 1 <= self.shards <= 1024:
@@ -54,6 +53,33 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError(f"`replicas` must be from 0 to 16, not {self.replicas}")
         if not 1 <= self.forget <= 3650:
             raise ValueError(f"`forget` must be from 1 to 3650 days, not {self.forget}")
+
+    def _check_url(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in _SCHEMES:
+            raise ValueError(f"`url` must begin with one of {', '.join(f'{one}://' for one in _SCHEMES)}")
+        if parts.password is not None:
+            raise ValueError('`url` must not hold a password: set `password`, best as { env = "REDIS_PASSWORD" }')
+        if parts.query or parts.fragment:
+            raise ValueError("`url` ends with the database: what would stand after ? or # has keys of its own")
+        if parts.scheme == "unix":
+            if not parts.path.strip("/"):
+                raise ValueError("`url` lacks the path of the socket, as in unix:///run/redis/redis.sock")
+            return
+        try:
+            _ = parts.port
+        except ValueError as error:
+            raise ValueError("`url`: the port is not a number from 1 to 65535") from error
+        if self._database is None:
+            raise ValueError(f"`url`: the database is a number, as in redis://host:6379/0, not {parts.path!r}")
+
+    @property
+    def _database(self) -> int | None:
+        """The database that ``url`` names; None when it is none."""
+        database = urlsplit(self.url).path.strip("/") if urlsplit(self.url).scheme != "unix" else ""
+        if not database:
+            return 0
+        return int(database) if database.isascii() and database.isdecimal() else None
 
     @property
     def parts(self) -> int:

@@ -31,6 +31,12 @@ _DAY = 86_400_000
     [
         ({"url": "http://example.com"}, "`url` must begin with one of redis://, rediss://, unix://"),
         ({"url": "redis://user:secret@example.com"}, "`url` must not hold a password"),
+        ({"url": "redis://example.com:redis"}, "the port is not a number"),
+        ({"url": "redis://example.com/risk"}, "the database is a number, as in redis://host:6379/0, not '/risk'"),
+        ({"url": "redis://example.com/0?password=secret"}, "`url` ends with the database"),
+        ({"url": "unix://"}, "`url` lacks the path of the socket"),
+        ({"url": "redis://127.0.0.1:1/2", "cluster": True}, "a cluster has only database 0"),
+        ({"url": "unix:///redis.sock", "cluster": True}, "a cluster has only database 0"),
         ({"name": "a b"}, "`name` must be a word without braces"),
         ({"name": "a{b}"}, "`name` must be a word without braces"),
         ({"cluster": True, "sentinel": "primary"}, "`cluster` goes with neither `sentinel` nor `replicas`"),
@@ -56,6 +62,20 @@ def test_a_server_that_is_not_there_is_unavailable_and_named(unused_port: int) -
     ) as raised:
         parse_config({"state": table}).open_state()
     assert "secret" not in str(raised.value)
+
+
+def test_a_cluster_that_is_not_there_is_unavailable_and_named(unused_port: int) -> None:
+    table = {"provider": "redis", "url": f"redis://127.0.0.1:{unused_port}", "cluster": True}
+    with pytest.raises(ProviderUnavailableError, match=rf"Redis at 127.0.0.1:{unused_port} cannot be reached"):
+        parse_config({"state": table}).open_state()
+
+
+def test_a_server_that_is_no_cluster_says_so(redis_process: RedisProcess) -> None:
+    redis_process.start()
+    table = {"provider": "redis", "url": redis_process.url, "cluster": True}
+    with pytest.raises(ProviderError, match="is no cluster: leave `cluster` out") as raised:
+        parse_config({"state": table}).open_state()
+    assert not isinstance(raised.value, ProviderUnavailableError)
 
 
 @pytest.fixture
