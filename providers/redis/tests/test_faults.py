@@ -138,7 +138,7 @@ def test_whatever_befalls_connections_every_task_ends_once_with_its_own_value(
     with closing(proxy), agents(tmp_path, proxy.port, name) as started:
         ids = [f"s{number}" for number in range(4)]
         # Values of the last session are so large that they do not stand with its bundles.
-        values = {one: [f"{one}/{index}" + "." * 60 * (one == ids[-1]) for index in range(count)] for one in ids}
+        values = {one: [f"{one}/{index}" + "." * 1000 * (one == ids[-1]) for index in range(count)] for one in ids}
         with Grid.open(started.config) as grid:
             proxy.share = 0.04
             for one in ids:
