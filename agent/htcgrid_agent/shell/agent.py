@@ -97,7 +97,6 @@ class Agent:
             commands.Shorten: self._shorten,
             commands.Forget: self._forget,
             commands.Exit: self._exit,
-            **{kind: lane.send for kind, lane in self._lanes.items()},
         }
 
     def post(self, event: events.Event) -> None:
@@ -193,8 +192,15 @@ class Agent:
         self._notes.take(event)
         if isinstance(event, events.Stop):
             self._stopping.set()
+        calls = []
         for command in self._core.handle(event, time.monotonic()):
-            self._doers[type(command)](command)
+            if type(command) in self._lanes:
+                calls.append(command)
+            else:
+                self._doers[type(command)](command)
+        # Workers first: a thread that wakes takes the interpreter from this one, and a worker would wait for both.
+        for command in calls:
+            self._lanes[type(command)].send(command)
 
     def _wake(self) -> None:
         try:
