@@ -5,7 +5,7 @@ Where there is none, tests that need it are skipped with the reason; in CI they 
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ import pytest
 
 from tests.emulators import redis_server
 from tests.emulators.engine import engine_answers
-from tests.emulators.redis_server import RedisClusterProcesses, RedisProcess
+from tests.emulators.redis_server import MissingServiceError, RedisClusterProcesses, RedisProcess
 
 
 def pytest_report_header() -> list[str]:
@@ -31,8 +31,6 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def redis_process(tmp_path: Path) -> Iterator[RedisProcess]:
     """A Redis of the test's own that may be killed; it is started by the test."""
-    with _needed():
-        redis_server.server()
     process = RedisProcess(tmp_path / "redis")
     yield process
     process.kill()
@@ -41,8 +39,6 @@ def redis_process(tmp_path: Path) -> Iterator[RedisProcess]:
 @pytest.fixture(scope="session")
 def redis_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisClusterProcesses]:
     """A cluster of three servers, which are processes."""
-    with _needed():
-        redis_server.server()
     cluster = RedisClusterProcesses(tmp_path_factory.mktemp("redis-cluster"))
     cluster.start()
     yield cluster
@@ -65,22 +61,33 @@ def _redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         with RedisContainer(redis_server.IMAGE) as container:
             yield f"redis://{container.get_container_host_ip()}:{container.get_exposed_port(6379)}"
     else:
-        with _needed():
-            redis_server.server()
         process = RedisProcess(tmp_path_factory.mktemp("redis"))
         process.start()
         yield process.url
         process.stop()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, object, object]:
+    """Skip a test whose fixtures need a service that is missing; in CI, fail it."""
+    with _needed():
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, object, object]:
+    """Skip a test that needs a service that is missing; in CI, fail it."""
+    with _needed():
+        return (yield)
+
+
 @contextmanager
 def _needed() -> Iterator[None]:
-    """Skip a test whose service is missing; in CI, fail it."""
     try:
         yield
-    except FileNotFoundError as error:
+    except MissingServiceError as error:
         if os.environ.get("CI"):
-            pytest.fail(str(error))
+            pytest.fail(str(error), pytrace=False)
         pytest.skip(str(error))
 
 
@@ -91,5 +98,5 @@ def _way_to_redis() -> str:
         return f"in a container of {redis_server.IMAGE}"
     try:
         return f"as {redis_server.server()}"
-    except FileNotFoundError:
-        return "missing"
+    except MissingServiceError as error:
+        return f"missing ({error})"

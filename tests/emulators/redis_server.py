@@ -23,6 +23,10 @@ QUICK = MappingProxyType({"appendonly": "no", "maxmemory-policy": "noeviction", 
 DURABLE = MappingProxyType({"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction", "save": ""})
 
 
+class MissingServiceError(Exception):
+    """A service that a test needs cannot be had on this machine."""
+
+
 class RedisProcess:
     """A server of a test's own, which it may stop, kill and start again."""
 
@@ -79,12 +83,12 @@ def server() -> str:
     """Return the program of a server on this machine.
 
     Raises:
-        FileNotFoundError: there is none.
+        MissingServiceError: there is none.
     """
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
             return found
-    raise FileNotFoundError(f"no Redis: apt-get install redis-server, or name one in {ADDRESS}")
+    raise MissingServiceError(f"no Redis: apt-get install redis-server, or name one in {ADDRESS}")
 
 
 def free_port() -> int:
@@ -103,8 +107,8 @@ def named() -> str | None:
 class RedisClusterProcesses:
     """Three servers that are one cluster, without replicas."""
 
-    def __init__(self, folder: Path) -> None:
-        options = {**QUICK, "cluster-enabled": "yes", "cluster-node-timeout": "2000"}
+    def __init__(self, folder: Path, options: Mapping[str, str] = QUICK) -> None:
+        options = {**options, "cluster-enabled": "yes", "cluster-node-timeout": "2000"}
         # Else it is the port and 10,000, which may be no port.
         self._buses = [free_port() for _ in range(3)]
         self.nodes = [

@@ -1,6 +1,9 @@
 """A cache on Redis over any other payload store: what Redis has or loses changes nothing but the time it takes."""
 
+import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
 from typing import Any, Self, TypeVar, cast
@@ -14,8 +17,10 @@ from htcgrid_redis.access import milliseconds
 from htcgrid_redis.server import Server
 from htcgrid_redis.settings import RedisSettings
 
-#: Most objects of one request.
-_COUNT = 64
+#: Most objects, and about most bytes, of one request.
+_COUNT, _SIZE = 64, 16 << 20
+#: How long a cache that failed is left alone, so that it costs no call its time-out: seconds.
+_PAUSE = 10.0
 _Item = TypeVar("_Item")
 
 
@@ -48,7 +53,13 @@ class CachedPayloadStore(PayloadStore):
     def __init__(self, settings: CacheSettings, behind: PayloadStore) -> None:
         self._behind = behind
         self.limits = behind.limits
-        self._server = Server(settings)
+        self._settings = settings
+        self._lock = threading.Lock()
+        #: The way to the server, if it was found; and when to look again for one that failed.
+        self._server: Server | None = None
+        self._look_at = 0.0
+        with suppress(ProviderError):
+            self._server = Server(settings)
         self._life = milliseconds(timedelta(days=settings.forget))
         self._size = settings.megabytes * 1_000_000
         self._most = settings.object_megabytes * 1_000_000
@@ -71,11 +82,22 @@ class CachedPayloadStore(PayloadStore):
             raise
 
     def concerns(self) -> Sequence[Concern]:
-        return self._behind.concerns()
+        return [*self._behind.concerns(), *self._own_concerns()]
+
+    def _own_concerns(self) -> Iterator[Concern]:
+        try:
+            self._called("cache_get", "", "?")
+        except ProviderError as error:
+            yield Concern(
+                f"the cache over {self._settings.over['provider']!r} cannot be used, and each call goes to the store "
+                f"behind it: {error}",
+                "look at the keys of the server in [payloads], and at the user's rights in docs/how-to/redis.md",
+            )
 
     def close(self) -> None:
         """Close both."""
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         self._behind.close()
 
     def put(self, blobs: Mapping[str, bytes]) -> None:
@@ -107,7 +129,7 @@ class CachedPayloadStore(PayloadStore):
 
     def _keep(self, blobs: Mapping[str, bytes]) -> None:
         small = [(key, data) for key, data in blobs.items() if len(data) <= self._most]
-        for part in _parts(small):
+        for part in _parts_by_size(small):
             words = [word for pair in part for word in pair]
             self._tried("cache_put", "", self._life, self._size, *words)
 
@@ -119,10 +141,19 @@ class CachedPayloadStore(PayloadStore):
 
     def _tried(self, script: str, *arguments: str | bytes | int) -> Any:
         """Return what a script answers; nothing when Redis cannot be used: the store behind has everything."""
-        try:
-            return self._server.call(script, self._keys, *arguments)
-        except ProviderError:
+        if time.monotonic() < self._look_at:
             return None
+        try:
+            return self._called(script, *arguments)
+        except ProviderError:
+            self._look_at = time.monotonic() + _PAUSE
+            return None
+
+    def _called(self, script: str, *arguments: str | bytes | int) -> Any:
+        with self._lock:
+            if self._server is None:
+                self._server = Server(self._settings)
+        return self._server.call(script, self._keys, *arguments)
 
 
 def _opened(over: Mapping[str, Any], source: Source) -> PayloadStore:
@@ -136,6 +167,19 @@ def _opened(over: Mapping[str, Any], source: Source) -> PayloadStore:
     except (msgspec.ValidationError, ConfigError) as error:
         raise ConfigError(f"{source.table}: `over`: {error}") from error
     return offer.open(settings, source)
+
+
+def _parts_by_size(items: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
+    part: list[tuple[str, bytes]] = []
+    size = 0
+    for key, data in items:
+        if part and (len(part) == _COUNT or size + len(data) > _SIZE):
+            yield part
+            part, size = [], 0
+        part.append((key, data))
+        size += len(data)
+    if part:
+        yield part
 
 
 def _parts(items: Iterable[_Item]) -> Iterator[list[_Item]]:

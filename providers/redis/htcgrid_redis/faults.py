@@ -18,6 +18,7 @@ _PASSING = {
     "OOM": "its memory is used up: raise its `maxmemory`, or let sessions be kept for a shorter time",
     "READONLY": "it is a replica: its primary is another one now",
     "TRYAGAIN": "the cluster moves these keys now",
+    "UNBLOCKED": "its role changed, or somebody ended the wait",
 }
 #: The first words of errors for which trying again helps only after a change, and which one.
 _LASTING = {
@@ -54,6 +55,10 @@ def as_ours(error: exceptions.RedisError, server: str) -> ProviderError:
     for kind, name in _KINDS.items():
         if isinstance(error, kind):
             word = name
+    if isinstance(error, exceptions.AuthenticationError) and ("NOAUTH" in message or "HELLO must be" in message):
+        word = "NOAUTH"
+    if isinstance(error, exceptions.InvalidResponse) or message.startswith("Protocol error"):
+        return ProviderError(f"what answers at {server} is no Redis: look at the port in `url` ({message})")
     if word in _LASTING:
         return ProviderError(f"Redis at {server}: {_LASTING[word]} ({message})")
     if word in _PASSING:

@@ -16,6 +16,7 @@ from htcgrid.model import (
     Lease,
     LossCause,
     Lost,
+    Ranges,
     Remainder,
     child_birth,
     defaults,
@@ -24,6 +25,9 @@ from htcgrid_redis.access import Access, milliseconds, numbered
 from htcgrid_redis.keys import field_of, key_of
 from htcgrid_redis.records import claim_of, encode, flat, flat_tries, hint_of, ranges_of
 from htcgrid_redis.server import Call
+
+#: Most parts of a bundle that one call carves: each is cut out of what the others left.
+_PARTS = 64
 
 
 def claim(access: Access, keys: Sequence[BundleKey], agent: AgentId, lease: timedelta) -> list[Claim]:
@@ -72,7 +76,28 @@ def renew(access: Access, leases: Sequence[Lease]) -> Renewal:
 
 
 def give_back(access: Access, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
-    """Carve parts of a leased bundle into new pending ones. Costs 1 request."""
+    """Carve parts of a leased bundle into new pending ones. Costs 1 request per 64 parts."""
+    given: GivenBack | None = None
+    for part in (remainders[first : first + _PARTS] for first in range(0, max(1, len(remainders)), _PARTS)):
+        more = _give_back(access, lease, part) if given is None or given.lease is not None else _nothing(part)
+        if more is None:
+            # Somebody else has the rest.
+            more = _nothing(part)
+            if given is None:
+                return None
+        given = more if given is None else _together(given, more)
+    return given
+
+
+def _nothing(remainders: Sequence[Remainder]) -> GivenBack:
+    return GivenBack(lease=None, carved=[Ranges() for _ in remainders], hints=[])
+
+
+def _together(first: GivenBack, second: GivenBack) -> GivenBack:
+    return GivenBack(lease=second.lease, carved=[*first.carved, *second.carved], hints=[*first.hints, *second.hints])
+
+
+def _give_back(access: Access, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
     session = lease.key.session
     shard = access.layout.shard(session)
     places = shard.session(session)

@@ -38,7 +38,8 @@ class RedisPayloadStore(PayloadStore):
         return cls(cast("RedisSettings", settings))
 
     def concerns(self) -> Sequence[Concern]:
-        return concerns(self._server, waits_for_replicas=bool(self._settings.replicas))
+        settings = self._settings
+        return concerns(self._server, waits_for_replicas=bool(settings.replicas), is_cluster=settings.cluster)
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,12 +10,13 @@ from typing import Self, cast
 
 import msgspec
 
+from htcgrid.errors import HtcGridError
 from htcgrid.interfaces import Concern, Source, TaskQueue
 from htcgrid.model import Delivery, Hint, QueueLimits, defaults
 from htcgrid_redis.access import milliseconds
 from htcgrid_redis.health import concerns
 from htcgrid_redis.keys import Layout
-from htcgrid_redis.server import BLOCK, Command, Server
+from htcgrid_redis.server import Command, Server
 from htcgrid_redis.settings import RedisSettings
 
 #: Ranks of hints: two for each priority, since what was begun before goes first among it.
@@ -34,13 +35,13 @@ class RedisTaskQueue(TaskQueue):
     """
 
     Settings = RedisSettings
-    limits = QueueLimits(again_first=True, wait=timedelta(seconds=BLOCK))
 
     def __init__(self, settings: RedisSettings, *, clock: Callable[[], float] | None = None) -> None:
         self._settings = settings
         self._server = Server(settings)
         self._layout = Layout(settings.name, settings.parts)
         self._clock = clock
+        self.limits = QueueLimits(again_first=True, wait=timedelta(seconds=self._server.block))
         #: The lists by which the calls of this object that wait can be woken.
         self._waiting: set[str] = set()
         self._lock = threading.Lock()
@@ -53,7 +54,8 @@ class RedisTaskQueue(TaskQueue):
         return cls(cast("RedisSettings", settings))
 
     def concerns(self) -> Sequence[Concern]:
-        return concerns(self._server, waits_for_replicas=bool(self._settings.replicas))
+        # Hints may be lost: what is pending is hinted again.
+        return concerns(self._server, waits_for_replicas=True, must_last=False)
 
     def close(self) -> None:
         """Close the connections; who waits is told that the server cannot be reached."""
@@ -88,16 +90,27 @@ class RedisTaskQueue(TaskQueue):
             keys = [self._layout.held(pool), *lists]
             found = self._server.call("receive", keys, now, limit, len(wanted), milliseconds(_HIDDEN))
             if found or wait <= timedelta(0):
-                return [Delivery(hint=_hint(body), token=f"{pool}/{body.decode()}") for body in found]
+                return self._hidden(pool, found)
         with self._wakeable(pool) as bell:
-            block = max(0.001, min(wait.total_seconds(), BLOCK))
+            block = max(0.001, min(wait.total_seconds(), self._server.block))
             popped = self._server.command("BLMPOP", block, len(wanted) + 1, bell, *wanted, "LEFT", "COUNT", limit)
         if popped and popped[0] != bell.encode():
             self._look_at.pop(pool, None)
-            return [Delivery(hint=_hint(body)) for body in popped[1]]
+            return [Delivery(hint=hint) for hint in map(_hint, popped[1]) if hint is not None]
         # There was none, so who waits on need not look before: but now and then, for those that are hidden.
         self._look_at.setdefault(pool, time.monotonic() + _HIDDEN.total_seconds() / 2)
         return []
+
+    def _hidden(self, pool: str, bodies: Sequence[bytes]) -> list[Delivery]:
+        """Return deliveries of what was hidden; what no version of this one can read goes."""
+        hints = [_hint(body) for body in bodies]
+        if strange := [body for body, hint in zip(bodies, hints, strict=True) if hint is None]:
+            self._server.commands([("ZREM", self._layout.held(pool), *strange)])
+        return [
+            Delivery(hint=hint, token=f"{pool}/{body.decode()}")
+            for body, hint in zip(bodies, hints, strict=True)
+            if hint is not None
+        ]
 
     def wake(self) -> None:
         """End the waits of this object. Costs 1 request for each."""
@@ -139,9 +152,15 @@ def _rank(priority: int, *, again: bool) -> int:
     return 2 * priority + again
 
 
-def _hint(body: bytes) -> Hint:
-    """Return the hint in a body: a digit for its rank, 16 that make it unlike all others, and itself."""
-    return _decode(body[17:])
+def _hint(body: bytes) -> Hint | None:
+    """Return the hint in a body: a digit for its rank, 16 that make it unlike all others, and itself.
+
+    None when it is none that is understood: the state store tells of the bundle again.
+    """
+    try:
+        return _decode(body[17:])
+    except (msgspec.MsgspecError, HtcGridError):
+        return None
 
 
 _decode = msgspec.json.Decoder(Hint).decode

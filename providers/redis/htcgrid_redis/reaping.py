@@ -44,8 +44,8 @@ def _take(access: Access, shard: Shard, found: list[_Found]) -> list[Hint]:
     if not found:
         return []
     sessions = numbered([one.key.session for one in found])
-    places = [place for session in sessions for place in shard.session(session)[:2]]
+    places = [place for session in sessions for place in shard.session(session)]
     wanted = [(sessions[one.key.session], one.name, field_of(one.key), one.member) for one in found]
-    arguments = (access.now, defaults.SCHEMA, encode(wanted))
+    arguments = (access.now, access.forget, defaults.SCHEMA, encode(wanted))
     hints = access.server.call("revive", [shard.due, shard.wait, *places], *arguments)
     return [hint_of(found[number - 1].key, facts) for number, *facts in hints]

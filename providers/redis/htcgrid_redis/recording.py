@@ -33,6 +33,7 @@ def _call(access: Access, session: SessionId, commits: Sequence[Commit]) -> Call
             one.lease.nonce,
             flat(one.succeeded),
             flat(one.failed),
+            one.lease.token,
         )
         for one in commits
     ]

@@ -47,6 +47,8 @@ class _Won(msgspec.Struct, array_like=True):
     tries: Flat
     lapses: int
     alone: int
+    #: What the session has that another one of its id has not.
+    born: str
 
 
 class _Record(msgspec.Struct, array_like=True):
@@ -98,11 +100,6 @@ def flat_tries(tries: dict[int, int]) -> Flat:
     return [number for pair in tries.items() for number in pair]
 
 
-def lease_of(key: BundleKey, agent: AgentId, attempt: int, nonce: str) -> Lease:
-    """Return a lease; a server needs nothing but its fence."""
-    return Lease(key=key, agent=agent, attempt=attempt, nonce=nonce)
-
-
 def claim_of(key: BundleKey, agent: AgentId, nonce: str, answer: Sequence[bytes]) -> Claim:
     """Return a bundle that was won: ``answer`` has its session, its payloads, and what is left of it.
 
@@ -112,7 +109,7 @@ def claim_of(key: BundleKey, agent: AgentId, nonce: str, answer: Sequence[bytes]
     header, pack, won = answer
     facts = _decode_won(won)
     return Claim(
-        lease=lease_of(key, agent, facts.attempt, nonce),
+        lease=Lease(key=key, agent=agent, attempt=facts.attempt, nonce=nonce, token=facts.born),
         session=_decode_session(header),
         input=_decode_pack(pack),
         first=facts.root,

@@ -10,7 +10,7 @@ from htcgrid.interfaces import BEGINNING, Entries, Sessions
 from htcgrid.model import Entry, SessionId, SessionStatus
 from htcgrid_redis.access import Access, not_found
 from htcgrid_redis.records import STATUS_FIELDS, entry_of, status_of
-from htcgrid_redis.server import BLOCK, Command
+from htcgrid_redis.server import Command
 
 _OPEN, _SEALED, _CANCELLED, _DELETED = range(4)
 
@@ -43,7 +43,11 @@ def sessions(access: Access, cursor: str, limit: int) -> Sessions:
     listed = sorted((row.decode() for rows in access.server.commands(commands) for row in rows), reverse=True)
     page = listed[:limit]
     found = _status(access, [SessionId(row.split("/", 1)[1]) for row in page])
-    # One that has aged out is listed still.
+    # One that has aged out is listed until somebody sees it.
+    gone = [row for row, one in zip(page, found, strict=True) if one is None]
+    if gone:
+        shards = access.by_shard(gone, lambda row: SessionId(row.split("/", 1)[1]))
+        access.server.commands([("ZREM", shard.sessions, *rows) for shard, rows in shards.items()])
     return Sessions([one for one in found if one is not None], page[-1] if listed[limit:] else None)
 
 
@@ -62,9 +66,11 @@ def outcomes(access: Access, session: SessionId, cursor: str, limit: int, wait: 
             return found
         cursor = found.cursor
         log = access.layout.shard(session).session(session).log
-        block = max(1, int(min(left, BLOCK) * 1000))
-        read = access.server.command("XREAD", "BLOCK", block, "COUNT", limit, "STREAMS", log, cursor or "0-0")
-        if read:
+        block = max(1, int(min(left, access.server.block) * 1000))
+        wait_for = ("XREAD", "BLOCK", block, "COUNT", limit, "STREAMS", log, cursor or "0-0")
+        # With the entry at the cursor after the wait: another log may have come in the place of the one that was read.
+        read, there = access.server.commands([wait_for, ("XRANGE", log, cursor or "-", cursor or "-")])
+        if read and (there or not cursor):
             [(_, rows)] = read.items() if isinstance(read, dict) else read
             entries = _page(session, cursor, rows[0] if isinstance(read, dict) else rows)
             if entries.entries:

@@ -1,7 +1,8 @@
 """One way to call a server, whether it stands alone, behind Sentinels, or in a cluster."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -12,13 +13,13 @@ from redis.exceptions import NoScriptError, RedisError, ResponseError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from htcgrid.errors import ConfigError, ProviderUnavailableError
+from htcgrid.errors import ConfigError, HtcGridError, ProviderUnavailableError
 from htcgrid_redis.faults import as_ours, translated
 from htcgrid_redis.scripts import Script, script
 from htcgrid_redis.settings import RedisSettings
 
-#: The longest that one command blocks: its connection would else be taken for dead.
-BLOCK = 5.0
+#: The longest that one command blocks, in seconds; and how much of the time that an answer may take.
+_BLOCK, _SHARE = 5.0, 0.5
 
 _Argument = str | bytes | int | float
 Command = tuple[_Argument, ...]
@@ -36,23 +37,69 @@ class Server:
     """Calls of scripts and commands, from any thread; connections are pooled, and a fork makes its own."""
 
     def __init__(self, settings: RedisSettings) -> None:
-        """Connect to nothing yet.
+        """Connect to nothing yet, but find the nodes of a cluster.
 
         Raises:
             ConfigError: a certificate cannot be read.
+            ProviderError: the nodes of a cluster cannot be found.
         """
         self._settings = settings
+        self._closed = False
         self.place = settings.place
-        with translated(self.place):
-            self._client = _client(settings)
+        #: The longest that one command blocks, in seconds: its connection would else be taken for dead.
+        self.block = min(_BLOCK, _SHARE * settings.timeout)
+        self._sentinels: list[redis.Redis] = []
+        with self._translated():
+            self._client = self._connected(settings)
 
     @property
     def client(self) -> Any:
         """The SDK's own client."""
         return self._client
 
+    def _connected(self, settings: RedisSettings) -> Any:
+        """Return the SDK's client for these settings.
+
+        It repeats nothing by itself: whoever calls a verb knows what repeating it does, and how long to go on.
+        """
+        options: dict[str, Any] = {
+            "socket_connect_timeout": settings.connect_timeout,
+            "socket_timeout": settings.timeout,
+            "socket_keepalive": True,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        if settings.url.startswith("rediss://"):
+            options |= _tls(settings)
+        user = {"username": settings.username, "password": settings.password}
+        if settings.cluster:
+            return RedisCluster.from_url(settings.url, **options, **user)
+        if settings.sentinel is None:
+            return redis.Redis.from_url(settings.url, **options, **user)
+        parts = urlsplit(settings.url)
+        if parts.scheme == "rediss":
+            options["ssl"] = True
+        more = (place.rpartition(":") for place in settings.sentinels)
+        sentinel = Sentinel(  # type: ignore[no-untyped-call]
+            [(parts.hostname or "localhost", parts.port or 26379), *((host, int(port)) for host, _, port in more)],
+            sentinel_kwargs={
+                **options,
+                "username": settings.sentinel_username,
+                "password": settings.sentinel_password,
+            },
+            **options,
+            **user,
+        )
+        self._sentinels = list(sentinel.sentinels)
+        database = parts.path.strip("/")
+        return sentinel.master_for(  # type: ignore[no-untyped-call]
+            settings.sentinel, db=int(database) if database else 0
+        )
+
     def close(self) -> None:
         """Close all connections, also those on which somebody waits."""
+        self._closed = True
+        for sentinel in self._sentinels:
+            sentinel.close()
         if isinstance(self._client, RedisCluster):
             self._client.close()
         else:
@@ -83,31 +130,34 @@ class Server:
         return answers[: len(commands)]
 
     def command(self, *command: _Argument) -> Any:
-        """Return what one command answers; also one that blocks, for at most :data:`BLOCK` seconds."""
-        with translated(self.place):
+        """Return what one command answers; also one that blocks, for at most :attr:`block` seconds."""
+        with self._translated():
             return self._client.execute_command(*command)
 
-    def info(self, section: str) -> Any:
-        """Return what the server, or a node of its cluster, says of itself."""
-        with translated(self.place):
-            if isinstance(self._client, RedisCluster):
-                return self._client.info(section, target_nodes=RedisCluster.RANDOM)
-            return self._client.info(section)
+    def nodes(self) -> dict[str, Any]:
+        """Return, by place, clients of the servers that hold keys: one, or the primaries of a cluster."""
+        if not isinstance(self._client, RedisCluster):
+            return {self.place: self._client}
+        with self._translated():
+            primaries = self._client.get_primaries()  # type: ignore[no-untyped-call]
+            return {f"{node.host}:{node.port}": self._client.get_redis_connection(node) for node in primaries}
 
-    def settings(self, *names: str) -> dict[str, str]:
-        """Return settings of the server, or of a node of its cluster."""
+    def info(self, node: Any, section: str) -> Any:
+        """Return what a node says of itself."""
+        with self._translated():
+            return node.info(section)
+
+    def settings(self, node: Any, *names: str) -> dict[str, str]:
+        """Return settings of a node."""
         found: dict[Any, Any] = {}
-        with translated(self.place):
+        with self._translated():
             for name in names:
-                if isinstance(self._client, RedisCluster):
-                    found.update(self._client.config_get(name, target_nodes=RedisCluster.RANDOM))
-                else:
-                    found.update(self._client.config_get(name))
+                found.update(node.config_get(name))
         return {_text(name): _text(value) for name, value in found.items()}
 
     def _answers(self, commands: Sequence[Command]) -> list[Any]:
         """Return answers, errors of single commands among them."""
-        with translated(self.place):
+        with self._translated():
             if len(commands) > 1 and not isinstance(self._client, RedisCluster):
                 pipeline = self._client.pipeline(transaction=False)
                 for command in commands:
@@ -120,6 +170,19 @@ class Server:
                 except ResponseError as error:
                     answers.append(error)
             return answers
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise errors as the grid's own, also those of an SDK whose connections were closed while it waited."""
+        try:
+            with translated(self.place):
+                yield
+        except HtcGridError:
+            raise
+        except Exception as error:
+            if self._closed:
+                raise ProviderUnavailableError(f"Redis at {self.place} cannot be reached: it was closed") from error
+            raise
 
     def _check(self, answers: Sequence[Any], *, waited: bool) -> None:
         for answer in answers:
@@ -148,40 +211,6 @@ def _evalsha(found: Script, call: Call) -> Command:
 
 def _eval(found: Script, call: Call) -> Command:
     return ("EVAL", found.source, len(call.keys), *call.keys, *call.arguments)
-
-
-def _client(settings: RedisSettings) -> Any:
-    """Return the SDK's client for these settings.
-
-    It repeats nothing by itself: whoever calls a verb knows what repeating it does, and how long to go on.
-    """
-    options: dict[str, Any] = {
-        "username": settings.username,
-        "password": settings.password,
-        "socket_connect_timeout": settings.connect_timeout,
-        "socket_timeout": max(settings.timeout, 2 * BLOCK),
-        "socket_keepalive": True,
-        "retry": Retry(NoBackoff(), 0),
-    }
-    if settings.url.startswith("rediss://"):
-        options |= _tls(settings)
-    if settings.cluster:
-        return RedisCluster.from_url(settings.url, **options)
-    if settings.sentinel is None:
-        return redis.Redis.from_url(settings.url, **options)
-    parts = urlsplit(settings.url)
-    secret = {"password": settings.sentinel_password} if settings.sentinel_password else {}
-    tls = {"ssl": True} if settings.url.startswith("rediss://") else {}
-    sentinel = Sentinel(  # type: ignore[no-untyped-call]
-        [(parts.hostname or "localhost", parts.port or 26379)],
-        sentinel_kwargs={"socket_timeout": settings.timeout, **secret, **tls},
-        **options,
-        **tls,
-    )
-    database = parts.path.strip("/")
-    return sentinel.master_for(  # type: ignore[no-untyped-call]
-        settings.sentinel, db=int(database) if database else 0
-    )
 
 
 def _tls(settings: RedisSettings) -> dict[str, Any]:

@@ -23,7 +23,10 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     shards: int | None = None
     #: The name under which the Sentinel at ``url`` knows the primary, and the Sentinel's own password, if it has one.
     sentinel: str | None = None
+    sentinel_username: str | None = None
     sentinel_password: str | None = None
+    #: More Sentinels, as ``host:port``: they are asked when the one at ``url`` is away.
+    sentinels: tuple[str, ...] = ()
     #: A file with the certificates of authorities that are trusted with ``rediss://``; the system's when left out.
     tls_ca: str | None = None
     #: A client certificate and its key, where the server asks for one.
@@ -45,6 +48,7 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError("`url` of a node of a cluster has a host and no database: a cluster has only database 0")
         if self.cluster and (self.sentinel or self.replicas):
             raise ValueError("`cluster` goes with neither `sentinel` nor `replicas`")
+        self._check_sentinels()
         if self.shards is not None and not 1 <= self.shards <= 1024:
             raise ValueError(f"`shards` must be from 1 to 1024, not {self.shards}")
         if not 0 < self.connect_timeout <= 60 or not 1 <= self.timeout <= 600:
@@ -73,6 +77,16 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         if self._database is None:
             raise ValueError(f"`url`: the database is a number, as in redis://host:6379/0, not {parts.path!r}")
 
+    def _check_sentinels(self) -> None:
+        if (self.sentinels or self.sentinel_username or self.sentinel_password) and not self.sentinel:
+            raise ValueError("`sentinel` is missing: the name by which the Sentinels know the primary")
+        if self.sentinel and urlsplit(self.url).scheme == "unix":
+            raise ValueError("`url` of a Sentinel has a host, as in redis://host:26379")
+        for more in self.sentinels:
+            host, _, port = more.rpartition(":")
+            if not host or not port.isdecimal():
+                raise ValueError(f"`sentinels`: {more!r} is not of the form host:port")
+
     @property
     def _database(self) -> int | None:
         """The database that ``url`` names; None when it is none."""
@@ -90,4 +104,9 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def place(self) -> str:
         """The server without anything secret, for messages."""
         parts = urlsplit(self.url)
-        return parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{parts.port or 6379}"
+        port = parts.port or (26379 if self.sentinel else 6379)
+        return parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{port}"
+
+    def __repr__(self) -> str:
+        """Return the settings without anything secret."""
+        return f"{type(self).__name__}(url={self.url!r}, name={self.name!r})"

@@ -44,9 +44,9 @@ from htcgrid_redis.keys import Layout
 from htcgrid_redis.server import Server
 from htcgrid_redis.settings import RedisSettings
 
-#: A reaper that looks so often, and an agent that waits as long as one command may block, cost less than a request a
-#: second while there is nothing to do.
-_LOOK = timedelta(seconds=4)
+#: A reaper that looks so often, at each of some shards once a look, and an agent that waits as long as one command may
+#: block, cost about a request a second while there is nothing to do.
+_LOOK, _LOOK_PER_SHARD = timedelta(seconds=4), timedelta(seconds=1)
 
 
 class RedisStateStore(StateStore):
@@ -59,7 +59,9 @@ class RedisStateStore(StateStore):
         self._server = Server(settings)
         forget = milliseconds(timedelta(days=settings.forget))
         self._access = Access(self._server, Layout(settings.name, settings.parts), forget, clock)
-        self.limits = StateLimits(inline=64 << 10, own_clock=True, durable=False, look=_LOOK)
+        self.limits = StateLimits(
+            inline=64 << 10, own_clock=True, durable=False, look=max(_LOOK, settings.parts * _LOOK_PER_SHARD)
+        )
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - it stands in no folder
@@ -78,8 +80,8 @@ class RedisStateStore(StateStore):
         Raises:
             ConfigError: the server is too old, or the grid is there with another number of shards.
         """
-        health = examine(self._server)
-        self.limits = msgspec.structs.replace(self.limits, durable=health.durable)
+        healths = examine(self._server)
+        self.limits = msgspec.structs.replace(self.limits, durable=all(health.durable for health in healths))
         layout = self._access.layout
         shards = len(layout.shards)
         _, there = self._server.commands([("SETNX", layout.grid, shards), ("GET", layout.grid)])
@@ -90,7 +92,8 @@ class RedisStateStore(StateStore):
             )
 
     def concerns(self) -> Sequence[Concern]:
-        return concerns(self._server, waits_for_replicas=bool(self._settings.replicas))
+        settings = self._settings
+        return concerns(self._server, waits_for_replicas=bool(settings.replicas), is_cluster=settings.cluster)
 
     def close(self) -> None:
         """Close the connections."""

@@ -61,7 +61,7 @@ def submit(
     """Record a session, if a header is given and it is new, bundles of it, and with ``total`` that no more come."""
     shard = access.layout.shard(session)
     answer = access.server.call(
-        "submit",
+        "submit" if bundles or header[0] else "seal",
         [*shard.session(session), shard.due, shard.wait, shard.sessions, shard.ends],
         access.now,
         access.forget,

@@ -88,6 +88,47 @@ def test_nothing_is_lost_when_redis_loses_everything_or_is_gone(redis_process: R
         assert set(cache.get([*blobs, "t/1"])) == {*blobs, "t/1"} - {"s/1"}
 
 
+@pytest.mark.parametrize("lost", [["objects"], ["used", "total"], ["names"], ["total"]])
+def test_a_cache_that_lost_some_of_its_keys_keeps_to_its_size_and_is_of_use_again(
+    redis_url: str, settings: CacheSettings, lost: list[str]
+) -> None:
+    behind = Behind()
+    with closing(CachedPayloadStore(settings, behind)) as cache, redis.Redis.from_url(redis_url) as client:
+        cache.put({f"s/{number}": bytes(100_000) for number in range(30)})
+        client.delete(*(f"{settings.name}:{{cache}}:{what}" for what in lost))
+        for _ in range(2):
+            cache.put({f"t/{number}": bytes(100_000) for number in range(20)})
+        behind.read = 0
+        assert len(cache.get([f"t/{number}" for number in range(5, 20)])) == 15
+        assert behind.read == 0
+        sizes = map(len, client.hvals(f"{settings.name}:{{cache}}:objects"))
+        assert sum(sizes) == int(client.get(f"{settings.name}:{{cache}}:total") or 0) <= 2_000_000
+
+
+def test_a_cache_that_cannot_be_used_is_told_and_left_alone_for_a_while(
+    redis_process: RedisProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    redis_process.start()
+    now = [0.0]
+    monkeypatch.setattr("htcgrid_redis.cache.time.monotonic", lambda: now[0])
+    settings = CacheSettings(url=redis_process.url, password="hunter2", over={"provider": "memory"})
+    with redis.Redis(port=redis_process.port) as client:
+        client.config_set("requirepass", "word")
+        client.auth("word")
+        with closing(CachedPayloadStore(settings, Behind())) as cache:
+            [concern] = cache.concerns()
+            assert "the cache over 'memory' cannot be used" in concern.message
+            assert "hunter2" not in concern.message
+            cache.put({"s/a": b"1"})
+            client.config_set("requirepass", "hunter2")
+            cache.put({"s/b": b"1"})
+            assert client.keys("*cache*") == []
+            now[0] += 20
+            assert cache.get(["s/b"]) == {"s/b": b"1"}
+            assert client.keys("*cache*")
+            assert cache.concerns() == []
+
+
 def test_a_grid_toml_names_the_store_behind(redis_url: str, tmp_path: Path) -> None:
     payloads = {"provider": "redis-cache", "url": redis_url, "name": new_id()}
     tables = {

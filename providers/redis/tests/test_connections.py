@@ -99,6 +99,32 @@ def test_another_primary_is_found_through_sentinels(tmp_path: Path) -> None:
             process.kill()
 
 
+def test_another_sentinel_is_asked_and_none_is_left_with_a_connection(
+    redis_process: RedisProcess, tmp_path: Path
+) -> None:
+    redis_process.start()
+    sentinel = RedisSentinelProcess(tmp_path / "sentinel", "grid", redis_process)
+    sentinel.start()
+    nobody = f"redis://127.0.0.1:{free_port()}"
+    settings = RedisSettings(url=nobody, sentinel="grid", sentinels=(f"127.0.0.1:{sentinel.port}",))
+    try:
+        with redis.Redis(port=sentinel.port) as client:
+
+            def connections() -> int:
+                return len(client.client_list(_type="normal"))
+
+            patiently(lambda: check(settings))
+            before = connections()
+            for _ in range(5):
+                check(settings)
+            deadline = time.monotonic() + 10
+            while connections() > before:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+    finally:
+        sentinel.kill()
+
+
 def patiently(call: Callable[[], object], seconds: float = 60.0) -> object:
     """Return what a call returns once it can be made."""
     deadline = time.monotonic() + seconds

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
@@ -12,11 +13,11 @@ import pytest
 import redis
 
 from htcgrid import Grid
-from htcgrid.errors import ProviderError, ProviderUnavailableError, SessionNotFoundError
-from htcgrid.model import AgentId, BundleKey, SessionId, SessionState, defaults
+from htcgrid.errors import HtcGridError, ProviderError, ProviderUnavailableError, SessionNotFoundError
+from htcgrid.model import AgentId, BundleKey, Remainder, SessionId, SessionState, defaults
 from htcgrid.reaper import Reaper
 from htcgrid.reaper.core import ReaperPolicy
-from htcgrid.testing.samples import bundles_of, commit_of, new_id, session_of, succeeded_in, tasks
+from htcgrid.testing.samples import bundle_of, bundles_of, commit_of, new_id, session_of, succeeded_in, tasks
 from htcgrid_redis.payloads import RedisPayloadStore
 from htcgrid_redis.queue import RedisTaskQueue
 from htcgrid_redis.settings import RedisSettings
@@ -221,6 +222,102 @@ def test_a_server_that_forgets_is_told_so_and_nobody_takes_that_for_an_end(redis
         store.commit([commit_of(claim.lease, tasks(3, 6))])
         with pytest.raises(ProviderError, match="has lost outcomes of session"):
             store.outcomes(session.id, cursor)
+
+
+def test_a_reader_that_waits_does_not_go_on_in_another_log_of_the_same_id(redis_process: RedisProcess) -> None:
+    redis_process.start()
+    session, waiting = session_of(), threading.Event()
+    told: list[HtcGridError] = []
+
+    def wait() -> None:
+        waiting.set()
+        try:
+            store.outcomes(session.id, cursor, wait=timedelta(seconds=20))
+        except HtcGridError as error:
+            told.append(error)
+
+    with (
+        closing(RedisStateStore(RedisSettings(url=redis_process.url))) as store,
+        redis.Redis(port=redis_process.port) as client,
+    ):
+        store.create(session, bundles_of(session, 2, 3), sealed=True)
+        [claim] = store.claim([BundleKey(session.id, 0)], agent=AgentId("a"), lease=LEASE)
+        store.commit([commit_of(claim.lease, tasks(0, 3))])
+        cursor = store.outcomes(session.id).cursor
+        reader = threading.Thread(target=wait)
+        reader.start()
+        assert waiting.wait(20)
+        while not client.client_list(_type="normal") or "xread" not in {one["cmd"] for one in client.client_list()}:
+            time.sleep(0.01)
+        client.flushall()
+        store.create(session, bundles_of(session, 2, 3), sealed=True)
+        claims = store.claim([BundleKey(session.id, start) for start in (0, 3)], agent=AgentId("a"), lease=LEASE)
+        for claim in claims:
+            store.commit([commit_of(claim.lease, claim.open)])
+        reader.join(30)
+    [found] = told
+    # It may have been told before the session was there again.
+    assert isinstance(found, ProviderError | SessionNotFoundError)
+
+
+def test_what_ran_before_a_loss_is_no_outcome_of_other_tasks_of_the_same_name(redis_process: RedisProcess) -> None:
+    redis_process.start()
+    session = session_of()
+    with closing(RedisStateStore(RedisSettings(url=redis_process.url))) as store:
+        store.create(session, bundles_of(session, 1, 3), sealed=True)
+        [old] = store.claim([BundleKey(session.id, 0)], agent=AgentId("a"), lease=LEASE)
+        with redis.Redis(port=redis_process.port) as client:
+            client.flushall()
+        store.create(session, [bundle_of(session, 0, 3, "other")], sealed=True)
+        # While it is pending, and while it runs.
+        for running in (0, 3):
+            [answer] = store.commit([commit_of(old.lease, tasks(0, 3))])
+            assert (answer.accepted.count, answer.lease) == (0, None)
+            assert store.status([session.id])[0].running == running
+            store.claim([BundleKey(session.id, 0)], agent=AgentId("b"), lease=LEASE)
+        assert store.status([session.id])[0].succeeded == 0
+
+
+def test_a_role_that_changes_while_a_reader_waits_ends_no_client(redis_process: RedisProcess, tmp_path: Path) -> None:
+    redis_process.start()
+    with agents(tmp_path, redis_process.port, new_id(), 1) as started, Grid.open(started.config) as grid:
+        session = grid.submit("htcgrid.testing.handlers:sleep", [0.1] * 40)
+        outcomes = session.outcomes(timeout=60)
+        first = next(outcomes)
+        with redis.Redis(port=redis_process.port) as client:
+            # A server that is nobody's primary: it goes on with what it has.
+            client.execute_command("REPLICAOF", "127.0.0.1", "1")
+            time.sleep(0.5)
+            client.execute_command("REPLICAOF", "NO", "ONE")
+        assert {first.index, *(outcome.index for outcome in outcomes)} == set(range(40))
+
+
+def test_a_server_that_is_full_still_ends_what_it_has(tmp_path: Path) -> None:
+    server = RedisProcess(tmp_path / "redis")
+    server.start()
+    sessions = [session_of(keep_for=timedelta(0)) for _ in range(3)]
+    with closing(RedisStateStore(RedisSettings(url=server.url))) as store, redis.Redis(port=server.port) as client:
+        for session in sessions:
+            store.create(session, bundles_of(session, 2, 4))
+        client.config_set("maxmemory", 1)
+        for session in sessions:
+            store.seal(session.id, 8)
+        with pytest.raises(ProviderUnavailableError, match="memory is used up"):
+            store.create(session_of())
+        first, second, third = (session.id for session in sessions)
+        claims = store.claim([BundleKey(first, 0), BundleKey(first, 4)], agent=AgentId("a"), lease=LEASE)
+        assert len(store.renew([claim.lease for claim in claims]).kept) == 2
+        store.commit([commit_of(claims[0].lease, tasks(0, 2))])
+        store.give_back(claims[0].lease, [Remainder(ranges=tasks(2, 4))])
+        [again] = store.claim([BundleKey(first, 0)], agent=AgentId("b"), lease=LEASE)
+        store.commit([commit_of(claims[1].lease, tasks(4, 8)), commit_of(again.lease, tasks(2, 4))])
+        assert store.status([first])[0].succeeded == 8
+        assert store.cancel([second])[0].cancelled == 8
+        store.delete(third)
+        assert set(store.expired(10)) == {first, second, third}
+        assert all(store.collect(session.id, 100) for session in sessions)
+        client.config_set("maxmemory", 0)
+    server.stop()
 
 
 def test_a_reader_that_waits_is_told_when_everything_is_flushed(redis_process: RedisProcess, tmp_path: Path) -> None:

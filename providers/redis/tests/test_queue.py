@@ -7,6 +7,7 @@ from contextlib import closing
 from datetime import timedelta
 
 import pytest
+import redis
 
 from htcgrid.model import BundleKey, Hint
 from htcgrid.testing import VirtualClock
@@ -86,3 +87,19 @@ def test_all_who_wait_are_woken_and_others_wait_on(redis_url: str, queue: RedisT
 def test_nothing_is_above_the_highest_priority(queue: RedisTaskQueue) -> None:
     queue.send([Hint(key=BundleKey(new_id(), 0), priority=3)])
     assert queue.receive(3, wait=_NO_WAIT, pool="default", above=3) == []
+
+
+def test_a_hint_that_nobody_understands_goes_and_takes_none_along(redis_url: str, queue: RedisTaskQueue) -> None:
+    with redis.Redis.from_url(redis_url) as client:
+        key = queue._layout.hints(_HINT.pool, 2)
+        for wait in (_NO_WAIT, _LONG):
+            queue.send([_HINT])
+            client.lpush(key, "00123456789abcdefgarbage", "0")
+            if wait:
+                # So that the call takes the way of those that wait.
+                queue._look_at[_HINT.pool] = time.monotonic() + 60
+            found = queue.receive(5, wait=wait, pool=_HINT.pool)
+            assert [delivery.hint for delivery in found] == [_HINT]
+            queue.ack(found)
+        assert client.zcard(queue._layout.held(_HINT.pool)) == 0
+        assert queue.depth(_HINT.pool) == 0

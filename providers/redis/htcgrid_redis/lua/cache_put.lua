@@ -3,6 +3,8 @@
 -- ARGV: now, life, limit, {name, data} of each object
 local used, names, objects, total = unpack(KEYS, 1, 4)
 local now, life, limit = time(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+-- One of the keys went by itself, as on a server that evicts some: the others say nothing true any more.
+if redis.call('EXISTS', unpack(KEYS)) < #KEYS then redis.call('UNLINK', unpack(KEYS)) end
 for i = 4, #ARGV, 2 do
     if redis.call('HSETNX', objects, ARGV[i], ARGV[i + 1]) == 1 then
         redis.call('ZADD', used, now, ARGV[i])

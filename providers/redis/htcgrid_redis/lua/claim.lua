@@ -9,7 +9,7 @@ for number, asked in ipairs(cmsgpack.unpack(ARGV[6])) do
     local session, sid, field, nonce = unpack(asked)
     local header, bundles, open, log, inputs, roots = unpack(KEYS, 3 + 6 * (session - 1), 2 + 6 * session)
     if headers[session] == nil then
-        local facts = redis.call('HMGET', header, 'state', 'total', 'schema', 'pool', 'body')
+        local facts = redis.call('HMGET', header, 'state', 'total', 'schema', 'pool', 'body', 'born')
         headers[session] = facts[1] and tonumber(facts[1]) < CANCELLED and tonumber(facts[3]) <= schema and facts
         if headers[session] then refresh(header, { bundles, open, log, inputs, roots }, now, forget) end
     end
@@ -26,7 +26,7 @@ for number, asked in ipairs(cmsgpack.unpack(ARGV[6])) do
     end
     if record and record[STATE] == RUNNING and record[NONCE] == nonce then
         won[#won + 1] = { number, facts[5], redis.call('HGET', inputs, record[ROOT]), cmsgpack.pack({
-            record[ATTEMPT], record[ROOT], record[OPEN], record[TRIES], record[LAPSES], record[ALONE] }) }
+            record[ATTEMPT], record[ROOT], record[OPEN], record[TRIES], record[LAPSES], record[ALONE], facts[6] }) }
     end
 end
 return won

@@ -1,11 +1,11 @@
 -- Records outcomes of one session: bundles, one entry of the log, and the counts.
 -- KEYS: header, bundles, open, log, inputs, roots, due, wait, ends
--- ARGV: now, forget, random, sid, {field, start, birth, attempt, nonce, succeeded, failed} of each commit, its packs
+-- ARGV: now, forget, random, sid, {field, start, birth, attempt, nonce, succeeded, failed, token} of each commit, its packs
 -- Answers for each: {whether the lease stays, accepted successes, accepted failures}; nothing when the session is over.
 local header, bundles, open, log, inputs, roots = unpack(KEYS, 1, 6)
 local keys = { due = KEYS[7], wait = KEYS[8] }
 local now, forget, random, sid = time(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local facts = redis.call('HMGET', header, 'state', 'pool')
+local facts = redis.call('HMGET', header, 'state', 'pool', 'born')
 if not facts[1] or tonumber(facts[1]) >= CANCELLED then return false end
 
 local records, order, answers, parts = {}, {}, {}, {}
@@ -18,7 +18,8 @@ for number, commit in ipairs(cmsgpack.unpack(ARGV[5])) do
     end
     local record = records[field]
     local answer = { 0, {}, {} }
-    if record then
+    -- The token tells a session from another one of its id, which came when the server had lost the first.
+    if record and commit[8] == facts[3] then
         local current = record[STATE] == RUNNING and record[ATTEMPT] == attempt and record[NONCE] == nonce
         answer[2] = intersection(commit[6], record[OPEN])
         if current then
@@ -38,6 +39,8 @@ for number, commit in ipairs(cmsgpack.unpack(ARGV[5])) do
     answers[number] = answer
 end
 
+-- The log first: should it refuse the entry, nothing else has changed.
+if #parts > 0 then append(header, log, now, false, parts, random) end
 for _, field in ipairs(order) do
     local record = records[field]
     if record and #record[OPEN] > 0 then
@@ -55,7 +58,6 @@ refresh(header, others, now, forget)
 if #parts > 0 then
     redis.call('HINCRBY', header, 'succeeded', succeeded)
     redis.call('HINCRBY', header, 'failed', failed)
-    append(header, log, now, false, parts, random)
     note_end(header, others, KEYS[9], sid, now)
 end
 return answers

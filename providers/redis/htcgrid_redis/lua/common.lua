@@ -103,7 +103,8 @@ local function unlist(keys, pool, name, record)
     if record[STATE] == PENDING then redis.call('ZREM', keys.wait, waiting(pool, record, name)) end
 end
 
--- Lets the keys of a session live for as long as it may be needed: renewed at most once an hour.
+-- Lets the keys of a session live for as long as it may be needed: renewed at most once an hour. Keys that come into being
+-- in between take the time of the header: see `join`.
 local function refresh(header, others, now, forget)
     local known = redis.call('HMGET', header, 'kept', 'keep')
     if not known[1] or now - tonumber(known[1]) >= HOUR then
@@ -111,6 +112,13 @@ local function refresh(header, others, now, forget)
         local life = math.max(forget, tonumber(known[2] or 0) + 2 * DAY)
         redis.call('PEXPIRE', header, life)
         for _, key in ipairs(others) do redis.call('PEXPIRE', key, life) end
+    end
+end
+
+-- Lets keys that have just come into being live for as long as the header.
+local function join(header, ...)
+    for _, key in ipairs({ ... }) do
+        if redis.call('PTTL', key) == -1 then redis.call('PEXPIRE', key, math.max(1, redis.call('PTTL', header))) end
     end
 end
 
@@ -134,4 +142,5 @@ local function append(header, log, now, closing, parts, random)
     local entry = '\147' .. cmsgpack.pack(now) .. cmsgpack.pack(closing) .. array .. table.concat(parts)
     local number = redis.call('HINCRBY', header, 'entries', 1)
     redis.call('XADD', log, string.format('%d-%s', number, random), 'e', entry)
+    join(header, log)
 end

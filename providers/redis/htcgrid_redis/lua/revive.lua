@@ -1,17 +1,19 @@
 -- Returns to pending what lapsed, notes that what is late is hinted, and tells what else of the names is to be hinted.
--- KEYS: due, wait, and of each session: header, bundles
--- ARGV: now, schema, {number of the session, name, field, member of wait or ''} of each bundle
+-- KEYS: due, wait, and of each session: header, bundles, open, log, inputs, roots
+-- ARGV: now, forget, schema, {number of the session, name, field, member of wait or ''} of each bundle
 -- Answers {number, pool, priority, tasks, attempts, lapses} of each bundle to hint.
 local keys = { due = KEYS[1], wait = KEYS[2] }
-local now, schema = time(ARGV[1]), tonumber(ARGV[2])
+local now, forget, schema = time(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local headers, hints = {}, {}
 
-for number, bundle in ipairs(cmsgpack.unpack(ARGV[3])) do
+for number, bundle in ipairs(cmsgpack.unpack(ARGV[4])) do
     local session, name, field, member = unpack(bundle)
-    local header, bundles = unpack(KEYS, 3 + 2 * (session - 1), 2 + 2 * session)
+    local header, bundles, open, log, inputs, roots = unpack(KEYS, 3 + 6 * (session - 1), 2 + 6 * session)
     if headers[session] == nil then
         local facts = redis.call('HMGET', header, 'state', 'pool', 'priority', 'schema')
         headers[session] = facts[1] and tonumber(facts[1]) < CANCELLED and facts
+        -- What is late is looked at once a day at least, so a session that waits for agents stays.
+        if headers[session] then refresh(header, { bundles, open, log, inputs, roots }, now, forget) end
     end
     local facts = headers[session]
     local record = facts and load(bundles, field)

@@ -29,9 +29,12 @@ if state and state ~= OPENED and #fresh > 0 then return { 'over', state } end
 if not state then
     state, pool = OPENED, new.pool
     redis.call('HSET', header, 'digest', new.digest, 'state', OPENED, 'total', 0, 'pool', pool, 'priority', new.priority,
-        'schema', new.schema, 'keep', new.keep, 'listed', new.listed, 'body', ARGV[6], 'entries', 0, 'running', 0,
-        'succeeded', 0, 'failed', 0)
+        'schema', new.schema, 'keep', new.keep, 'listed', new.listed, 'body', ARGV[6], 'born', random, 'entries', 0,
+        'running', 0, 'succeeded', 0, 'failed', 0)
     redis.call('ZADD', KEYS[9], 0, new.listed)
+    -- Another session of this id aged out, and not all of its keys at once.
+    redis.call('UNLINK', bundles, open, log, inputs, roots)
+    redis.call('ZREM', KEYS[10], sid)
 end
 for _, number in ipairs(fresh) do
     local start, stop, digest = unpack(given[number])
@@ -48,6 +51,7 @@ if #fresh > 0 then redis.call('HSET', header, 'total', total) end
 
 local others = { bundles, open, log, inputs, roots }
 refresh(header, others, now, forget)
+if #fresh > 0 then join(header, bundles, open, inputs, roots) end
 if sealing ~= '' then
     if tonumber(sealing) ~= total then return { 'total', total } end
     if state == OPENED then

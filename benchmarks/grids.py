@@ -1,0 +1,85 @@
+"""The grids that are measured, each in a folder of its own and with one agent."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from htcgrid import Grid
+from tests.emulators.redis_server import DURABLE, QUICK, RedisProcess
+
+_REDIS = """
+[state]
+provider = "redis"
+url = "{url}"
+
+[agent]
+handlers = ["*"]
+path = ["{path}"]
+workers = {workers}
+"""
+
+
+class Measured(NamedTuple):
+    """A grid that is measured."""
+
+    grid: Grid
+    folder: Path
+    #: The process of its agent.
+    agent: int
+
+
+@contextmanager
+def local(workers: int) -> Iterator[Measured]:
+    """Open an embedded grid, whose every outcome is on disk before it counts."""
+    with _folder() as folder, Grid.open(folder=folder, workers=workers) as grid:
+        _warm(grid)
+        [agent] = [status.report.pid for status in grid.agents()]
+        yield Measured(grid, folder, agent)
+
+
+@contextmanager
+def redis(workers: int, *, durable: bool) -> Iterator[Measured]:
+    """Start a Redis and an agent; with ``durable``, what it acknowledges is on disk (``appendfsync always``)."""
+    with _folder() as folder:
+        server = RedisProcess(folder / "redis", DURABLE if durable else QUICK)
+        server.start()
+        file = folder / "grid.toml"
+        file.write_text(_REDIS.format(url=server.url, path=Path.cwd(), workers=workers))
+        command = [sys.executable, "-m", "htcgrid_agent", "--config", str(file)]
+        try:
+            with (
+                (folder / "agent.log").open("wb") as log,
+                subprocess.Popen(command, stdout=log, stderr=log) as agent,
+            ):
+                try:
+                    with Grid.open(file) as grid:
+                        _warm(grid)
+                        yield Measured(grid, folder, agent.pid)
+                finally:
+                    agent.terminate()
+        finally:
+            server.stop()
+
+
+#: The grids by name.
+GRIDS: dict[str, Callable[[int], object]] = {}
+
+
+def _warm(grid: Grid) -> None:
+    """Wait until the agent has begun."""
+    grid.submit("htcgrid.testing.handlers:echo", range(100)).results(timeout=60)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    name = tempfile.mkdtemp(prefix="htcgrid-bench-")
+    try:
+        yield Path(name)
+    finally:
+        shutil.rmtree(name, ignore_errors=True)
