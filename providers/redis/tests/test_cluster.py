@@ -4,11 +4,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 import redis
@@ -59,6 +61,7 @@ class TestPayloadsOnACluster(PayloadStoreContract):
             yield payloads
 
 
+_Answer = TypeVar("_Answer")
 _TOML = """
 [state]
 provider = "redis"
@@ -92,6 +95,17 @@ def agents_of(file: Path, count: int = 2) -> Iterator[None]:
     assert ends == [0] * count, log.read_text()[-3000:]
 
 
+def patiently(call: Callable[[], _Answer]) -> _Answer:
+    """Return what a call returns once it can be made."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            return call()
+        except ProviderUnavailableError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
 def test_a_grid_outlives_each_node_of_its_cluster(tmp_path: Path) -> None:
     cluster = RedisClusterProcesses(tmp_path / "cluster", DURABLE)
     cluster.start()
@@ -112,14 +126,7 @@ def test_a_grid_outlives_each_node_of_its_cluster(tmp_path: Path) -> None:
                 sessions[0].status()
             for node in cluster.nodes:
                 node.start()
-            deadline = time.monotonic() + 60
-            while True:
-                try:
-                    assert sessions[0].status().succeeded == 100
-                    break
-                except ProviderUnavailableError:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.1)
+            assert patiently(sessions[0].status).succeeded == 100
     finally:
         cluster.stop()
 
@@ -190,12 +197,13 @@ def test_nothing_is_lost_while_the_slots_of_a_working_grid_move(
             assert grid.submit("htcgrid.testing.handlers:echo", [0]).results(timeout=60) == [0]
             mover.start()
             tasks = [[number * 10_000 + task for task in range(3000)] for number in range(8)]
-            sessions = [grid.submit("htcgrid.testing.handlers:echo", some, id=f"s{some[0]}") for some in tasks]
-            slow = grid.submit("htcgrid.testing.handlers:sleep", [0.02] * 300)
+            echo, sleep = "htcgrid.testing.handlers:echo", "htcgrid.testing.handlers:sleep"
+            sessions = [patiently(partial(grid.submit, echo, some, id=f"s{some[0]}")) for some in tasks]
+            slow = patiently(partial(grid.submit, sleep, [0.02] * 300, id="slow"))
             for session, some in zip(sessions, tasks, strict=True):
                 assert session.results(timeout=60) == some
             assert slow.results(timeout=60) == [0.02] * 300
-            assert all(session.status().succeeded == 3000 for session in sessions)
+            assert all(patiently(session.status).succeeded == 3000 for session in sessions)
         finally:
             stop.set()
             if mover.ident:
