@@ -140,7 +140,7 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A hint as it was received, with what the queue needs to delete it."""
+    """A hint as it was received, with what the queue needs to delete it; without a token it is deleted already."""
 
     hint: Hint
     token: str = ""

@@ -92,7 +92,8 @@ class StoreCalls:
         return events.Acquired(
             sent=sent,
             claims=claims,
-            deliveries=tuple(wanted),
+            # The others need no call, for which a thread would wake beside the worker's.
+            deliveries=tuple(delivery for delivery in wanted if delivery.token),
             left=tuple(left),
             unreadable=unreadable,
         )

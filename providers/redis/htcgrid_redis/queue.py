@@ -21,6 +21,8 @@ from htcgrid_redis.settings import RedisSettings
 
 #: Ranks of hints: two for each priority, since what was begun before goes first among it.
 _RANKS = 2 * (defaults.PRIORITY_LIMIT + 1)
+#: Most hints of one request.
+_COUNT = 1000
 #: A hint that was received and not acknowledged comes again after this.
 _HIDDEN = timedelta(seconds=30)
 #: Hints of a pool that nobody has touched for so long go; the state hints again what is pending.
@@ -45,7 +47,7 @@ class RedisTaskQueue(TaskQueue):
         #: The lists by which the calls of this object that wait can be woken.
         self._waiting: set[str] = set()
         self._lock = threading.Lock()
-        #: By pool: when somebody who waits looks for hidden hints again.
+        #: By pool: when somebody who waits looks again for hints that are hidden; until then it waits at once.
         self._look_at: dict[str, float] = {}
 
     @classmethod
@@ -62,17 +64,21 @@ class RedisTaskQueue(TaskQueue):
         self._server.close()
 
     def send(self, hints: Sequence[Hint]) -> None:
-        """Queue hints, each under a name of its own. Costs 1 request, on a cluster 2 per pool and rank."""
+        """Queue hints, each under a name of its own. Costs 1 request per pool and 1,000 hints."""
+        for pool, some in _by_pool(hints):
+            self._send(pool, some)
+
+    def _send(self, pool: str, hints: Sequence[Hint]) -> None:
         bodies: dict[str, list[bytes]] = {}
         for hint in hints:
             rank = _rank(hint.priority, again=hint.again)
             body = f"{rank}{secrets.token_hex(8)}".encode() + msgspec.json.encode(hint)
-            bodies.setdefault(self._layout.hints(hint.pool, rank), []).append(body)
-        commands: list[Command] = []
-        for key, queued in bodies.items():
-            commands += [("RPUSH", key, *queued), ("PEXPIRE", key, milliseconds(_FORGET))]
-        if commands:
-            self._server.commands(commands)
+            bodies.setdefault(self._layout.hints(pool, rank), []).append(body)
+        words: list[bytes | int] = []
+        for queued in bodies.values():
+            words.append(len(queued))
+            words.extend(queued)
+        self._server.call("send", list(bodies), milliseconds(_FORGET), *words)
 
     def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:
         """Return hints, of higher ranks first; waits at the lists themselves.
@@ -85,20 +91,22 @@ class RedisTaskQueue(TaskQueue):
         if not wanted or limit <= 0:
             return []
         if wait <= timedelta(0) or time.monotonic() >= self._look_at.get(pool, 0.0):
-            self._look_at.pop(pool, None)
+            self._look_at[pool] = time.monotonic() + _HIDDEN.total_seconds() / 2
             now = "" if self._clock is None else str(int(self._clock() * 1000))
             keys = [self._layout.held(pool), *lists]
             found = self._server.call("receive", keys, now, limit, len(wanted), milliseconds(_HIDDEN))
+            if found:
+                self._look_at.pop(pool, None)
             if found or wait <= timedelta(0):
                 return self._hidden(pool, found)
         with self._wakeable(pool) as bell:
             block = max(0.001, min(wait.total_seconds(), self._server.block))
             popped = self._server.command("BLMPOP", block, len(wanted) + 1, bell, *wanted, "LEFT", "COUNT", limit)
         if popped and popped[0] != bell.encode():
-            self._look_at.pop(pool, None)
+            if len(popped[1]) >= limit:
+                # There may be more, and then no reaper would see that some were lost with their agent: see the class.
+                self._look_at.pop(pool, None)
             return [Delivery(hint=hint) for hint in map(_hint, popped[1]) if hint is not None]
-        # There was none, so who waits on need not look before: but now and then, for those that are hidden.
-        self._look_at.setdefault(pool, time.monotonic() + _HIDDEN.total_seconds() / 2)
         return []
 
     def _hidden(self, pool: str, bodies: Sequence[bytes]) -> list[Delivery]:
@@ -146,6 +154,15 @@ class RedisTaskQueue(TaskQueue):
         finally:
             with self._lock:
                 self._waiting.discard(bell)
+
+
+def _by_pool(hints: Sequence[Hint]) -> Iterator[tuple[str, list[Hint]]]:
+    pools: dict[str, list[Hint]] = {}
+    for hint in hints:
+        pools.setdefault(hint.pool, []).append(hint)
+    for pool, queued in pools.items():
+        for first in range(0, len(queued), _COUNT):
+            yield pool, queued[first : first + _COUNT]
 
 
 def _rank(priority: int, *, again: bool) -> int:
