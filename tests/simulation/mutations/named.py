@@ -28,7 +28,7 @@ NAMED = (
         name="a failure is recorded over an outcome",
         seed=35,
         parts={"state": mutants.UnconditionalFail},
-        says="KeyError|tells of|committed twice|sessions have not ended",
+        says="KeyError|tells of|told twice|committed twice|sessions have not ended",
     ),
     Mutation(
         name="what nobody was hinted is not hinted again",
