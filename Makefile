@@ -43,8 +43,8 @@ demo: .venv/demo.stamp
 endif
 
 .PHONY: bench
-bench: .venv/demo.stamp ## Measure throughput and latency on this machine
-	$(BIN)/python -m benchmarks
+bench: .venv/dev.stamp services ## Measure throughput and latency on this machine
+	$(BIN)/python -m benchmarks --grid local --grid redis --grid "redis, durable"
 
 # --- for contributors ------------------------------------------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 """The grids that are measured, each in a folder of its own and with one agent."""
 
-import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,8 +67,12 @@ def redis(workers: int, *, durable: bool) -> Iterator[Measured]:
             server.stop()
 
 
-#: The grids by name.
-GRIDS: dict[str, Callable[[int], object]] = {}
+#: How each grid that can be measured is opened, by name; each takes the number of workers.
+GRIDS: dict[str, Callable[[int], AbstractContextManager[Measured]]] = {
+    "local": local,
+    "redis": partial(redis, durable=False),
+    "redis, durable": partial(redis, durable=True),
+}
 
 
 def _warm(grid: Grid) -> None:

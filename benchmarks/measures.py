@@ -95,11 +95,28 @@ def durable_write(folder: Path, count: int = 100) -> float:
     return statistics.median(seconds)
 
 
-def agent_memory(folder: Path) -> float:
-    """Return the resident megabytes of the grid's agents, their workers not among them, at their highest."""
-    peaks = []
-    for record in (folder / "agents").glob("*.json"):
-        if found := re.search(r'"pid":\s*(\d+)', record.read_text()):
-            status = Path(f"/proc/{found[1]}/status").read_text()
-            peaks.append(int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024)
-    return max(peaks)
+def memory(pid: int) -> float:
+    """Return the resident megabytes of a process at their highest."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
+
+
+def idle(agent: int, seconds: float = 20.0) -> float:
+    """Return what an agent that has nothing to do takes with its workers: % of a core."""
+    time.sleep(3)
+    before, began = _cpu(agent), time.perf_counter()
+    time.sleep(seconds)
+    return 100 * (_cpu(agent) - before) / (time.perf_counter() - began)
+
+
+def _cpu(agent: int) -> float:
+    """Return the seconds of processor time of a process and its children."""
+    ticks = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            facts = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if agent in {int(stat.parent.name), int(facts[1])}:
+            ticks += int(facts[11]) + int(facts[12])
+    return ticks / os.sysconf("SC_CLK_TCK")

@@ -46,8 +46,8 @@ GROUPS = {
     },
 }
 #: A screen has no line left for it; the one on config names it.
-_UNLISTED = {"init": "Print a grid.toml to begin with."}
-_COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()} | _UNLISTED
+UNLISTED = {"init": "Print a grid.toml to begin with."}
+_COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()} | UNLISTED
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

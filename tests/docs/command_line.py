@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from htcgrid.cli import GROUPS, htcgrid
+from htcgrid.cli import GROUPS, UNLISTED, htcgrid
 from htcgrid.cli.exits import Exit
 from htcgrid.cli.finding import FindingKind
 
