@@ -20,6 +20,7 @@ url = "{url}"
 
 [agent]
 handlers = ["*"]
+pickle = true
 path = ["{path}"]
 workers = {workers}
 """

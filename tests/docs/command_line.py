@@ -44,7 +44,7 @@ def _lines() -> Iterator[str]:
     root = click.Context(htcgrid, info_name="htcgrid", **htcgrid.context_settings)
     for group, names in GROUPS.items():
         yield f"\n## {_TITLES[group]}\n"
-        for name in names:
+        for name in (*names, *(UNLISTED if group == "grid" else ())):
             command = htcgrid.get_command(root, name)
             assert command is not None, name
             yield from _command(command, click.Context(command, info_name=name, parent=root))
