@@ -80,6 +80,8 @@ class Agent:
         self._selector.register(self._wake_end, selectors.EVENT_READ, self._woken)
         self._workers: dict[int, WorkerProcess] = {}
         self._outputs: dict[int, Output] = {}
+        #: The workers whose channel is watched for room, too.
+        self._unsent: set[int] = set()
         #: By worker: what the log says of the bundle that it was last handed tasks of.
         self._runs: dict[int, dict[str, Any]] = {}
         self._ticked = 0.0
@@ -289,8 +291,10 @@ class Agent:
     # Workers.
 
     def _watch_channel(self, worker: WorkerProcess) -> None:
-        writing = selectors.EVENT_WRITE if worker.unsent else 0
-        self._selector.modify(worker.channel, selectors.EVENT_READ | writing, lambda: self._from_worker(worker))
+        if worker.unsent or worker.number in self._unsent:
+            writing = selectors.EVENT_WRITE if worker.unsent else 0
+            self._selector.modify(worker.channel, selectors.EVENT_READ | writing, lambda: self._from_worker(worker))
+            (self._unsent.add if worker.unsent else self._unsent.discard)(worker.number)
 
     def _from_worker(self, worker: WorkerProcess) -> None:
         if worker.unsent and worker.flush():
@@ -326,6 +330,7 @@ class Agent:
         if self._workers.get(worker.number) is not worker:
             return
         self._printed(worker)
+        self._unsent.discard(worker.number)
         facts = self._runs.pop(worker.number, {})
         output = self._outputs.pop(worker.number)
         for line in output.close():

@@ -67,10 +67,12 @@ def outcomes(access: Access, session: SessionId, cursor: str, limit: int, wait: 
         cursor = found.cursor
         log = access.layout.shard(session).session(session).log
         block = max(1, int(min(left, access.server.block) * 1000))
-        wait_for = ("XREAD", "BLOCK", block, "COUNT", limit, "STREAMS", log, cursor or "0-0")
-        # With the entry at the cursor after the wait: another log may have come in the place of the one that was read.
-        read, there = access.server.commands([wait_for, ("XRANGE", log, cursor or "-", cursor or "-")])
-        if read and (there or not cursor):
+        commands: list[Command] = [("XREAD", "BLOCK", block, "COUNT", limit, "STREAMS", log, cursor or "0-0")]
+        if cursor:
+            # After the wait another log may be in the place of the one that was read: then the entry there is another.
+            commands.append(("XRANGE", log, cursor, cursor))
+        read, *there = access.server.commands(commands)
+        if read and all(there):
             [(_, rows)] = read.items() if isinstance(read, dict) else read
             entries = _page(session, cursor, rows[0] if isinstance(read, dict) else rows)
             if entries.entries:
