@@ -2,6 +2,8 @@
 
 import fcntl
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -12,9 +14,7 @@ from htcgrid.local.schema import VERSION
 from tests.cli.conftest import Command
 
 #: Each command that needs a grid, with the words that it needs.
-COMMANDS = [
-    ("agent",),
-    ("reaper",),
+COMMANDS: list[tuple[str, ...]] = [
     ("submit", "work:echo", "--input", "tasks.json"),
     ("status",),
     ("status", "some-session"),
@@ -24,6 +24,8 @@ COMMANDS = [
     ("explain", "some-session"),
     ("logs", "some-session"),
 ]
+#: Those that stay, and wait for a grid that cannot be reached.
+LASTING: list[tuple[str, ...]] = [("agent",), ("reaper",)]
 
 
 @pytest.fixture(autouse=True)
@@ -31,13 +33,13 @@ def _tasks(folder: Path) -> None:
     (folder / "tasks.json").write_text("[1]")
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", LASTING + COMMANDS, ids=" ".join)
 def test_without_a_grid_a_command_says_how_to_name_one(htcgrid: Command, words: tuple[str, ...]) -> None:
     error = "no grid: name its file with --config, set $HTCGRID_CONFIG, or go to a folder with a grid.toml"
     assert htcgrid(*words).error == error
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", LASTING + COMMANDS, ids=" ".join)
 def test_a_file_that_is_missing_is_named(htcgrid: Command, words: tuple[str, ...]) -> None:
     error = "elsewhere/grid.toml: cannot be read: No such file or directory"
     assert htcgrid(*words, "--config", "elsewhere/grid.toml").error == error
@@ -134,6 +136,27 @@ def test_a_state_file_that_another_process_holds_is_told(
     assert error.startswith(f"another process holds the state file beside {database}.lock for more than 0.2 s; try")
 
 
+@pytest.mark.parametrize("words", LASTING, ids=" ".join)
+def test_an_agent_and_a_reaper_wait_for_a_state_file_that_another_process_holds(
+    database: Path, words: tuple[str, ...]
+) -> None:
+    command = [sys.executable, "-m", "htcgrid.cli", *words, "--config", str(database.parents[1] / "grid.toml")]
+    with gate_locked(database):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        said = process.stderr.readline()
+        assert "a service cannot be reached" in said
+        assert f"another process holds the state file beside {database}.lock for more than 0.2 s" in said
+    try:
+        while "started" not in said:
+            said = process.stderr.readline()
+            assert said, "it ended"
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
 def test_a_state_file_that_another_program_writes_to_is_told(htcgrid: Command, database: Path) -> None:
     with tables_locked(database):
         error = htcgrid("submit", "work:echo", "--input", "tasks.json").error
@@ -141,7 +164,7 @@ def test_a_state_file_that_another_program_writes_to_is_told(htcgrid: Command, d
     assert htcgrid("submit", "work:echo", "--input", "tasks.json").status == 0
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", LASTING + COMMANDS, ids=" ".join)
 def test_a_state_file_of_a_later_version_is_told(htcgrid: Command, database: Path, words: tuple[str, ...]) -> None:
     with closing(sqlite3.connect(database)) as connection:
         connection.execute("PRAGMA user_version = 99")
@@ -151,7 +174,7 @@ def test_a_state_file_of_a_later_version_is_told(htcgrid: Command, database: Pat
     )
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", LASTING + COMMANDS, ids=" ".join)
 def test_a_state_file_that_is_no_database_is_told_and_left_alone(
     htcgrid: Command, database: Path, words: tuple[str, ...]
 ) -> None:
@@ -160,7 +183,7 @@ def test_a_state_file_that_is_no_database_is_told_and_left_alone(
     assert database.read_text().startswith("dear diary")
 
 
-@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", LASTING + COMMANDS, ids=" ".join)
 def test_a_database_of_another_program_is_told_and_left_alone(
     htcgrid: Command, database: Path, words: tuple[str, ...]
 ) -> None:
