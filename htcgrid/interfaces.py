@@ -133,8 +133,24 @@ class Provided(ABC):
         """
         return ()
 
+    def usage(self) -> Mapping[str, float]:
+        """Return what the calls on this object have come to so far, where it counts them; costs nothing.
+
+        By name, as ``requests``, and what its service bills, as ``write units``: ``htcgrid bench`` divides it by tasks.
+        """
+        return {}
+
     def close(self) -> None:  # noqa: B027 - many providers hold nothing
         """Free what the object holds. May be called twice."""
+
+
+def total_usage(usages: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """Return what the calls on several objects have come to together; see :meth:`Provided.usage`."""
+    total: dict[str, float] = {}
+    for usage in usages:
+        for name, count in usage.items():
+            total[name] = total.get(name, 0.0) + count
+    return total
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ GROUPS = {
     },
     "grid": {
         "drill": "Strike a grid while it works, and judge it.",
+        "bench": "Measure a grid.",
         "config": "Check a grid.toml: 'config check'; 'init' prints one.",
         "doctor": "Try every part of a grid, and say what to do.",
         "providers": "List the installed providers.",

@@ -2,11 +2,7 @@
 
 import os
 import statistics
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
@@ -16,6 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from htcgrid.agent_process import agent_process
 from htcgrid.cli.console import Screen
 from htcgrid.cli.example import Example, Run, Timed, default_folder
 from htcgrid.cli.facts import json_option, print_facts
@@ -47,7 +44,7 @@ def command(trades: int, workers: int | None, config: Path | None, *, as_json: b
             run = example.run(grid, document, console)
     else:
         pool = f"demo-{token_hex(4)}"
-        with _agent(config, count, pool), Grid.open(config) as grid:
+        with Grid.open(config) as grid, agent_process(config, pool=pool, workers=count, handlers=["*"]):
             run = example.run(grid, document, console, pool=pool)
     rows = example.client.summarise(document, run.output)
     if as_json:
@@ -55,21 +52,6 @@ def command(trades: int, workers: int | None, config: Path | None, *, as_json: b
     else:
         _show(run, rows, count)
     return int(bool(run.failed))
-
-
-@contextmanager
-def _agent(config: Path, workers: int, pool: str) -> Iterator[None]:
-    """Run an agent of a grid in a pool of its own."""
-    command = [sys.executable, "-m", "htcgrid_agent", "--config", str(config), "--pool", pool]
-    command += ["--workers", str(workers), "--handler", "*"]
-    with tempfile.TemporaryFile("w+") as log, subprocess.Popen(command, stdout=log, stderr=log) as agent:
-        try:
-            yield
-        finally:
-            if agent.poll() is not None:
-                log.seek(0)
-                click.echo(f"the demo's agent ended by itself: {log.read()[-2000:]}", err=True)
-            agent.terminate()
 
 
 def _print(run: Run, rows: Sequence[Any], workers: int) -> None:

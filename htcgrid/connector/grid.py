@@ -27,7 +27,7 @@ from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
-from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue
+from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE
@@ -436,6 +436,13 @@ class Grid:
             since=since_of(since, self._host.now()),
         )
         return listed(self._state, wanted)
+
+    def usage(self) -> dict[str, float]:
+        """Return what the calls of this object on its services have come to, as ``{"requests": 12.0}``; costs nothing.
+
+        Empty where no provider counts.
+        """
+        return total_usage(service.usage() for service in (self._state, self._queue, self._payloads))
 
     def agents(self, *, pool: str | None = None) -> Iterator[AgentStatus]:
         """Yield the agents that reported in the last day, those heard of last first, also those that have ended.

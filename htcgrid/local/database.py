@@ -35,6 +35,8 @@ class Database:
         self._lock = threading.Lock()
         self._readers: list[sqlite3.Connection] = []
         self._closed = False
+        #: The durable writes so far.
+        self.commits = 0
         self._durable: bool | None = True
         _check(self.file)
         self._gate = Gate(folder / f"{_FILE}.lock", patience)
@@ -64,6 +66,7 @@ class Database:
             self._begin(durable=durable)
             yield self._writer
             self._writer.execute("COMMIT")
+            self.commits += durable
         except BaseException as error:
             # A turn that was lost may end late, when its generator is collected, and amid another.
             if self._gate.is_turn(turn):

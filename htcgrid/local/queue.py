@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Self, cast
@@ -43,6 +43,9 @@ class SqliteTaskQueue(TaskQueue):
         """Return the queue of the grid's folder."""
         local = cast("LocalSettings", settings)
         return cls(local.folder(source), patience=timedelta(seconds=local.patience))
+
+    def usage(self) -> Mapping[str, float]:
+        return {"durable writes": float(self._database.commits)}
 
     def close(self) -> None:
         """Let go of file and bells."""

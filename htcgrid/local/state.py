@@ -1,7 +1,7 @@
 """The state store on SQLite: each verb is one transaction, or a few for batches that are large."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -74,6 +74,9 @@ class SqliteStateStore(StateStore):
         """Return the store of the grid's folder."""
         local = cast("LocalSettings", settings)
         return cls(local.folder(source), patience=timedelta(seconds=local.patience))
+
+    def usage(self) -> Mapping[str, float]:
+        return {"durable writes": float(self._database.commits)}
 
     def close(self) -> None:
         """Let go of file, bells and locks."""

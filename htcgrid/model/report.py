@@ -61,6 +61,8 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     interval: timedelta = defaults.REPORT
     #: The last tries that went wrong, newest first.
     faults: tuple[TaskFault, ...] = ()
+    #: What its calls to the grid's services have come to since it started, as :meth:`Provided.usage` tells it.
+    usage: dict[str, float] = {}
     schema: int = defaults.SCHEMA
 
 

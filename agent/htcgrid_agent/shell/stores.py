@@ -8,7 +8,7 @@ import msgspec
 
 from htcgrid.errors import EncodingError, ProviderError, ProviderUnavailableError
 from htcgrid.host import Flag, Host, RealHost
-from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
+from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue, total_usage
 from htcgrid.model import (
     AgentId,
     AgentReport,
@@ -169,7 +169,8 @@ class StoreCalls:
     def register(self, command: commands.Register) -> events.Registered:
         """Tell the state store that this agent is there."""
         facts = {name: getattr(command, name) for name in command.__struct_fields__}
-        self._state.register(msgspec.structs.replace(self._about, **facts))
+        usage = total_usage(service.usage() for service in (self._state, self._queue, self._payloads))
+        self._state.register(msgspec.structs.replace(self._about, **facts, usage=usage))
         return events.Registered()
 
     def _insisting(self, call: Callable[[], _Answer]) -> _Answer:

@@ -94,6 +94,11 @@ class CachedPayloadStore(PayloadStore):
                 "look at the keys of the server in [payloads], and at the user's rights in docs/how-to/redis.md",
             )
 
+    def usage(self) -> Mapping[str, float]:
+        own = self._server.usage() if self._server is not None else {}
+        behind = dict(self._behind.usage())
+        return behind | {f"cache {name}": count for name, count in own.items()}
+
     def close(self) -> None:
         """Close both."""
         if self._server is not None:

@@ -41,6 +41,9 @@ class RedisPayloadStore(PayloadStore):
         settings = self._settings
         return concerns(self._server, waits_for_replicas=bool(settings.replicas), is_cluster=settings.cluster)
 
+    def usage(self) -> Mapping[str, float]:
+        return self._server.usage()
+
     def close(self) -> None:
         """Close the connections."""
         self._server.close()

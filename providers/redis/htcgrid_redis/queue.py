@@ -3,7 +3,7 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Self, cast
@@ -58,6 +58,9 @@ class RedisTaskQueue(TaskQueue):
     def concerns(self) -> Sequence[Concern]:
         # Hints may be lost: what is pending is hinted again.
         return concerns(self._server, waits_for_replicas=True, must_last=False)
+
+    def usage(self) -> Mapping[str, float]:
+        return self._server.usage()
 
     def close(self) -> None:
         """Close the connections; who waits is told that the server cannot be reached."""

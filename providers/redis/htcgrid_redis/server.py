@@ -1,6 +1,7 @@
 """One way to call a server, whether it stands alone, behind Sentinels, or in a cluster."""
 
 import ssl
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -45,6 +46,8 @@ class Server:
         """
         self._settings = settings
         self._closed = False
+        self._lock = threading.Lock()
+        self._requests = 0
         self.place = settings.place
         #: The longest that one command blocks, in seconds: its connection would else be taken for dead.
         self.block = min(_BLOCK, _SHARE * settings.timeout)
@@ -95,6 +98,14 @@ class Server:
             settings.sentinel, db=int(database) if database else 0
         )
 
+    def usage(self) -> dict[str, float]:
+        """Return how many requests were sent: a pipeline is one, but on a cluster each command is."""
+        return {"requests": float(self._requests)}
+
+    def _count(self, requests: int) -> None:
+        with self._lock:
+            self._requests += requests
+
     def close(self) -> None:
         """Close all connections, also those on which somebody waits."""
         self._closed = True
@@ -131,6 +142,7 @@ class Server:
 
     def command(self, *command: _Argument) -> Any:
         """Return what one command answers; also one that blocks, for at most :attr:`block` seconds."""
+        self._count(1)
         with self._translated():
             return self._client.execute_command(*command)
 
@@ -157,8 +169,10 @@ class Server:
 
     def _answers(self, commands: Sequence[Command]) -> list[Any]:
         """Return answers, errors of single commands among them."""
+        together = not isinstance(self._client, RedisCluster)
+        self._count(1 if together else len(commands))
         with self._translated():
-            if len(commands) > 1 and not isinstance(self._client, RedisCluster):
+            if len(commands) > 1 and together:
                 pipeline = self._client.pipeline(transaction=False)
                 for command in commands:
                     pipeline.execute_command(*command)

@@ -1,6 +1,6 @@
 """The state store on Redis: each verb is one script for each shard that it touches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Self, cast
 
@@ -94,6 +94,9 @@ class RedisStateStore(StateStore):
     def concerns(self) -> Sequence[Concern]:
         settings = self._settings
         return concerns(self._server, waits_for_replicas=bool(settings.replicas), is_cluster=settings.cluster)
+
+    def usage(self) -> Mapping[str, float]:
+        return self._server.usage()
 
     def close(self) -> None:
         """Close the connections."""
