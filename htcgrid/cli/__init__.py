@@ -38,16 +38,15 @@ GROUPS = {
         "reaper": "Run the reaper alone.",
     },
     "grid": {
-        "drill": "Strike a grid while it works, and judge it.",
-        "bench": "Measure a grid.",
+        "drill": "Strike a grid and judge it; 'bench' measures it.",
         "config": "Check a grid.toml: 'config check'; 'init' prints one.",
         "doctor": "Try every part of a grid, and say what to do.",
         "providers": "List the installed providers.",
         "completion": "Print what lets a shell complete commands.",
     },
 }
-#: A screen has no line left for it; the one on config names it.
-UNLISTED = {"init": "Print a grid.toml to begin with."}
+#: A screen has no line left for them; others name them.
+UNLISTED = {"init": "Print a grid.toml to begin with.", "bench": "Measure a grid."}
 _COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()} | UNLISTED
 
 
