@@ -753,3 +753,36 @@ def test_an_idle_agent_asks_at_most_twice_a_second() -> None:
     agent = world.start_agent("a")
     world.run(100)
     assert agent.count(commands.Acquire) <= 200
+
+
+@pytest.mark.parametrize(("seconds", "share"), [(0.001, 0.04), (0.01, 0.01), (0.1, 0.004)])
+def test_handing_tasks_over_costs_little_however_long_they_are(seconds: float, share: float) -> None:
+    world = World(lambda _: Work(seconds=seconds))
+    agent = world.start_agent("a", workers=2)
+    session = world.submit([100] * 40)
+    took = world.finish(session)
+    # A hand-over takes about a millisecond of its worker.
+    assert agent.count(commands.Run) * 0.001 < share * 2 * took
+    assert took < 1.02 * (4000 * seconds / 2) + 0.1
+
+
+def test_what_is_behind_a_task_goes_to_others_once_nothing_else_waits() -> None:
+    # The last tasks of one portion take as long as all others together.
+    world = World(lambda index: Work(seconds=1.0 if index in {10, 11} else 0.01))
+    world.start_agent("a", workers=2)
+    session = world.submit([100])
+    assert world.finish(session) < 1.0 + 0.6
+    assert set(world.begun.values()) == {1}
+
+
+def test_more_urgent_tasks_wait_for_one_task_of_each_worker_at_most() -> None:
+    world = World(lambda _: Work(seconds=0.02))
+    world.start_agent("a", workers=2)
+    world.submit([400] * 3, priority=1)
+    world.run(3.0)
+    urgent = world.submit([2], priority=2)
+    assert world.finish(urgent) < 0.02 + 0.02 + 0.05
+    world.run(20.0)
+    # Nothing of the others is run twice for that.
+    assert set(world.begun.values()) == {1, 2}
+    assert sum(world.begun.values()) == 1202

@@ -331,7 +331,8 @@ class SimulatedAgent:
             self.handle(events.WorkerReported(worker=worker, run=command.run, block=None, done=True))
             return
         work = self.world.work(index)
-        if work.kills_on_arrival and index == command.start:
+        arrives = range(index, command.stop) if index == command.start else ()
+        if any(self.world.work(one).kills_on_arrival for one in arrives):
             self._worker_dies(worker, "was killed by SIGKILL (out of memory?)")
             return
         if work.stands_still and index == command.start:

@@ -51,7 +51,8 @@ class Acquirer:
         if not self._asking and (limit := min(room, self._wanted(held, now))) > 0:
             self._asking = True
             yield Acquire(limit=limit, wait=wait)
-        highest = max((bundle.session.priority for bundle in held if bundle.todo), default=PRIORITY_LIMIT)
+        unended = (bundle.session.priority for bundle in held if bundle.todo or bundle.running)
+        highest = max(unended, default=PRIORITY_LIMIT)
         if not self._asking_urgent and highest < PRIORITY_LIMIT:
             self._asking_urgent = True
             yield AcquireUrgent(limit=self._policy.workers, wait=wait, above=highest)

@@ -52,6 +52,8 @@ class AgentCore:
         #: Calls that failed, and when to make them again.
         self._again: list[tuple[float, commands.GiveBack | commands.Load]] = []
         self._seclusion = Seclusion(policy)
+        #: Whether workers have tasks that they should not begin.
+        self._hurry = False
         #: The end of the grace, once the agent was told to stop.
         self._stop_at: float | None = None
         self._exited = False
@@ -93,6 +95,7 @@ class AgentCore:
         """Return the time at which a Tick is due, should nothing happen before."""
         times = [now + self._policy.wait, *self._committer.wake_at(self._held.values()), *self._reporter.wake_at()]
         times += self._crew.wake_at(now, starting=not self.stopping)
+        times += [now + self._policy.glance] if self._hurry else []
         if self._held:
             times += self._renewer.wake_at()
         for bundle in self._held.values():
@@ -115,7 +118,7 @@ class AgentCore:
     # What happened.
 
     def _tick(self, event: events.Tick, now: float) -> None:
-        self._out.extend(self._crew.look(self._held, event.running, now))
+        self._out.extend(self._crew.look(self._held, event.running, now, full=self._is_full()))
 
     def _acquired(self, event: events.Acquired, now: float) -> None:
         self._acquirer.answered(event.claims, urgent=event.urgent)
@@ -305,6 +308,7 @@ class AgentCore:
             self._out.extend(self._crew.start(now))
             if not full and (suspect is None or (len(self._held) == 1 and not self._acquirer.under_way)):
                 self._out.extend(self._crew.assign(self._held, now))
+            self._hurry = self._crew.must_stop(self._held, full=full)
         elif now >= self._stop_at:
             self._out.extend(self._crew.kill_all())
         self._return(now, suspect)

@@ -80,9 +80,13 @@ class Crew:
                 )
 
     def look(
-        self, held: Mapping[str, HeldBundle], running: Mapping[int, tuple[int, float]], now: float
+        self, held: Mapping[str, HeldBundle], running: Mapping[int, tuple[int, float]], now: float, *, full: bool
     ) -> Iterable[Command]:
-        """Take in which task each worker is at; yield commands for those that take too long."""
+        """Take in which task each worker is at; yield commands for those that are to be ended, or to stop early.
+
+        They stop early for others, or when outcomes are ``full``.
+        """
+        urgent = self._most_urgent(held)
         for number, (task, since) in running.items():
             slot = self.slots[number]
             bundle = held.get(slot.nonce)
@@ -94,7 +98,7 @@ class Crew:
             if timeout is not None and now - since > timeout.total_seconds():
                 message = f"the try took longer than the session's timeout of {timeout.total_seconds():g} s"
                 yield self.kill(slot, Failure(type="TimedOut", message=message))
-            elif now - since > self._policy.spread and task + 1 < slot.stop:
+            elif task + 1 < slot.stop and (full or self._must_share(slot, bundle, now - since, urgent)):
                 yield self._shorten(slot, bundle, task + 1)
         for slot in self.slots:
             if slot.state is SlotState.STARTING and now - slot.seen >= self._policy.start:
@@ -107,6 +111,32 @@ class Crew:
                 # What it was last seen at may be over.
                 slot.task = None
                 yield self.kill(slot, Failure(type="WorkerDied", message=message))
+
+    def must_stop(self, held: Mapping[str, HeldBundle], *, full: bool) -> bool:
+        """Return whether a worker has more tasks than it should begin: outcomes are full, or more urgent ones wait."""
+        urgent = self._most_urgent(held)
+        return (full or urgent is not None) and any(
+            (slot.start if slot.task is None else slot.task) + 1 < slot.stop
+            and slot.nonce in held
+            and (full or held[slot.nonce].session.priority < (urgent or 0))
+            for slot in self.busy
+        )
+
+    def _most_urgent(self, held: Mapping[str, HeldBundle]) -> int | None:
+        """Return the highest priority of tasks that wait for a worker; None when there is none."""
+        return max((bundle.session.priority for bundle in held.values() if bundle.todo and bundle.loaded), default=None)
+
+    def _must_share(self, slot: WorkerSlot, bundle: HeldBundle, elapsed: float, urgent: int | None) -> bool:
+        """Return whether others are to have what a worker has not begun.
+
+        That is so while a task takes longer than was to be expected, and also when it is not, once nothing else waits:
+        then others have nothing to do, or soon will not. As long as something does, whatever is handed over again
+        would only keep workers waiting for it.
+        """
+        if urgent is not None and urgent > bundle.session.priority:
+            return True
+        expected = self._pace.seconds(bundle.session.handler)
+        return elapsed > self._policy.spread and (urgent is None or expected is None or elapsed > 2 * expected)
 
     def kill(self, slot: WorkerSlot, blame: Failure | None) -> Command:
         """Return the command that ends a worker; its task is blamed only with ``blame``."""
@@ -129,7 +159,8 @@ class Crew:
     def _portion(self, bundle: HeldBundle, waiting: int) -> int:
         """Return how many tasks to hand over at once: a little time's worth, and never more than a fair share."""
         seconds = self._pace.seconds(bundle.session.handler)
-        if seconds is None or bundle.suspect:
+        if seconds is None or bundle.suspect or bundle.unbegun:
+            # After deaths before any task had begun, the guilty one is found by handing out one at a time.
             return 1
         fair = -(-waiting // (2 * len(self.slots)))
         return max(1, min(int(self._policy.portion / seconds), self._policy.portion_tasks, fair))

@@ -26,11 +26,13 @@ class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     #: The agent asks for more bundles when its workers would run dry within this. An urgent session waits for about
     #: as long behind work that is held already, so it is short.
     horizon: float = 0.1
-    #: A worker is handed about this much work at once: long enough that handing over costs under 2 %, short enough
-    #: that workers end together.
-    portion: float = 0.025
-    #: When one task takes longer than this, what its worker has not begun goes to others.
+    #: A worker is handed about this much work at once: handing over takes about 1 ms, and is to cost little of 100 ms
+    #: tasks. It may be as long as a portion of what waits is a fair one, and what has not begun can be taken back.
+    portion: float = 0.5
+    #: When one task takes longer than this, what its worker has not begun may go to others.
     spread: float = 0.05
+    #: How soon it is looked at which task workers are that should not begin others.
+    glance: float = 0.005
     #: A worker that has tasks and is at none of them for longer than this stands still, and is ended.
     standstill: float = 10.0
     #: A worker that is not ready so long after its start is ended, too, and another is started.
