@@ -28,9 +28,13 @@ class Cell:
     @classmethod
     def create(cls) -> "Cell":
         """Return a new cell; its ``fd`` is for the worker."""
-        with tempfile.TemporaryFile() as file:
-            file.truncate(_SIZE)
-            cell = cls(os.dup(file.fileno()))
+        fd = _memory()
+        try:
+            os.ftruncate(fd, _SIZE)
+            cell = cls(fd)
+        except BaseException:
+            os.close(fd)
+            raise
         cell.rest()
         return cell
 
@@ -67,3 +71,11 @@ class Cell:
         self._slots.release()
         self._memory.close()
         os.close(self.fd)
+
+
+def _memory() -> int:
+    """Return a file, on no disk where that can be: writing pages back to one would hold tasks up now and then."""
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("htcgrid-cell")
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
