@@ -58,7 +58,7 @@ AGENT_CALLS = (
     ),
     Mutation(
         name="payloads that cannot be had now are taken for lost",
-        seed=35,
+        seed=186,
         patches=(
             Patch(
                 StoreCalls,
