@@ -1,8 +1,8 @@
 """Compare htcgrid with its peers on this machine, in one session.
 
-``python -m benchmarks.compare [--all] [--runs N] [--tasks N] [--trips N] [--json FILE] [--svg FILE]``. Each run measures
-everything once, one after the other, so that whatever else the machine does meets all alike. In each, two workers echo
-a payload of 120 bytes, and one client submits all tasks and fetches every result.
+``python -m benchmarks.compare [--all] [--runs N] [--tasks N] [--trips N] [--json FILE] [--svg FILE]``. Each run
+measures everything once, one after the other, so that whatever else the machine does meets all alike. In each, two
+workers echo a payload of 120 bytes, and one client submits all tasks and fetches every result.
 """
 
 import argparse
@@ -16,8 +16,7 @@ from pathlib import Path
 
 import htcgrid
 from benchmarks import json_loop, machine, measures
-from benchmarks.comparison import Measurement, Run, ratio_to_fastest, share_of_json_loop, table
-from benchmarks.comparison import OURS as LOCAL
+from benchmarks.comparison import OURS, Measurement, Run, ratio_to_fastest, share_of_json_loop, table
 from benchmarks.grids import GRIDS
 from benchmarks.peers.catalogue import PEERS, Peer
 from benchmarks.peers.environment import NotInstalledError, interpreter
@@ -71,8 +70,8 @@ def report(runs: Sequence[Run], peers: Sequence[Peer]) -> list[str]:
     names = [f"htcgrid, {kind}" for kind in GRIDS] + [peer.name for peer in peers]
     lines = [f"{machine.described()}. {WORKERS} workers, {len(runs)} runs.", "", *table(runs, names), ""]
     if ratio := ratio_to_fastest(runs, [peer.name for peer in peers]):
-        lines.append(f"{LOCAL}: {ratio[1].shown(1)} times the tasks of the fastest peer, {ratio[0]}.")
-    lines += [f"{LOCAL}: {100 * share_of_json_loop(runs, LOCAL).median:.2g} % of the JSON loop.", ""]
+        lines.append(f"{OURS}: {ratio[1].shown(1)} times the tasks of the fastest peer, {ratio[0]}.")
+    lines += [f"{OURS}: {100 * share_of_json_loop(runs, OURS).median:.2g} % of the JSON loop.", ""]
     return lines + [line for peer in peers for line in note(peer)]
 
 
