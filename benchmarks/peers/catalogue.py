@@ -34,7 +34,10 @@ PEERS = (
         name="dramatiq",
         folder="dramatiq",
         settings="Redis; one thread in each process, dramatiq_queue_prefetch=100, RedisBackend, results of a group",
-        sources=("https://dramatiq.io/advanced.html", "https://dramatiq.io/cookbook.html#results"),
+        sources=(
+            "https://dramatiq.io/reference.html#environment-variables",
+            "https://dramatiq.io/cookbook.html#results",
+        ),
         more="RabbitMQ as a broker; middleware; pipelines; rate limits; delayed messages",
         less="results expire after ten minutes; a task submitted again is another task; tasks live as long as Redis",
         redis=True,
