@@ -29,7 +29,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: help
 help: ## List the targets
-	awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' Makefile
 
 # PROVIDER=redis: on a grid on Redis, whose server is started here unless HTCGRID_REDIS names one.
 PROVIDER ?= local
@@ -45,6 +45,14 @@ endif
 .PHONY: bench
 bench: .venv/dev.stamp services ## Measure throughput and latency on this machine
 	$(BIN)/python -m benchmarks --grid local --grid redis --grid "redis, durable"
+
+.PHONY: bench-peers
+bench-peers: .venv/dev.stamp services ## Compare with the three fastest peers
+	$(BIN)/python -m benchmarks.compare
+
+.PHONY: bench-all
+bench-all: .venv/dev.stamp services ## Compare with all peers
+	$(BIN)/python -m benchmarks.compare --all
 
 # --- for contributors ------------------------------------------------------------------------------------------------
 
@@ -153,6 +161,9 @@ lock: .venv/uv.stamp ## Pin the dependencies again (UPGRADE=1: to their newest v
 	$(COMPILE) --group bootstrap --output-file requirements/uv.txt
 	$(COMPILE) pyproject.toml --extra demo --extra redis --group build --output-file requirements/demo.txt
 	$(COMPILE) pyproject.toml --extra demo --extra redis --group dev --constraint requirements/demo.txt --output-file requirements/dev.txt
+	for needed in benchmarks/peers/*/requirements.in benchmarks/plot/requirements.in; do \
+	    $(COMPILE) "$$needed" --output-file "$${needed%.in}.txt" || exit 1; \
+	done
 
 # --- .venv -----------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Grids and task queues of others, each measured by its own Python in its own environment."""
