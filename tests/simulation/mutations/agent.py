@@ -249,12 +249,6 @@ AGENT_CORE = (
         says="kept the suspect",
     ),
     Mutation(
-        name="a worker that is being ended is given a task once it is ready",
-        seed=2648,
-        patches=(Patch(AgentCore, "_worker_ready", "if slot.state is SlotState.DYING:", "if False:"),),
-        says="WorkerDied, and that never happened",
-    ),
-    Mutation(
         name="what runs beside a suspect bundle is not given back",
         seed=15,
         patches=(Patch(AgentCore, "_return", "bundle is not suspect", "False"),),
