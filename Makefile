@@ -43,12 +43,9 @@ demo: .venv/demo.stamp
 endif
 
 .PHONY: bench
-bench: .venv/dev.stamp services ## Measure throughput and latency on this machine
-	$(BIN)/python -m benchmarks --grid local --grid redis --grid "redis, durable"
-
-.PHONY: bench-peers
-bench-peers: .venv/dev.stamp services ## Compare with the three fastest peers
+bench: .venv/dev.stamp services ## Measure grids on this machine, and compare with the three fastest peers
 	$(BIN)/python -m benchmarks.compare
+	$(BIN)/python -m benchmarks --grid local --grid redis --grid "redis, durable"
 
 .PHONY: bench-all
 bench-all: .venv/dev.stamp services ## Compare with all peers
