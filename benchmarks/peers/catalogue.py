@@ -49,7 +49,7 @@ PEERS = (
         settings="an actor for each worker, called in turn; one ray.get for all results; no dashboard",
         sources=(
             "https://docs.ray.io/en/latest/ray-core/patterns/ray-get-loop.html",
-            "https://docs.ray.io/en/latest/ray-core/actors.html",
+            "https://docs.ray.io/en/latest/ray-core/fault_tolerance/actors.html",
         ),
         more="objects in shared memory, results that are arguments of other tasks, GPUs, libraries for learning",
         less="calls go to a named actor, idle or not, and are not repeated when it dies; all is lost with the client",

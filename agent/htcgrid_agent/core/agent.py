@@ -95,7 +95,7 @@ class AgentCore:
         """Return the time at which a Tick is due, should nothing happen before."""
         times = [now + self._policy.wait, *self._committer.wake_at(self._held.values()), *self._reporter.wake_at()]
         times += self._crew.wake_at(now, starting=not self.stopping)
-        times += [now + self._policy.glance] if self._hurry else []
+        times += [now + self._policy.glance] if self._hurry and not self.stopping else []
         if self._held:
             times += self._renewer.wake_at()
         for bundle in self._held.values():
