@@ -39,7 +39,7 @@ demo: .venv/demo.stamp ## Price a portfolio on a grid of your own cores
 	$(BIN)/htcgrid demo
 else
 demo: .venv/demo.stamp
-	$(BIN)/python providers/$(PROVIDER)/demo.py
+	PYTHONPATH=. $(BIN)/python providers/$(PROVIDER)/demo.py
 endif
 
 .PHONY: bench

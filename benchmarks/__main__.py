@@ -13,6 +13,7 @@ from pathlib import Path
 
 from benchmarks import measures
 from benchmarks.grids import GRIDS, Measured
+from htcgrid.bench.measures import share
 
 #: What a two-core machine has to reach, by name: (unit, floor or ceiling, whether more is better).
 FLOORS = {
@@ -78,15 +79,15 @@ def measured(on: Measured, runs: int, million: int) -> dict[str, tuple[list[floa
     rows["end to end, 100,000 tasks"] = ([measures.end_to_end(grid, 100_000) for _ in range(runs)], "tasks/s")
     rows["submission, 100,000 tasks"] = ([measures.submission(grid, 100_000) for _ in range(runs)], "tasks/s")
     trips = [measures.round_trips(grid, 200) for _ in range(runs)]
-    rows["round trip of one task, p50"] = ([run[len(run) // 2] * 1000 for run in trips], "ms")
-    rows["round trip of one task, p99"] = ([run[len(run) * 99 // 100] * 1000 for run in trips], "ms")
+    for percent in (50, 99):
+        rows[f"round trip of one task, p{percent}"] = ([1000 * share(run, percent) for run in trips], "ms")
     rows["map, 100,000 calls"] = ([measures.mapped(grid, 100_000) for _ in range(runs)], "calls/s")
     for codec in ("json", "pickle"):
         found = [measures.calls(grid, 20_000, codec) for _ in range(runs)]
         rows[f"executor, {codec}: submit alone"] = ([submitted for submitted, _ in found], "calls/s")
         rows[f"executor, {codec}: 20,000 calls"] = ([ended for _, ended in found], "calls/s")
         trips = [measures.call_round_trips(grid, 200, codec) for _ in range(runs)]
-        rows[f"executor, {codec}: round trip of one call, p50"] = ([run[100] * 1000 for run in trips], "ms")
+        rows[f"executor, {codec}: round trip of one call, p50"] = ([1000 * share(run, 50) for run in trips], "ms")
     if million:
         rows[f"end to end, {million:,} tasks"] = ([measures.end_to_end(grid, million)], "tasks/s")
         rows[f"agent without its workers, {million:,} tasks"] = ([measures.memory(on.agent)], "MB")

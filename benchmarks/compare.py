@@ -21,6 +21,7 @@ from benchmarks.grids import GRIDS
 from benchmarks.peers.catalogue import PEERS, Peer
 from benchmarks.peers.environment import NotInstalledError, interpreter
 from benchmarks.peers.program import PeerError, measured
+from htcgrid.bench.measures import PAYLOAD
 
 WORKERS = 2
 _HERE = Path(__file__).parent
@@ -92,7 +93,7 @@ def _ours(kind: str, tasks: int, trips: int) -> Measurement:
         results = on.grid.submit(measures.ECHO, measures.payloads(tasks)).results(timeout=600)
         seconds = time.perf_counter() - began
         assert len(results) == tasks
-        assert all(result == measures.PAYLOAD for result in results)
+        assert all(result == PAYLOAD for result in results)
         return Measurement(htcgrid.__version__, tasks, seconds, tuple(measures.round_trips(on.grid, trips)))
 
 

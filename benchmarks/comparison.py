@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from htcgrid.bench.measures import share
+
 #: The one that the fastest peer is compared with.
 OURS = "htcgrid, local"
 JSON_LOOP = "JSON loop"
@@ -26,8 +28,7 @@ class Measurement(NamedTuple):
 
     def percentile(self, percent: int) -> float:
         """Return the milliseconds that so many of a hundred round trips did not exceed."""
-        ordered = sorted(self.trips)
-        return 1000 * ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+        return 1000 * share(sorted(self.trips), percent)
 
 
 class Spread(NamedTuple):

@@ -1,8 +1,5 @@
 """The grids that are measured, each in a folder of its own and with one agent."""
 
-import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -11,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from htcgrid import Grid
+from htcgrid.agent_process import agent_process
 from tests.emulators.redis_server import DURABLE, QUICK, RedisProcess
 
 _REDIS = """
@@ -50,20 +48,12 @@ def redis(workers: int, *, durable: bool) -> Iterator[Measured]:
     with _folder() as folder:
         server = RedisProcess(folder / "redis", DURABLE if durable else QUICK)
         server.start()
-        file = folder / "grid.toml"
-        file.write_text(_REDIS.format(url=server.url, path=Path.cwd(), workers=workers))
-        command = [sys.executable, "-m", "htcgrid_agent", "--config", str(file)]
         try:
-            with (
-                (folder / "agent.log").open("wb") as log,
-                subprocess.Popen(command, stdout=log, stderr=log) as agent,
-            ):
-                try:
-                    with Grid.open(file) as grid:
-                        _warm(grid)
-                        yield Measured(grid, folder, agent.pid)
-                finally:
-                    agent.terminate()
+            file = folder / "grid.toml"
+            file.write_text(_REDIS.format(url=server.url, path=Path.cwd(), workers=workers))
+            with Grid.open(file) as grid, agent_process(file) as agent:
+                _warm(grid)
+                yield Measured(grid, folder, agent)
         finally:
             server.stop()
 
@@ -77,14 +67,11 @@ GRIDS: dict[str, Callable[[int], AbstractContextManager[Measured]]] = {
 
 
 def _warm(grid: Grid) -> None:
-    """Wait until the agent has begun."""
+    """Wait until workers have begun."""
     grid.submit("htcgrid.testing.handlers:echo", range(100)).results(timeout=60)
 
 
 @contextmanager
 def _folder() -> Iterator[Path]:
-    name = tempfile.mkdtemp(prefix="htcgrid-bench-")
-    try:
+    with tempfile.TemporaryDirectory(prefix="htcgrid-bench-", ignore_cleanup_errors=True) as name:
         yield Path(name)
-    finally:
-        shutil.rmtree(name, ignore_errors=True)

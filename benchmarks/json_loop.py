@@ -5,7 +5,7 @@ import multiprocessing
 import time
 
 from benchmarks.handlers import echo
-from benchmarks.measures import PAYLOAD
+from htcgrid.bench.measures import PAYLOAD
 
 
 def rate(workers: int, count: int) -> float:

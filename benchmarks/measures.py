@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from htcgrid import Grid
+from htcgrid.bench.measures import PAYLOAD
 
 ECHO = "benchmarks.handlers:echo"
-#: A payload of 120 bytes as JSON.
-PAYLOAD = {"trade": "option", "strike": 8.0, "underlying": 7.0, "volatility": 0.1, "rate": 0.05, "note": "x" * 33}
 
 
 def payloads(count: int) -> Iterator[dict[str, object]]:

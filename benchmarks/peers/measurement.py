@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-#: The payload of benchmarks/measures.py, 120 bytes as JSON, which a test holds equal: that file needs htcgrid.
+#: The payload of htcgrid/bench/measures.py, 120 bytes as JSON, which a test holds equal: that file needs htcgrid.
 PAYLOAD = {"trade": "option", "strike": 8.0, "underlying": 7.0, "volatility": 0.1, "rate": 0.05, "note": "x" * 33}
 #: Tasks and trips that are run before anything is measured.
 _WARM_TASKS, _WARM_TRIPS = 500, 20

@@ -292,4 +292,4 @@ class SqliteStateStore(StateStore):
 
 def _parts(bundles: Sequence[Bundle]) -> list[Sequence[Bundle]]:
     """Return the bundles in parts of one transaction each; at least one part."""
-    return list(in_parts(bundles, count=submissions.CHUNK, size=submissions.CHUNK_BYTES)) or [()]
+    return list(in_parts(bundles, count=submissions.CHUNK, size=submissions.CHUNK_BYTES))

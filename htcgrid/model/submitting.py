@@ -26,15 +26,14 @@ def in_order(session_id: SessionId, bundles: Iterable[Bundle]) -> list[Bundle]:
 
 
 def in_parts(bundles: Sequence[Bundle], *, count: int, size: int) -> Iterator[Sequence[Bundle]]:
-    """Yield the bundles in parts of at most ``count``, and of about ``size`` bytes of payloads at most."""
+    """Yield the bundles in parts of at most ``count``, and of about ``size`` bytes of payloads; at least one part."""
     start = held = 0
     for place, bundle in enumerate(bundles):
         if place > start and (place - start >= count or held >= size):
             yield bundles[start:place]
             start, held = place, 0
         held += len(bundle.input.data or b"")
-    if start < len(bundles):
-        yield bundles[start:]
+    yield bundles[start:]
 
 
 def other_content(bundle: Bundle) -> ConflictError:

@@ -5,19 +5,14 @@ on a free port, and ended with the demo.
 """
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import redis
-
-_PATIENCE = 20.0
+from tests.emulators.redis_server import DURABLE, MissingServiceError, RedisProcess
 
 
 def main() -> int:
@@ -37,32 +32,15 @@ def _server(folder: Path) -> Iterator[str]:
     if url := os.environ.get("HTCGRID_REDIS"):
         yield url
         return
-    program = shutil.which("redis-server") or shutil.which("valkey-server")
-    if program is None:
+    server = RedisProcess(folder, {**DURABLE, "maxmemory": "500mb"})
+    try:
+        server.start()
+    except MissingServiceError:
         sys.exit("the demo needs a Redis: apt install redis-server, or name one in HTCGRID_REDIS")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--appendonly", "yes"]
-    options += ["--appendfsync", "always", "--save", "", "--maxmemory", "500mb", "--maxmemory-policy", "noeviction"]
-    with subprocess.Popen([program, *options], stdout=subprocess.DEVNULL) as server:
-        try:
-            _wait(port)
-            yield f"redis://127.0.0.1:{port}"
-        finally:
-            server.terminate()
-
-
-def _wait(port: int) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    with redis.Redis(port=port) as client:
-        while True:
-            try:
-                client.ping()
-                return
-            except redis.ConnectionError:
-                if time.monotonic() > deadline:
-                    sys.exit("the server that was started does not answer")
-                time.sleep(0.05)
+    try:
+        yield server.url
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":

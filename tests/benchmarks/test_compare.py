@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import compare, json_loop, measures
+from benchmarks import compare, json_loop
 from benchmarks.comparison import OURS, Measurement, Run, Spread, measurements, ratio_to_fastest, spread, table
 from benchmarks.peers import environment, measurement, program
 from benchmarks.peers.catalogue import PEERS
+from htcgrid.bench import measures
 
 FOLDER = Path(program.__file__).parent
 LOCKS = [*FOLDER.glob("*/requirements.txt"), FOLDER.parent / "plot" / "requirements.txt"]

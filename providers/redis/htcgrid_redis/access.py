@@ -1,7 +1,7 @@
 """What the verbs of a state store have in common: the server, the keys, and the time."""
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
@@ -11,6 +11,8 @@ from htcgrid_redis.keys import Layout, Shard
 from htcgrid_redis.server import Server
 
 _Item = TypeVar("_Item")
+#: About how many bytes of objects one request has.
+_REQUEST = 16 << 20
 
 
 class Access(NamedTuple):
@@ -54,3 +56,17 @@ def numbered(sessions: Sequence[SessionId]) -> dict[SessionId, int]:
 def milliseconds(duration: timedelta) -> int:
     """Return a duration in whole milliseconds, and never none of one that is not zero."""
     return -(-duration // timedelta(milliseconds=1))
+
+
+def in_requests(blobs: Iterable[tuple[str, bytes]], *, count: int) -> Iterator[list[tuple[str, bytes]]]:
+    """Yield objects in parts of one request each: at most ``count``, and about 16 MiB of them."""
+    part: list[tuple[str, bytes]] = []
+    size = 0
+    for key, data in blobs:
+        if part and (len(part) >= count or size + len(data) > _REQUEST):
+            yield part
+            part, size = [], 0
+        part.append((key, data))
+        size += len(data)
+    if part:
+        yield part

@@ -13,12 +13,12 @@ import msgspec
 from htcgrid.errors import ConfigError, ProviderError
 from htcgrid.interfaces import Concern, PayloadStore, Source
 from htcgrid.plugins import load_provider
-from htcgrid_redis.access import milliseconds
+from htcgrid_redis.access import in_requests, milliseconds
 from htcgrid_redis.server import Server
 from htcgrid_redis.settings import RedisSettings
 
-#: Most objects, and about most bytes, of one request.
-_COUNT, _SIZE = 64, 16 << 20
+#: Most objects of one request.
+_COUNT = 64
 #: How long a cache that failed is left alone, so that it costs no call its time-out: seconds.
 _PAUSE = 10.0
 _Item = TypeVar("_Item")
@@ -134,7 +134,7 @@ class CachedPayloadStore(PayloadStore):
 
     def _keep(self, blobs: Mapping[str, bytes]) -> None:
         small = [(key, data) for key, data in blobs.items() if len(data) <= self._most]
-        for part in _parts_by_size(small):
+        for part in in_requests(small, count=_COUNT):
             words = [word for pair in part for word in pair]
             self._tried("cache_put", "", self._life, self._size, *words)
 
@@ -172,19 +172,6 @@ def _opened(over: Mapping[str, Any], source: Source) -> PayloadStore:
     except (msgspec.ValidationError, ConfigError) as error:
         raise ConfigError(f"{source.table}: `over`: {error}") from error
     return offer.open(settings, source)
-
-
-def _parts_by_size(items: Iterable[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    part: list[tuple[str, bytes]] = []
-    size = 0
-    for key, data in items:
-        if part and (len(part) == _COUNT or size + len(data) > _SIZE):
-            yield part
-            part, size = [], 0
-        part.append((key, data))
-        size += len(data)
-    if part:
-        yield part
 
 
 def _parts(items: Iterable[_Item]) -> Iterator[list[_Item]]:

@@ -3,60 +3,36 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from itertools import islice
-from typing import Self, cast
 
-import msgspec
-
-from htcgrid.interfaces import Concern, PayloadStore, Source
+from htcgrid.interfaces import PayloadStore
 from htcgrid.model import PayloadLimits, defaults
-from htcgrid_redis.access import milliseconds
-from htcgrid_redis.health import concerns
-from htcgrid_redis.keys import Layout
-from htcgrid_redis.server import Command, Server
+from htcgrid_redis.access import in_requests, milliseconds
+from htcgrid_redis.served import Served
+from htcgrid_redis.server import Command
 from htcgrid_redis.settings import RedisSettings
 
-#: Most objects, and about most bytes, of one request.
-_COUNT, _SIZE = 256, 16 << 20
+#: Most objects of one request.
+_COUNT = 256
 
 
-class RedisPayloadStore(PayloadStore):
+class RedisPayloadStore(Served, PayloadStore):
     """Objects on a server; one goes when it was put ``forget`` days ago, though nobody has deleted it."""
 
-    Settings = RedisSettings
-
     def __init__(self, settings: RedisSettings) -> None:
-        self._settings = settings
-        self._server = Server(settings)
-        self._layout = Layout(settings.name, settings.parts)
+        super().__init__(settings)
         keep = timedelta(days=settings.forget)
         self._life = milliseconds(keep)
         self.limits = PayloadLimits(size=2 * defaults.PAYLOAD_BYTES, keep=keep)
 
-    @classmethod
-    def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - it stands in no folder
-        """Return the store of a server."""
-        return cls(cast("RedisSettings", settings))
-
-    def concerns(self) -> Sequence[Concern]:
-        settings = self._settings
-        return concerns(self._server, waits_for_replicas=bool(settings.replicas), is_cluster=settings.cluster)
-
-    def usage(self) -> Mapping[str, float]:
-        return self._server.usage()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._server.close()
-
     def put(self, blobs: Mapping[str, bytes]) -> None:
         """Store objects. Costs 1 request per 256 objects or 16 MiB, on a cluster 3 per object."""
-        for part in _parts(blobs):
+        for part in in_requests(blobs.items(), count=_COUNT):
             commands: list[Command] = []
-            for key in part:
+            for key, data in part:
                 names = self._layout.objects(_top(key))
                 # Named first: an object that nobody has named would not be found by its prefix.
                 commands += [("SADD", names, key), ("PEXPIRE", names, self._life)]
-                commands.append(("SET", self._key(key), blobs[key], "NX", "PX", self._life))
+                commands.append(("SET", self._key(key), data, "NX", "PX", self._life))
             self._server.commands(commands, lasting=True)
 
     def get(self, keys: Iterable[str]) -> dict[str, bytes]:
@@ -101,16 +77,3 @@ class RedisPayloadStore(PayloadStore):
 def _top(key: str) -> str:
     """Return the first word of a key: the session, as a rule."""
     return key.partition("/")[0]
-
-
-def _parts(blobs: Mapping[str, bytes]) -> Iterator[list[str]]:
-    part: list[str] = []
-    size = 0
-    for key, data in blobs.items():
-        if part and (len(part) >= _COUNT or size + len(data) > _SIZE):
-            yield part
-            part, size = [], 0
-        part.append(key)
-        size += len(data)
-    if part:
-        yield part

@@ -3,20 +3,19 @@
 import secrets
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Self, cast
 
 import msgspec
 
 from htcgrid.errors import HtcGridError
-from htcgrid.interfaces import Concern, Source, TaskQueue
+from htcgrid.interfaces import Concern, TaskQueue
 from htcgrid.model import Delivery, Hint, QueueLimits, defaults
 from htcgrid_redis.access import milliseconds
 from htcgrid_redis.health import concerns
-from htcgrid_redis.keys import Layout
-from htcgrid_redis.server import Command, Server
+from htcgrid_redis.served import Served
+from htcgrid_redis.server import Command
 from htcgrid_redis.settings import RedisSettings
 
 #: Ranks of hints: two for each priority, since what was begun before goes first among it.
@@ -29,19 +28,15 @@ _HIDDEN = timedelta(seconds=30)
 _FORGET = timedelta(days=2)
 
 
-class RedisTaskQueue(TaskQueue):
+class RedisTaskQueue(Served, TaskQueue):
     """Hints on a server; ``clock``, seconds since the epoch, stands for the server's own in tests.
 
     A hint that came to an agent that waited for it is not kept: should that agent vanish before it claims the bundle,
     the reaper hints it again as soon as the queue has run dry, which it had.
     """
 
-    Settings = RedisSettings
-
     def __init__(self, settings: RedisSettings, *, clock: Callable[[], float] | None = None) -> None:
-        self._settings = settings
-        self._server = Server(settings)
-        self._layout = Layout(settings.name, settings.parts)
+        super().__init__(settings)
         self._clock = clock
         self.limits = QueueLimits(again_first=True, wait=timedelta(seconds=self._server.block))
         #: The lists by which the calls of this object that wait can be woken.
@@ -50,21 +45,9 @@ class RedisTaskQueue(TaskQueue):
         #: By pool: when somebody who waits looks again for hints that are hidden; until then it waits at once.
         self._look_at: dict[str, float] = {}
 
-    @classmethod
-    def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - it stands in no folder
-        """Return the queue of a server."""
-        return cls(cast("RedisSettings", settings))
-
     def concerns(self) -> Sequence[Concern]:
         # Hints may be lost: what is pending is hinted again.
         return concerns(self._server, waits_for_replicas=True, must_last=False)
-
-    def usage(self) -> Mapping[str, float]:
-        return self._server.usage()
-
-    def close(self) -> None:
-        """Close the connections; who waits is told that the server cannot be reached."""
-        self._server.close()
 
     def send(self, hints: Sequence[Hint]) -> None:
         """Queue hints, each under a name of its own. Costs 1 request per pool and 1,000 hints."""

@@ -1,8 +1,8 @@
 """The state store on Redis: each verb is one script for each shard that it touches."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Self, cast
+from typing import Self
 
 import msgspec
 
@@ -11,7 +11,6 @@ from htcgrid.interfaces import (
     BEGINNING,
     Agents,
     Bundles,
-    Concern,
     Entries,
     Renewal,
     Sessions,
@@ -39,9 +38,8 @@ from htcgrid.model import (
 )
 from htcgrid_redis import endings, inspection, leasing, reaping, recording, reports, submissions
 from htcgrid_redis.access import Access, milliseconds
-from htcgrid_redis.health import concerns, examine
-from htcgrid_redis.keys import Layout
-from htcgrid_redis.server import Server
+from htcgrid_redis.health import examine
+from htcgrid_redis.served import Served
 from htcgrid_redis.settings import RedisSettings
 
 #: A reaper that looks so often, at each of some shards once a look, and an agent that waits as long as one command may
@@ -49,24 +47,21 @@ from htcgrid_redis.settings import RedisSettings
 _LOOK, _LOOK_PER_SHARD = timedelta(seconds=4), timedelta(seconds=1)
 
 
-class RedisStateStore(StateStore):
+class RedisStateStore(Served, StateStore):
     """The truth of a grid on a server; ``clock``, seconds since the epoch, stands for the server's own in tests."""
 
-    Settings = RedisSettings
-
     def __init__(self, settings: RedisSettings, *, clock: Callable[[], float] | None = None) -> None:
-        self._settings = settings
-        self._server = Server(settings)
+        super().__init__(settings)
         forget = milliseconds(timedelta(days=settings.forget))
-        self._access = Access(self._server, Layout(settings.name, settings.parts), forget, clock)
+        self._access = Access(self._server, self._layout, forget, clock)
         self.limits = StateLimits(
             inline=64 << 10, own_clock=True, durable=False, look=max(_LOOK, settings.parts * _LOOK_PER_SHARD)
         )
 
     @classmethod
-    def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - it stands in no folder
+    def open(cls, settings: msgspec.Struct, source: Source) -> Self:
         """Return the store of a server; what that may lose is in its limits."""
-        store = cls(cast("RedisSettings", settings))
+        store = super().open(settings, source)
         try:
             store.agree()
         except BaseException:
@@ -82,25 +77,13 @@ class RedisStateStore(StateStore):
         """
         healths = examine(self._server)
         self.limits = msgspec.structs.replace(self.limits, durable=all(health.durable for health in healths))
-        layout = self._access.layout
-        shards = len(layout.shards)
-        _, there = self._server.commands([("SETNX", layout.grid, shards), ("GET", layout.grid)])
+        shards = len(self._layout.shards)
+        _, there = self._server.commands([("SETNX", self._layout.grid, shards), ("GET", self._layout.grid)])
         if int(there) != shards:
             raise ConfigError(
                 f"the grid {self._settings.name!r} on Redis at {self._server.place} is spread over {int(there)} "
                 f"shards, not {shards}: set `shards = {int(there)}`, or another `name`"
             )
-
-    def concerns(self) -> Sequence[Concern]:
-        settings = self._settings
-        return concerns(self._server, waits_for_replicas=bool(settings.replicas), is_cluster=settings.cluster)
-
-    def usage(self) -> Mapping[str, float]:
-        return self._server.usage()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._server.close()
 
     def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
         submissions.create(self._access, session, bundles, sealed=sealed)

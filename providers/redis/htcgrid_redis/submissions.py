@@ -32,7 +32,7 @@ def create(access: Access, session: Session, bundles: Sequence[Bundle], *, seale
         }
     )
     body = encode(session)
-    parts = list(in_parts(ordered, count=_COUNT, size=_SIZE)) or [()]
+    parts = list(in_parts(ordered, count=_COUNT, size=_SIZE))
     total = ordered[-1].stop if ordered else 0
     for number, part in enumerate(parts, 1):
         sealing = total if sealed and number == len(parts) else None
@@ -46,7 +46,7 @@ def add(access: Access, session: SessionId, bundles: Sequence[Bundle]) -> None:
         ConflictError: a bundle is there with other content, or the session takes no more.
         SessionNotFoundError: there is no such session.
     """
-    for part in list(in_parts(in_order(session, bundles), count=_COUNT, size=_SIZE)) or [()]:
+    for part in in_parts(in_order(session, bundles), count=_COUNT, size=_SIZE):
         submit(access, session, part)
 
 

@@ -4,13 +4,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 import redis
@@ -25,6 +24,7 @@ from htcgrid_redis.payloads import RedisPayloadStore
 from htcgrid_redis.queue import RedisTaskQueue
 from htcgrid_redis.settings import RedisSettings
 from htcgrid_redis.state import RedisStateStore
+from tests.emulators.patience import patiently
 from tests.emulators.redis_server import DURABLE, RedisClusterProcesses
 
 
@@ -61,7 +61,6 @@ class TestPayloadsOnACluster(PayloadStoreContract):
             yield payloads
 
 
-_Answer = TypeVar("_Answer")
 _TOML = """
 [state]
 provider = "redis"
@@ -93,17 +92,6 @@ def agents_of(file: Path, count: int = 2) -> Iterator[None]:
             agent.terminate()
         ends = [agent.wait(60) for agent in agents]
     assert ends == [0] * count, log.read_text()[-3000:]
-
-
-def patiently(call: Callable[[], _Answer]) -> _Answer:
-    """Return what a call returns once it can be made."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            return call()
-        except ProviderUnavailableError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
 
 
 def test_a_grid_outlives_each_node_of_its_cluster(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from htcgrid.model import SessionId
 from htcgrid.testing.samples import bundles_of, new_id, session_of
 from htcgrid_redis.settings import RedisSettings
 from htcgrid_redis.state import RedisStateStore
+from tests.emulators.patience import patiently
 from tests.emulators.redis_server import QUICK, RedisProcess, RedisSentinelProcess, free_port
 
 
@@ -91,7 +92,7 @@ def test_another_primary_is_found_through_sentinels(tmp_path: Path) -> None:
         with closing(RedisStateStore(settings)) as store:
             patiently(lambda: store.create(session, bundles_of(session, 2, 3), sealed=True))
             primary.kill()
-            assert patiently(lambda: store.status([session.id]))[0].total == 6  # type: ignore[index]
+            assert patiently(lambda: store.status([session.id]))[0].total == 6
         with closing(RedisStateStore(RedisSettings(url=sentinel.url, sentinel="grid"))) as store:
             patiently(lambda: store.create(session_of()))
     finally:
@@ -123,17 +124,6 @@ def test_another_sentinel_is_asked_and_none_is_left_with_a_connection(
                 time.sleep(0.01)
     finally:
         sentinel.kill()
-
-
-def patiently(call: Callable[[], object], seconds: float = 60.0) -> object:
-    """Return what a call returns once it can be made."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return call()
-        except ProviderUnavailableError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
 
 
 def test_a_fork_has_connections_of_its_own(redis_url: str) -> None:

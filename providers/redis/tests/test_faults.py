@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from htcgrid_redis.payloads import RedisPayloadStore
 from htcgrid_redis.queue import RedisTaskQueue
 from htcgrid_redis.settings import RedisSettings
 from htcgrid_redis.state import RedisStateStore
+from tests.emulators.patience import patiently
 from tests.emulators.proxy import Fault, FaultyProxy
 from tests.emulators.redis_server import DURABLE, QUICK, RedisProcess
 
@@ -117,17 +118,6 @@ def keys_of(server: RedisProcess, name: str) -> set[str]:
     with redis.Redis(port=server.port) as client:
         keys = {key.decode() for key in client.scan_iter(f"{name}:*")}
     return {key for key in keys if not key.startswith((f"{name}:{{agents}}:", f"{name}:{{q:"))}
-
-
-def patiently(call: Callable[[], object], seconds: float = 60.0) -> object:
-    """Return what a call returns once it can be made."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            return call()
-        except ProviderUnavailableError:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
