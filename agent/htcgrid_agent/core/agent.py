@@ -52,8 +52,6 @@ class AgentCore:
         #: Calls that failed, and when to make them again.
         self._again: list[tuple[float, commands.GiveBack | commands.Load]] = []
         self._seclusion = Seclusion(policy)
-        #: Whether workers have tasks that they should not begin.
-        self._hurry = False
         #: The end of the grace, once the agent was told to stop.
         self._stop_at: float | None = None
         self._exited = False
@@ -95,7 +93,6 @@ class AgentCore:
         """Return the time at which a Tick is due, should nothing happen before."""
         times = [now + self._policy.wait, *self._committer.wake_at(self._held.values()), *self._reporter.wake_at()]
         times += self._crew.wake_at(now, starting=not self.stopping)
-        times += [now + self._policy.glance] if self._hurry and not self.stopping else []
         if self._held:
             times += self._renewer.wake_at()
         for bundle in self._held.values():
@@ -106,6 +103,8 @@ class AgentCore:
         times.extend(self._seclusion.wake_at())
         if not self.stopping:
             times.extend(self._acquirer.wake_at(now))
+            if self._crew.must_stop(self._held, full=self._is_full()):
+                times.append(now + self._policy.glance)
         if self._stop_at is not None and self._stop_at > now:
             times.append(self._stop_at)
         return max(now, min(times))
@@ -308,7 +307,6 @@ class AgentCore:
             self._out.extend(self._crew.start(now))
             if not full and (suspect is None or (len(self._held) == 1 and not self._acquirer.under_way)):
                 self._out.extend(self._crew.assign(self._held, now))
-            self._hurry = self._crew.must_stop(self._held, full=full)
         elif now >= self._stop_at:
             self._out.extend(self._crew.kill_all())
         self._return(now, suspect)
