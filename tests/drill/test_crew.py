@@ -9,12 +9,13 @@ from pathlib import Path
 from htcgrid.drill.crew import Crew, DrilledAgent
 from htcgrid.drill.plan import Plan
 
-#: Stands still as a process that was forked, and as a worker.
+#: Stands still as a process that was forked, and as a worker. Until a program has begun, its command cannot be read.
 _CHILDREN = """
 import subprocess, sys
-sleep = "import time; time.sleep(600)"
-forked = subprocess.Popen([sys.executable, "-c", sleep])
-worker = subprocess.Popen([sys.executable, "-c", sleep, "htcgrid_agent.runtimes"])
+sleep = "import time; print(flush=True); time.sleep(600)"
+forked = subprocess.Popen([sys.executable, "-c", sleep], stdout=subprocess.PIPE)
+worker = subprocess.Popen([sys.executable, "-c", sleep, "htcgrid_agent.runtimes"], stdout=subprocess.PIPE)
+forked.stdout.readline(), worker.stdout.readline()
 print(forked.pid, worker.pid, flush=True)
 sys.stdin.read()
 forked.kill()

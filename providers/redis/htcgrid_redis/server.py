@@ -111,10 +111,15 @@ class Server:
         self._closed = True
         for sentinel in self._sentinels:
             sentinel.close()
+        self._disconnect()
+
+    def _disconnect(self) -> None:
+        clients = [self._client]
         if isinstance(self._client, RedisCluster):
-            self._client.close()
-        else:
-            self._client.connection_pool.disconnect(inuse_connections=True)
+            nodes = self._client.get_nodes()  # type: ignore[no-untyped-call]
+            clients = [node.redis_connection for node in nodes if node.redis_connection]
+        for client in clients:
+            client.connection_pool.disconnect(inuse_connections=True)
 
     def call(self, name: str, keys: Sequence[str], *arguments: _Argument, lasting: bool = False) -> Any:
         """Return what a script answers; ``lasting``: only once enough replicas have what it wrote."""
@@ -144,7 +149,10 @@ class Server:
         """Return what one command answers; also one that blocks, for at most :attr:`block` seconds."""
         self._count(1)
         with self._translated():
-            return self._client.execute_command(*command)
+            answer = self._client.execute_command(*command)
+        if answer is None and self._closed:
+            raise self._gone()
+        return answer
 
     def nodes(self) -> dict[str, Any]:
         """Return, by place, clients of the servers that hold keys: one, or the primaries of a cluster."""
@@ -188,6 +196,7 @@ class Server:
     @contextmanager
     def _translated(self) -> Iterator[None]:
         """Raise errors as the grid's own, also those of an SDK whose connections were closed while it waited."""
+        self._check_open()
         try:
             with translated(self.place):
                 yield
@@ -195,8 +204,17 @@ class Server:
             raise
         except Exception as error:
             if self._closed:
-                raise ProviderUnavailableError(f"Redis at {self.place} cannot be reached: it was closed") from error
+                raise self._gone() from error
             raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise self._gone()
+
+    def _gone(self) -> ProviderUnavailableError:
+        # A cluster's client connects again by itself when its connections are closed while it waits.
+        self._disconnect()
+        return ProviderUnavailableError(f"Redis at {self.place} cannot be reached: it was closed")
 
     def _check(self, answers: Sequence[Any], *, waited: bool) -> None:
         for answer in answers:
