@@ -1,97 +1,118 @@
-"""Measure grids on this machine, and hold the numbers against their floors.
+"""Measure grids on this machine, and hold the numbers against their targets.
 
-``python -m benchmarks [--grid NAME] [--json FILE] [--million N] [--runs N]``. Each number is a median of several runs.
+``python -m benchmarks [--grid NAME] [--only GROUP] [--long] [--runs N] [--json FILE]``. Each number is a median of
+several runs. ``--long`` adds what takes many minutes.
 """
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
-from benchmarks import measures
-from benchmarks.grids import GRIDS, Measured
-from htcgrid.bench.measures import share
+from benchmarks import basics, blobs, crowd, history, largest, machine, starting, stream, uneven, urgent
+from benchmarks.grids import GRIDS, Measured, opened
+from benchmarks.targets import TARGETS
+from htcgrid.bench.bench import Row
 
-#: What a two-core machine has to reach, by name: (unit, floor or ceiling, whether more is better).
-FLOORS = {
-    "end to end, 10,000 tasks": ("tasks/s", 20_000.0, True),
-    "submission, 100,000 tasks": ("tasks/s", 80_000.0, True),
-    "round trip of one task, p50": ("ms", 3.0, False),
-    "agent without its workers, 1,000,000 tasks": ("MB", 200.0, False),
-    "idle agent and workers": ("% of a core", 1.0, False),
-}
 WORKERS = 2
 
 
+class Settings(NamedTuple):
+    """How often and how much is measured."""
+
+    runs: int
+    #: Tasks of the largest session, and those that a store holds that is not new.
+    largest: int
+    history: int
+
+
+#: What is measured of a grid that is open, by name.
+GROUPS: dict[str, Callable[[Measured, Settings], Iterator[Row]]] = {
+    "rates": lambda on, settings: basics.rates(on, settings.runs),
+    "trips": lambda on, settings: basics.trips(on, settings.runs),
+    "calls": lambda on, settings: basics.calls(on, settings.runs),
+    "lengths": lambda on, settings: basics.lengths(on, settings.runs),
+    "idle": lambda on, settings: basics.idle(on, settings.runs),
+    "uneven": lambda on, settings: uneven.rows(on, settings.runs),
+    "stream": lambda on, settings: stream.rows(on, settings.runs),
+    "payloads": lambda on, settings: blobs.rows(on, settings.runs),
+    "crowd": lambda on, settings: crowd.rows(on, settings.runs),
+    "urgent": lambda on, _: urgent.rows(on),
+}
+#: What is measured of a grid of its own.
+APART: dict[str, Callable[[str, Settings], Iterator[Row]]] = {
+    "starting": lambda _, settings: starting.rows(10 * settings.runs),
+    "largest": lambda kind, settings: largest.rows(kind, WORKERS, settings.largest, settings.runs),
+    "history": lambda kind, settings: history.rows(kind, WORKERS, settings.history, settings.runs),
+}
+#: Left out unless they are asked for.
+LONG = ("history",)
+
+
 def main() -> int:
-    """Print the table; return 1 when a floor is missed."""
+    """Print the table; return 1 when a target is missed."""
+    options = _options()
+    names = options.only or [name for name in (*GROUPS, *APART) if options.long or name not in LONG]
+    settings = Settings(options.runs, options.largest, options.history)
+    print(f"{machine.described()}. {WORKERS} workers, medians of {options.runs} runs (lowest to highest).", flush=True)
+    found = []
+    for kind in options.grid or ["local"]:
+        print(f"\n{kind}")
+        for row in measured(kind, names, settings):
+            found.append((kind, row))
+            print(line(kind, row), flush=True)
+    if options.json:
+        facts = [{"grid": kind, **row._asdict()} for kind, row in found]
+        options.json.write_text(json.dumps({"machine": machine.described(), "measures": facts}))
+    return int(any(missed(kind, row) for kind, row in found))
+
+
+def measured(kind: str, names: list[str], settings: Settings) -> Iterator[Row]:
+    """Yield the measures of these groups, each once it is known."""
+    with ExitStack() as stack:
+        on: Measured | None = None
+        for name in names:
+            if name in GROUPS:
+                on = on or stack.enter_context(opened(kind, WORKERS))
+                yield from GROUPS[name](on, settings)
+    for name in names:
+        if name in APART:
+            yield from APART[name](kind, settings)
+
+
+def line(kind: str, row: Row) -> str:
+    """Return a line that says what was measured, and whether that is what it was to be."""
+    median = statistics.median(row.values)
+    spread = f"({_number(min(row.values))} to {_number(max(row.values))})" if len(row.values) > 1 else ""
+    target = TARGETS.get((kind, row.name))
+    bound = "" if target is None else f"{target}  {'MISSED' if missed(kind, row) else 'ok'}"
+    return f"{row.name:<62} {_number(median):>9} {row.unit:<11} {spread:<22} {bound}".rstrip()
+
+
+def missed(kind: str, row: Row) -> bool:
+    """Return whether a measure has a target and did not reach it."""
+    target = TARGETS.get((kind, row.name))
+    return target is not None and not target.holds(statistics.median(row.values))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 1000 else f"{value:,.3g}"
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure grids.")
     parser.add_argument("--grid", choices=GRIDS, action="append", help="a grid to measure; local when left out")
-    parser.add_argument("--runs", type=int, default=5, help="runs of which the median counts")
-    parser.add_argument(
-        "--million", type=int, default=1_000_000, help="tasks of the largest session; 0 to leave it out"
-    )
+    parser.add_argument("--only", choices=(*GROUPS, *APART), action="append", help="a group of measures")
+    parser.add_argument("--long", action="store_true", help="also what takes many minutes")
+    parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts")
+    parser.add_argument("--largest", type=int, default=1_000_000, help="tasks of the largest session")
+    parser.add_argument("--history", type=int, default=10_000_000, help="finished tasks in the store that is not new")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
-    options = parser.parse_args()
-    print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {WORKERS} workers")
-    missed, found = 0, {}
-    for kind in options.grid or ["local"]:
-        with GRIDS[kind](WORKERS) as grid:
-            found[kind] = measured(grid, options.runs, options.million)
-        print(f"\n{kind}")
-        missed += shown(found[kind])
-    if options.json:
-        options.json.write_text(
-            json.dumps(
-                {
-                    kind: {name: {"unit": unit, "runs": values} for name, (values, unit) in rows.items()}
-                    for kind, rows in found.items()
-                }
-            )
-        )
-    return int(missed > 0)
-
-
-def shown(rows: dict[str, tuple[list[float], str]]) -> int:
-    """Print rows; return how many floors are missed."""
-    missed = 0
-    for name, (values, unit) in rows.items():
-        _, limit, more = FLOORS.get(name, ("", None, True))
-        median = statistics.median(values)
-        held = limit is None or (median >= limit if more else median <= limit)
-        missed += not held
-        bound = "" if limit is None else f"{'≥' if more else '≤'} {limit:,.0f}  {'ok' if held else 'MISSED'}"
-        print(f"{name:46} {median:12,.2f} {unit:8} (min {min(values):,.2f}, max {max(values):,.2f})  {bound}")
-    return missed
-
-
-def measured(on: Measured, runs: int, million: int) -> dict[str, tuple[list[float], str]]:
-    """Return, by name, the numbers of the runs and their unit."""
-    rows: dict[str, tuple[list[float], str]] = {}
-    grid = on.grid
-    rows["durable write of 4 KB (fsync), p50"] = ([measures.durable_write(on.folder) * 1000], "ms")
-    rows["idle agent and workers"] = ([measures.idle(on.agent)], "% of a core")
-    measures.end_to_end(grid, 1000)
-    rows["end to end, 10,000 tasks"] = ([measures.end_to_end(grid, 10_000) for _ in range(runs)], "tasks/s")
-    rows["end to end, 100,000 tasks"] = ([measures.end_to_end(grid, 100_000) for _ in range(runs)], "tasks/s")
-    rows["submission, 100,000 tasks"] = ([measures.submission(grid, 100_000) for _ in range(runs)], "tasks/s")
-    trips = [measures.round_trips(grid, 200) for _ in range(runs)]
-    for percent in (50, 99):
-        rows[f"round trip of one task, p{percent}"] = ([1000 * share(run, percent) for run in trips], "ms")
-    rows["map, 100,000 calls"] = ([measures.mapped(grid, 100_000) for _ in range(runs)], "calls/s")
-    for codec in ("json", "pickle"):
-        found = [measures.calls(grid, 20_000, codec) for _ in range(runs)]
-        rows[f"executor, {codec}: submit alone"] = ([submitted for submitted, _ in found], "calls/s")
-        rows[f"executor, {codec}: 20,000 calls"] = ([ended for _, ended in found], "calls/s")
-        trips = [measures.call_round_trips(grid, 200, codec) for _ in range(runs)]
-        rows[f"executor, {codec}: round trip of one call, p50"] = ([1000 * share(run, 50) for run in trips], "ms")
-    if million:
-        rows[f"end to end, {million:,} tasks"] = ([measures.end_to_end(grid, million)], "tasks/s")
-        rows[f"agent without its workers, {million:,} tasks"] = ([measures.memory(on.agent)], "MB")
-    return rows
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

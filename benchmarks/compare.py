@@ -17,7 +17,7 @@ from pathlib import Path
 import htcgrid
 from benchmarks import json_loop, machine, measures
 from benchmarks.comparison import OURS, Measurement, Run, ratio_to_fastest, share_of_json_loop, table
-from benchmarks.grids import GRIDS
+from benchmarks.grids import GRIDS, opened
 from benchmarks.peers.catalogue import PEERS, Peer
 from benchmarks.peers.environment import NotInstalledError, interpreter
 from benchmarks.peers.program import PeerError, measured
@@ -85,7 +85,7 @@ def note(peer: Peer) -> list[str]:
 
 
 def _ours(kind: str, tasks: int, trips: int) -> Measurement:
-    with GRIDS[kind](WORKERS) as on:
+    with opened(kind, WORKERS) as on:
         # As much to warm up as the peers have.
         measures.end_to_end(on.grid, 500)
         measures.round_trips(on.grid, 20)

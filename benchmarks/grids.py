@@ -27,23 +27,27 @@ workers = {workers}
 class Measured(NamedTuple):
     """A grid that is measured."""
 
+    kind: str
     grid: Grid
     folder: Path
-    #: The process of its agent.
+    #: The file with which another process opens it.
+    config: Path
+    #: The process of its agent, and how many workers that has.
     agent: int
+    workers: int
 
 
 @contextmanager
-def local(workers: int) -> Iterator[Measured]:
+def local(kind: str, workers: int) -> Iterator[Measured]:
     """Open an embedded grid, whose every outcome is on disk before it counts."""
     with _folder() as folder, Grid.open(folder=folder, workers=workers) as grid:
         _warm(grid)
         [agent] = [status.report.pid for status in grid.agents()]
-        yield Measured(grid, folder, agent)
+        yield Measured(kind, grid, folder, folder / "embedded.toml", agent, workers)
 
 
 @contextmanager
-def redis(workers: int, *, durable: bool) -> Iterator[Measured]:
+def redis(kind: str, workers: int, *, durable: bool) -> Iterator[Measured]:
     """Start a Redis and an agent; with ``durable``, what it acknowledges is on disk (``appendfsync always``)."""
     with _folder() as folder:
         server = RedisProcess(folder / "redis", DURABLE if durable else QUICK)
@@ -53,17 +57,22 @@ def redis(workers: int, *, durable: bool) -> Iterator[Measured]:
             file.write_text(_REDIS.format(url=server.url, path=Path.cwd(), workers=workers))
             with Grid.open(file) as grid, agent_process(file) as agent:
                 _warm(grid)
-                yield Measured(grid, folder, agent)
+                yield Measured(kind, grid, folder, file, agent, workers)
         finally:
             server.stop()
 
 
-#: How each grid that can be measured is opened, by name; each takes the number of workers.
-GRIDS: dict[str, Callable[[int], AbstractContextManager[Measured]]] = {
+#: How each grid that can be measured is opened, by name; each takes its name and the number of workers.
+GRIDS: dict[str, Callable[[str, int], AbstractContextManager[Measured]]] = {
     "local": local,
     "redis": partial(redis, durable=False),
     "redis, durable": partial(redis, durable=True),
 }
+
+
+def opened(kind: str, workers: int) -> AbstractContextManager[Measured]:
+    """Open a new grid of this kind."""
+    return GRIDS[kind](kind, workers)
 
 
 def _warm(grid: Grid) -> None:

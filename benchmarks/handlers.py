@@ -1,8 +1,20 @@
 """What the measured tasks do."""
 
+import time
 from typing import Any
 
 
 def echo(event: Any) -> Any:
     """Return what came."""
     return event
+
+
+def nap(event: float) -> float:
+    """Sleep for so many seconds; return them."""
+    time.sleep(event)
+    return event
+
+
+def size(event: bytes) -> bytes:
+    """Return the number of bytes, in decimal digits."""
+    return b"%d" % len(event)

@@ -100,15 +100,7 @@ def memory(pid: int) -> float:
     return int(re.findall(r"VmHWM:\s+(\d+) kB", status)[0]) / 1024
 
 
-def idle(agent: int, seconds: float = 20.0) -> float:
-    """Return what an agent that has nothing to do takes with its workers: % of a core."""
-    time.sleep(3)
-    before, began = _cpu(agent), time.perf_counter()
-    time.sleep(seconds)
-    return 100 * (_cpu(agent) - before) / (time.perf_counter() - began)
-
-
-def _cpu(agent: int) -> float:
+def processor_time(agent: int) -> float:
     """Return the seconds of processor time of a process and its children."""
     ticks = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):

@@ -31,6 +31,9 @@ _LOADING = 10
 class AgentCore:
     """A state machine: :meth:`handle` takes an event and the time, and returns commands.
 
+    It does so in two steps, :meth:`take` and :meth:`follow`, so that workers need not wait for their tasks until all
+    else is decided, too.
+
     Nothing here knows a thread, a clock or a service, so the same object runs in the agent and in a simulator. At most
     one Acquire, one Commit, one Renew, and one GiveBack and one Load per bundle are under way at any time. An event
     costs O(workers + bundles held), both of which are small.
@@ -84,8 +87,22 @@ class AgentCore:
 
     def handle(self, event: events.Event, now: float) -> list[commands.Command]:
         """Take in an event; return what is to be done, in order."""
+        return [*self.take(event, now), *self.follow(now)]
+
+    def take(self, event: events.Event, now: float) -> list[commands.Command]:
+        """Take in an event; return what it calls for at once, and tasks for workers. :meth:`follow` is next."""
         self._handlers[type(event)](event, now)
-        self._decide(now)
+        if not self._exited:
+            self._assign(now)
+        return self._taken()
+
+    def follow(self, now: float) -> list[commands.Command]:
+        """Return what else follows from the event that was taken in at this time."""
+        if not self._exited:
+            self._decide(now)
+        return self._taken()
+
+    def _taken(self) -> list[commands.Command]:
         out, self._out = self._out, []
         return out
 
@@ -291,9 +308,7 @@ class AgentCore:
 
     # What follows.
 
-    def _decide(self, now: float) -> None:
-        if self._exited:
-            return
+    def _assign(self, now: float) -> None:
         for bundle in self.held:
             bundle.wake(now)
             if now >= bundle.deadline:
@@ -301,14 +316,18 @@ class AgentCore:
             elif bundle.is_loading and now >= bundle.load_by:
                 # A call that never ends must not hold tasks for ever.
                 self._leave_to_others(bundle)
-        full, suspect = self._is_full(), self._suspect()
+        suspect = self._suspect()
         self._seclusion.look(now, suspect=suspect is not None)
         if self._stop_at is None:
             self._out.extend(self._crew.start(now))
-            if not full and (suspect is None or (len(self._held) == 1 and not self._acquirer.under_way)):
+            alone = len(self._held) == 1 and not self._acquirer.under_way
+            if (suspect is None or alone) and not self._is_full():
                 self._out.extend(self._crew.assign(self._held, now))
         elif now >= self._stop_at:
             self._out.extend(self._crew.kill_all())
+
+    def _decide(self, now: float) -> None:
+        full, suspect = self._is_full(), self._suspect()
         self._return(now, suspect)
         self._commit(now, full=full)
         self._out.extend(self._renewer.next(self._held.values(), now))

@@ -163,7 +163,10 @@ class Crew:
             # After deaths before any task had begun, the guilty one is found by handing out one at a time.
             return 1
         fair = -(-waiting // (2 * len(self.slots)))
-        return max(1, min(int(self._policy.portion / seconds), self._policy.portion_tasks, fair))
+        portion = max(1, min(int(self._policy.portion / seconds), self._policy.portion_tasks, fair))
+        # Not much more at once costs less than to hand over the rest by itself.
+        first, last = bundle.todo.spans[0]
+        return last - first if 2 * (last - first) < 3 * portion else portion
 
 
 def _must_wait(bundle: HeldBundle) -> bool:

@@ -25,7 +25,7 @@ class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     python: str = ""
     #: The agent asks for more bundles when its workers would run dry within this. An urgent session waits for about
     #: as long behind work that is held already, so it is short.
-    horizon: float = 0.1
+    horizon: float = 0.5
     #: A worker is handed about this much work at once: handing over takes about 1 ms, and is to cost little of 100 ms
     #: tasks. It may be as long as a portion of what waits is a fair one, and what has not begun can be taken back.
     portion: float = 0.5

@@ -194,15 +194,21 @@ class Agent:
         self._notes.take(event)
         if isinstance(event, events.Stop):
             self._stopping.set()
+        now = time.monotonic()
+        # Workers first: a thread that wakes takes the interpreter from this one, and a worker would wait for both.
+        calls = self._do(self._core.take(event, now)) + self._do(self._core.follow(now))
+        for command in calls:
+            self._lanes[type(command)].send(command)
+
+    def _do(self, decided: list[commands.Command]) -> list[commands.Command]:
+        """Carry out what needs no call of a store; return the others."""
         calls = []
-        for command in self._core.handle(event, time.monotonic()):
+        for command in decided:
             if type(command) in self._lanes:
                 calls.append(command)
             else:
                 self._doers[type(command)](command)
-        # Workers first: a thread that wakes takes the interpreter from this one, and a worker would wait for both.
-        for command in calls:
-            self._lanes[type(command)].send(command)
+        return calls
 
     def _wake(self) -> None:
         try:

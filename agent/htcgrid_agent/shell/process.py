@@ -102,11 +102,11 @@ class WorkerProcess:
     def receive(self) -> Iterator[Report | Need | None]:
         """Yield the messages that have come; None, last, when the channel has ended or what came is no message."""
         try:
-            data = self.channel.recv(1 << 20)
+            data = self._frames.read(self.channel)
         except BlockingIOError:
             return
         except OSError:
-            data = b""
+            data = memoryview(b"")
         if not data:
             yield None
             return

@@ -1,5 +1,6 @@
 """What agent and worker say to each other, as msgpack arrays in frames of four bytes of length and a body."""
 
+import socket
 import struct
 from collections.abc import Iterator
 
@@ -90,10 +91,19 @@ def frame(body: bytes) -> bytes:
 class Frames:
     """Cuts a stream of bytes into the bodies that were framed."""
 
+    #: About as many bytes as a socket holds. They are kept: to allocate as many for each message costs more than to
+    #: read it.
+    _ROOM = 256 << 10
+
     def __init__(self) -> None:
         self._bytes = bytearray()
+        self._room = memoryview(bytearray(self._ROOM))
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def read(self, connection: socket.socket) -> memoryview:
+        """Return what a connection has, for :meth:`feed`, and until the next read; empty when it has ended."""
+        return self._room[: connection.recv_into(self._room)]
+
+    def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
         """Take in bytes; yield the bodies that are whole by now."""
         self._bytes += data
         while len(self._bytes) >= _LENGTH.size:

@@ -18,7 +18,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a commit that failed is made of new outcomes under its old number",
-        seed=46,
+        seed=36,
         patches=(
             Patch(
                 AgentCore,
@@ -231,8 +231,8 @@ AGENT_CORE = (
         patches=(
             Patch(
                 AgentCore,
-                "_decide",
-                "suspect is None or (len(self._held) == 1 and not self._acquirer.under_way)",
+                "_assign",
+                "suspect is None or alone",
                 "True",
             ),
         ),

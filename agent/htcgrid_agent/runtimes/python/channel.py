@@ -75,7 +75,7 @@ class Channel:
 
     def _next(self) -> bytes | None:
         while not self._bodies:
-            data = self._connection.recv(1 << 20)
+            data = self._frames.read(self._connection)
             if not data:
                 return None
             self._bodies.extend(self._frames.feed(data))

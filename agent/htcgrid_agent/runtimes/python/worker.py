@@ -27,7 +27,7 @@ from htcgrid_agent.workers.messages import Report, RunTasks, Setup
 
 #: Outcomes are reported when this has passed since the last report: seldom enough to cost nothing, often enough that a
 #: worker that dies takes little along.
-_REPORT_NS = 10_000_000
+_REPORT_NS = 25_000_000
 
 
 class Worker:

@@ -1,0 +1,50 @@
+"""Large payloads, beside files that are written and read."""
+
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.grids import Measured
+from htcgrid.bench.bench import Row
+
+_COUNT, _BYTES = 2000, 1_000_000
+
+
+def rows(on: Measured, runs: int) -> Iterator[Row]:
+    """Yield the bytes that go through a grid in a second, and through plain files: written once, and read once."""
+    shares, grids, files = [], [], []
+    for _ in range(runs):
+        files.append(_files(on.folder))
+        grids.append(_payloads(on))
+        shares.append(100 * grids[-1] / files[-1])
+    named = f"{_COUNT:,} payloads of {_BYTES / 1e6:g} MB"
+    yield Row(f"{named}, submit to last result", "MB/s", grids)
+    yield Row("the same in plain files, written and read", "MB/s", files)
+    yield Row(f"{named}: of plain files", "%", shares)
+
+
+def _content() -> Iterator[bytes]:
+    seed = os.urandom(_BYTES)
+    # No two are alike, as with payloads that are worth sending.
+    return (number.to_bytes(8) + seed[8:] for number in range(_COUNT))
+
+
+def _payloads(on: Measured) -> float:
+    began = time.perf_counter()
+    session = on.grid.submit("benchmarks.handlers:size", _content(), codec="bytes")
+    assert sum(int(outcome.value) for outcome in session.outcomes(timeout=1200)) == _COUNT * _BYTES
+    rate = _COUNT * _BYTES / 1e6 / (time.perf_counter() - began)
+    session.delete()
+    return rate
+
+
+def _files(folder: Path) -> float:
+    with tempfile.TemporaryDirectory(dir=folder) as name:
+        began = time.perf_counter()
+        for number, data in enumerate(_content()):
+            with (Path(name) / str(number)).open("wb", buffering=0) as file:
+                file.write(data)
+        assert sum(len((Path(name) / str(number)).read_bytes()) for number in range(_COUNT)) == _COUNT * _BYTES
+        return _COUNT * _BYTES / 1e6 / (time.perf_counter() - began)

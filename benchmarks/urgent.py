@@ -1,0 +1,41 @@
+"""An urgent session beside one of a million tasks."""
+
+import time
+from collections.abc import Iterator
+
+from benchmarks import measures
+from benchmarks.grids import Measured
+from htcgrid.bench.bench import Row
+from htcgrid.bench.measures import PAYLOAD, share
+
+_NAP = "benchmarks.handlers:nap"
+_TASKS, _URGENT = 1_000_000, 20
+
+
+def rows(on: Measured) -> Iterator[Row]:
+    """Yield how long a lone task of the highest priority takes while less urgent ones run, of each length."""
+    for seconds in (0.0, 0.01, 0.1):
+        trips = _trips(on, seconds)
+        named = f"urgent task beside {_TASKS:,} of {seconds * 1000:g} ms"
+        for percent in (50, 100):
+            # A worker ends its task first, of which that is not to blame.
+            yield Row(f"{named}, p{percent} without one task", "ms", [1000 * (share(trips, percent) - seconds)])
+
+
+def _trips(on: Measured, seconds: float) -> list[float]:
+    low = on.grid.submit(_NAP, (seconds for _ in range(_TASKS)), priority=0)
+    trips = []
+    try:
+        while low.status().succeeded == 0:
+            time.sleep(0.05)
+        for _ in range(_URGENT):
+            time.sleep(0.1)
+            began = time.perf_counter()
+            on.grid.submit(measures.ECHO, [PAYLOAD], priority=3).results(timeout=60)
+            trips.append(time.perf_counter() - began)
+        before = low.status().succeeded
+        time.sleep(1)
+        assert low.status().succeeded > before, "the less urgent session does not go on"
+    finally:
+        low.cancel()
+    return sorted(trips)
