@@ -1,7 +1,8 @@
 """Doorbells: how one process wakes others at once when it made work or outcomes.
 
-A listener binds a datagram socket in its topic's folder, and a ringer sends a byte to each socket there. A ring that is
-lost costs time only: whoever listens also looks now and then.
+A listener binds a datagram socket in its topic's folder, and a ringer sends a byte to each socket there. One that waits
+for a session has a name without a file where it can: to make and remove files takes long while others write to disk.
+A ring that is lost costs time only: whoever listens also looks now and then.
 """
 
 import hashlib
@@ -16,27 +17,42 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from math import ceil
 from pathlib import Path
+from typing import NamedTuple
+
+from htcgrid.local.network import Network
 
 #: The length of a socket's address is limited: 108 bytes on Linux, 104 elsewhere (unix(7)).
 _ADDRESS = 100
 #: Sockets that are kept bound between calls, since binding costs more than ringing.
 _IDLE = 16
+#: How many can listen to one topic without a file.
+_PLACES = 4
 
 
-def pool_topic(pool: str) -> str:
+class Topic(NamedTuple):
+    """What rings are about."""
+
+    #: The folder of its sockets, which it may share with others: then some wake in vain.
+    folder: str
+    #: Its name where there are few listeners, so that they need no file.
+    name: str | None = None
+
+
+def pool_topic(pool: str) -> Topic:
     """Return the topic of a pool: it has work."""
-    return "p" + hashlib.blake2s(pool.encode(), digest_size=6).hexdigest()
+    return Topic("p" + hashlib.blake2s(pool.encode(), digest_size=6).hexdigest())
 
 
-def session_topic(session: str) -> str:
-    """Return the topic of a session, which it shares with some others, so that there are few folders: its log grew."""
-    return "s" + hashlib.blake2s(session.encode(), digest_size=1).hexdigest()
+def session_topic(session: str) -> Topic:
+    """Return the topic of a session: its log grew. It shares its folder with some others, so that there are few."""
+    name = hashlib.blake2s(session.encode(), digest_size=8).hexdigest()
+    return Topic(f"s{name[:2]}", name)
 
 
 class Listener:
     """One socket that is rung; without a socket, it can only wait."""
 
-    def __init__(self, topic: str, bell: socket.socket | None, file: Path | None) -> None:
+    def __init__(self, topic: Topic, bell: socket.socket | None, file: Path | None) -> None:
         self.topic = topic
         self._bell = bell
         self._file = file
@@ -50,6 +66,11 @@ class Listener:
             with suppress(OSError):
                 while True:
                     self._bell.recv(16)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether its socket is worth keeping between calls: it has a file."""
+        return self._file is not None
 
     def wait(self, seconds: float) -> bool:
         """Wait for a ring, and return whether there was one."""
@@ -71,14 +92,19 @@ class Doorbell:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._network = Network(folder / "networks")
         self._lock = threading.Lock()
         self._idle: list[Listener] = []
         self._closed = False
         self._ringer = _datagrams()
 
-    def ring(self, topic: str) -> None:
+    def ring(self, topic: Topic) -> None:
         """Wake all who listen to ``topic``, in any process."""
-        folder = self._folder / topic
+        if topic.name is not None:
+            for number in range(_PLACES):
+                with suppress(OSError):
+                    self._ringer.sendto(b"!", self._network.address(f"{topic.name}-{number}"))
+        folder = self._folder / topic.folder
         try:
             names = os.listdir(folder)  # noqa: PTH208 - names are what is needed, and fast
         except OSError:
@@ -101,9 +127,9 @@ class Doorbell:
             pass
 
     @contextmanager
-    def listening(self, topic: str) -> Iterator[Listener]:
+    def listening(self, topic: Topic) -> Iterator[Listener]:
         """Listen to ``topic``; rings from before, since the last time, may still be there."""
-        listener = self._take(topic) or _bind(self._folder / topic, topic)
+        listener = self._without_file(topic) or self._take(topic) or _bind(self._folder / topic.folder, topic)
         try:
             yield listener
         finally:
@@ -118,16 +144,28 @@ class Doorbell:
             listener.close()
         self._ringer.close()
 
-    def _take(self, topic: str) -> Listener | None:
+    def _without_file(self, topic: Topic) -> Listener | None:
+        """Return a listener whose socket has no file; None when some would not find it, or all names are taken."""
+        if topic.name is None or not self._network.is_only:
+            return None
+        bell = _datagrams()
+        for number in range(_PLACES):
+            with suppress(OSError):
+                bell.bind(self._network.address(f"{topic.name}-{number}"))
+                return Listener(topic, bell, None)
+        bell.close()
+        return None
+
+    def _take(self, topic: Topic) -> Listener | None:
         with self._lock:
             for position, listener in enumerate(self._idle):
-                if listener.topic == topic:
+                if listener.topic.folder == topic.folder:
                     return self._idle.pop(position)
         return None
 
     def _give(self, listener: Listener) -> None:
         with self._lock:
-            if self._closed:
+            if self._closed or not listener.is_kept:
                 surplus: Listener | None = listener
             else:
                 self._idle.append(listener)
@@ -142,7 +180,7 @@ def _datagrams() -> socket.socket:
     return bell
 
 
-def _bind(folder: Path, topic: str) -> Listener:
+def _bind(folder: Path, topic: Topic) -> Listener:
     name = secrets.token_hex(6)
     bell = _datagrams()
     try:

@@ -72,10 +72,9 @@ class SqliteTaskQueue(TaskQueue):
         Costs 1 read per look, and 1 quick write when a hint of another state store is there; who waits looks when the
         bell rings, and twice a second.
         """
+        if wait <= timedelta(0):
+            return self._look(limit, pool, above)
         deadline = time.monotonic() + wait.total_seconds()
-        found = self._look(limit, pool, above)
-        if found or wait <= timedelta(0):
-            return found
         with self._doorbell.listening(pool_topic(pool)) as listener:
             while True:
                 listener.drain()

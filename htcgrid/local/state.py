@@ -14,7 +14,7 @@ from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Ses
 from htcgrid.local import cancels, collection, inspection, leasing, reaping, recording, reports, returns, submissions
 from htcgrid.local.backlog import pending
 from htcgrid.local.database import Database
-from htcgrid.local.doorbell import Doorbell, pool_topic, session_topic
+from htcgrid.local.doorbell import Doorbell, Topic, pool_topic, session_topic
 from htcgrid.local.liveness import AgentLiveness
 from htcgrid.local.settings import PATIENCE, LocalSettings
 from htcgrid.model import (
@@ -197,10 +197,9 @@ class SqliteStateStore(StateStore):
 
         Costs 1 read per look; who waits looks when the bell rings, and 4 times a second.
         """
-        look = self._look(session_id, cursor, limit)
+        if wait <= timedelta(0):
+            return self._look(session_id, cursor, limit).found
         deadline = time.monotonic() + wait.total_seconds()
-        if look.found.entries or look.last or wait <= timedelta(0):
-            return look.found
         with self._doorbell.listening(session_topic(session_id)) as listener:
             while True:
                 listener.drain()
@@ -285,7 +284,7 @@ class SqliteStateStore(StateStore):
         except ProviderError:
             return set(self._liveness.held) if self._liveness else set()
 
-    def _ring(self, topics: Iterable[str]) -> None:
+    def _ring(self, topics: Iterable[Topic]) -> None:
         for topic in topics:
             self._doorbell.ring(topic)
 

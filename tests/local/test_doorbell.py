@@ -7,20 +7,23 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from htcgrid.local import doorbell as bells
+from htcgrid.local import network
 from htcgrid.local.doorbell import Doorbell, pool_topic, session_topic
+from htcgrid.local.network import Network
 from htcgrid.local.queue import SqliteTaskQueue
 from htcgrid.local.state import SqliteStateStore
 from htcgrid.model import Delivery
 from htcgrid.testing.samples import bundle_of, session_of
 
 LONG = 30.0
+ONE, TWO = pool_topic("one"), pool_topic("two")
 
 
 def sockets(place: Path) -> list[Path]:
@@ -41,17 +44,17 @@ def doorbell(place: Path) -> Iterator[Doorbell]:
 
 
 def test_a_ring_wakes_who_listens_much_sooner_than_looking_would(doorbell: Doorbell) -> None:
-    with doorbell.listening("p1") as listener:
-        threading.Timer(0.02, doorbell.ring, ("p1",)).start()
+    with doorbell.listening(ONE) as listener:
+        threading.Timer(0.02, doorbell.ring, (ONE,)).start()
         began = time.monotonic()
         assert listener.wait(LONG)
         assert time.monotonic() - began < 0.2
 
 
 def test_a_ring_from_before_the_wait_is_not_lost(doorbell: Doorbell) -> None:
-    with doorbell.listening("p1") as listener:
+    with doorbell.listening(ONE) as listener:
         listener.drain()
-        doorbell.ring("p1")
+        doorbell.ring(ONE)
         assert listener.wait(LONG)
         listener.drain()
         assert not listener.wait(0)
@@ -60,34 +63,35 @@ def test_a_ring_from_before_the_wait_is_not_lost(doorbell: Doorbell) -> None:
 def test_all_who_listen_are_woken_and_no_others(doorbell: Doorbell, place: Path) -> None:
     with (
         closing(Doorbell(place)) as other,
-        doorbell.listening("p1") as one,
-        other.listening("p1") as two,
-        other.listening("p2") as three,
+        doorbell.listening(ONE) as one,
+        other.listening(ONE) as two,
+        other.listening(TWO) as three,
     ):
-        doorbell.ring("p1")
+        doorbell.ring(ONE)
         assert one.wait(LONG)
         assert two.wait(LONG)
         assert not three.wait(0)
 
 
 def test_ringing_where_nobody_listens_is_fine(doorbell: Doorbell, place: Path) -> None:
-    doorbell.ring("p1")
-    assert not place.exists()
+    doorbell.ring(ONE)
+    doorbell.ring(session_topic("one"))
+    assert sockets(place) == []
 
 
 def test_more_rings_than_a_socket_holds_are_fine(doorbell: Doorbell) -> None:
-    with doorbell.listening("p1") as listener:
+    with doorbell.listening(ONE) as listener:
         for _ in range(2000):
-            doorbell.ring("p1")
+            doorbell.ring(ONE)
         assert listener.wait(LONG)
         listener.drain()
         assert not listener.wait(0)
 
 
 def test_a_socket_is_kept_between_calls_and_taken_away_by_close(doorbell: Doorbell, place: Path) -> None:
-    with doorbell.listening("p1"):
+    with doorbell.listening(ONE):
         bound = sockets(place)
-    with doorbell.listening("p1"):
+    with doorbell.listening(ONE):
         assert sockets(place) == bound
     doorbell.close()
     assert sockets(place) == []
@@ -95,7 +99,7 @@ def test_a_socket_is_kept_between_calls_and_taken_away_by_close(doorbell: Doorbe
 
 def test_only_some_idle_sockets_are_kept(doorbell: Doorbell, place: Path) -> None:
     for number in range(3 * bells._IDLE):
-        with doorbell.listening(f"p{number}"):
+        with doorbell.listening(pool_topic(f"p{number}")):
             pass
     assert len(sockets(place)) == bells._IDLE
 
@@ -104,28 +108,66 @@ def test_what_a_killed_process_left_is_removed_by_the_next_ring(doorbell: Doorbe
     code = """
 import os, sys
 from pathlib import Path
-from htcgrid.local.doorbell import Doorbell
-with Doorbell(Path(sys.argv[1])).listening("p1"):
+from htcgrid.local.doorbell import Doorbell, pool_topic
+with Doorbell(Path(sys.argv[1])).listening(pool_topic("one")):
     os._exit(0)
 """
     env = os.environ | {"PYTHONPATH": "."}
     subprocess.run([sys.executable, "-c", code, place], check=True, timeout=60, env=env)
     assert len(sockets(place)) == 1
-    doorbell.ring("p1")
+    doorbell.ring(ONE)
     assert sockets(place) == []
 
 
 def test_where_no_socket_can_be_bound_waiting_still_ends(tmp_path: Path) -> None:
     (tmp_path / "bells").write_text("no folder")
-    with closing(Doorbell(tmp_path / "bells")) as doorbell, doorbell.listening("p1") as listener:
-        doorbell.ring("p1")
+    with closing(Doorbell(tmp_path / "bells")) as doorbell, doorbell.listening(ONE) as listener:
+        doorbell.ring(ONE)
         listener.drain()
         assert not listener.wait(0.001)
 
 
-def test_sessions_share_few_topics_and_pools_have_their_own() -> None:
-    assert len({session_topic(f"session-{number}") for number in range(10_000)}) <= 256
-    assert len({pool_topic(f"pool-{number}") for number in range(1000)}) == 1000
+def test_sessions_share_few_folders_and_pools_have_their_own() -> None:
+    assert len({session_topic(f"session-{number}").folder for number in range(10_000)}) <= 256
+    assert len({pool_topic(f"pool-{number}").folder for number in range(1000)}) == 1000
+
+
+def test_who_waits_for_a_session_needs_no_file_and_hears_of_no_other(doorbell: Doorbell, place: Path) -> None:
+    one, other = session_topic("one"), session_topic("other")
+    with closing(Doorbell(place)) as elsewhere, doorbell.listening(one) as listener:
+        assert sockets(place) == []
+        elsewhere.ring(other)
+        assert not listener.wait(0.01)
+        elsewhere.ring(one)
+        assert listener.wait(LONG)
+
+
+def test_more_who_wait_for_a_session_than_there_are_names_hear_all_the_same(doorbell: Doorbell, place: Path) -> None:
+    topic = session_topic("one")
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(doorbell.listening(topic)) for _ in range(bells._PLACES + 2)]
+        assert len(sockets(place)) == 2
+        doorbell.ring(topic)
+        assert all(listener.wait(LONG) for listener in listeners)
+
+
+def test_where_processes_are_in_several_networks_all_bells_have_files(doorbell: Doorbell, place: Path) -> None:
+    (place / "networks" / "another").write_text("its word")
+    with doorbell.listening(session_topic("one")) as listener:
+        assert len(sockets(place)) == 1
+        doorbell.ring(session_topic("one"))
+        assert listener.wait(LONG)
+
+
+def test_all_processes_of_a_network_have_the_same_word_and_no_grid_has_that_of_another(tmp_path: Path) -> None:
+    words = [Network(tmp_path / folder).address("x") for folder in ("one", "one", "two")]
+    assert words[0] == words[1] != words[2]
+    assert words[0].startswith("\0")
+
+
+def test_where_the_word_cannot_be_had_bells_have_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "_word", lambda _: None)
+    assert not Network(Path("nowhere")).is_only
 
 
 def test_a_waiting_agent_hears_of_work_and_a_waiting_reader_of_the_end(folder: Path) -> None:
