@@ -26,7 +26,7 @@ _ADDRESS = 100
 #: Sockets that are kept bound between calls, since binding costs more than ringing.
 _IDLE = 16
 #: How many can listen to one topic without a file.
-_PLACES = 4
+_PLACES = 2
 
 
 class Topic(NamedTuple):
@@ -38,9 +38,15 @@ class Topic(NamedTuple):
     name: str | None = None
 
 
-def pool_topic(pool: str) -> Topic:
-    """Return the topic of a pool: it has work."""
-    return Topic("p" + hashlib.blake2s(pool.encode(), digest_size=6).hexdigest())
+def pool_topic(pool: str, above: int | None = None) -> Topic:
+    """Return the topic of a pool: it has work, or work with a priority above that."""
+    folder = "p" + hashlib.blake2s(pool.encode(), digest_size=6).hexdigest()
+    return Topic(folder if above is None else f"{folder}-{above}")
+
+
+def pool_topics(pool: str, priority: int) -> set[Topic]:
+    """Return the topics that work of this priority is about."""
+    return {pool_topic(pool), *(pool_topic(pool, above) for above in range(priority))}
 
 
 def session_topic(session: str) -> Topic:

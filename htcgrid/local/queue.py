@@ -13,7 +13,7 @@ from htcgrid.interfaces import Source, TaskQueue
 from htcgrid.local import backlog
 from htcgrid.local import hints as stored
 from htcgrid.local.database import Database
-from htcgrid.local.doorbell import Doorbell, pool_topic
+from htcgrid.local.doorbell import Doorbell, pool_topic, pool_topics
 from htcgrid.local.settings import PATIENCE, LocalSettings
 from htcgrid.model import Delivery, Hint, QueueLimits
 
@@ -63,8 +63,8 @@ class SqliteTaskQueue(TaskQueue):
             return
         with self._database.writing(durable=False) as connection:
             stored.store(connection, foreign)
-        for pool in {hint.pool for hint in foreign}:
-            self._doorbell.ring(pool_topic(pool))
+        for topic in {topic for hint in foreign for topic in pool_topics(hint.pool, hint.priority)}:
+            self._doorbell.ring(topic)
 
     def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:
         """Return pending bundles that are due; waits at a doorbell, and no longer than to the end of a delay.
@@ -75,7 +75,7 @@ class SqliteTaskQueue(TaskQueue):
         if wait <= timedelta(0):
             return self._look(limit, pool, above)
         deadline = time.monotonic() + wait.total_seconds()
-        with self._doorbell.listening(pool_topic(pool)) as listener:
+        with self._doorbell.listening(pool_topic(pool, above)) as listener:
             while True:
                 listener.drain()
                 found = self._look(limit, pool, above)

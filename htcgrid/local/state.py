@@ -14,7 +14,7 @@ from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Ses
 from htcgrid.local import cancels, collection, inspection, leasing, reaping, recording, reports, returns, submissions
 from htcgrid.local.backlog import pending
 from htcgrid.local.database import Database
-from htcgrid.local.doorbell import Doorbell, Topic, pool_topic, session_topic
+from htcgrid.local.doorbell import Doorbell, Topic, pool_topics, session_topic
 from htcgrid.local.liveness import AgentLiveness
 from htcgrid.local.settings import PATIENCE, LocalSettings
 from htcgrid.model import (
@@ -89,16 +89,17 @@ class SqliteStateStore(StateStore):
         """Record a session and its bundles. Costs 1 write per 2,048 bundles or 16 MiB of them."""
         ordered = in_order(session.id, bundles)
         total = ordered[-1].stop if ordered else 0
-        parts = _parts(ordered)
+        parts, new = _parts(ordered), False
         for number, part in enumerate(parts):
             with self._database.writing() as connection:
                 header = submissions.create(connection, session)
+                new |= header.new
                 added = submissions.add(connection, header, part, self._now())
                 if sealed and number == len(parts) - 1:
                     submissions.seal(connection, session.id, total, self._now())
             if added:
-                self._doorbell.ring(pool_topic(session.pool))
-        if sealed:
+                self._ring(pool_topics(session.pool, session.priority))
+        if sealed and not new:
             self._doorbell.ring(session_topic(session.id))
 
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
@@ -108,7 +109,7 @@ class SqliteStateStore(StateStore):
                 header = submissions.find(connection, session_id)
                 added = submissions.add(connection, header, part, self._now())
             if added:
-                self._doorbell.ring(pool_topic(header.pool))
+                self._ring(pool_topics(header.pool, header.priority))
 
     def seal(self, session_id: SessionId, total: int) -> None:
         """Record that no more tasks will come. Costs 1 write."""
@@ -149,7 +150,7 @@ class SqliteStateStore(StateStore):
         """Carve parts of a leased bundle into new pending bundles. Costs 1 write."""
         with self._database.writing() as connection:
             given = returns.give_back(connection, lease, remainders, self._now())
-        self._ring({pool_topic(hint.pool) for hint in given.hints} if given else ())
+        self._ring(_topics(given.hints if given else ()))
         return given
 
     def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
@@ -167,7 +168,7 @@ class SqliteStateStore(StateStore):
                 hints += reaping.lapse(connection, lapsed[:limit], self._now())
                 if timed:
                     hints += reaping.ripen(connection, self._now(), limit - len(hints))
-            self._ring({pool_topic(hint.pool) for hint in hints})
+            self._ring(_topics(hints))
             if len(lapsed) <= limit:
                 self._watch.forget(lapsed)
         if unswept:
@@ -287,6 +288,11 @@ class SqliteStateStore(StateStore):
     def _ring(self, topics: Iterable[Topic]) -> None:
         for topic in topics:
             self._doorbell.ring(topic)
+
+
+def _topics(hints: Iterable[Hint]) -> set[Topic]:
+    """Return what hints are about."""
+    return {topic for hint in hints for topic in pool_topics(hint.pool, hint.priority)}
 
 
 def _parts(bundles: Sequence[Bundle]) -> list[Sequence[Bundle]]:

@@ -41,6 +41,8 @@ class Header(msgspec.Struct, frozen=True):
     priority: int
     state: SessionRow
     total: int
+    #: Whether it was recorded just now, so that nobody can wait for it.
+    new: bool = False
 
 
 def create(connection: sqlite3.Connection, session: Session) -> Header:
@@ -54,7 +56,7 @@ def create(connection: sqlite3.Connection, session: Session) -> Header:
     values = (session.id, session.digest, session.schema, *route, *times, _encode(session))
     created = connection.execute(_CREATE, values)
     if created.rowcount == 1:
-        return Header(created.lastrowid or 0, *route, SessionRow.OPEN, 0)
+        return Header(created.lastrowid or 0, *route, SessionRow.OPEN, 0, new=True)
     digest, header = _read(connection, session.id)
     if header.state >= SessionRow.DELETED:
         raise ConflictError(

@@ -165,6 +165,34 @@ def test_all_processes_of_a_network_have_the_same_word_and_no_grid_has_that_of_a
     assert words[0].startswith("\0")
 
 
+def test_who_waits_for_urgent_work_hears_of_no_other(folder: Path) -> None:
+    with (
+        closing(SqliteStateStore(folder)) as store,
+        closing(Doorbell(folder / "bells")) as doorbell,
+        doorbell.listening(pool_topic("default", 1)) as urgent,
+        doorbell.listening(pool_topic("default")) as whoever,
+    ):
+        for priority, heard in ((0, False), (1, False), (2, True), (3, True)):
+            session = session_of(priority=priority)
+            store.create(session, [bundle_of(session, 0, 1)], sealed=True)
+            assert whoever.wait(LONG)
+            assert urgent.wait(0) is heard
+            urgent.drain()
+            whoever.drain()
+
+
+def test_who_waits_for_urgent_work_finds_it_at_once(folder: Path) -> None:
+    with closing(SqliteStateStore(folder)) as store, closing(SqliteTaskQueue(folder)) as queue:
+        session = session_of(priority=2)
+        soon = threading.Timer(0.02, store.create, (session, [bundle_of(session, 0, 1)]))
+        soon.start()
+        began = time.monotonic()
+        [delivery] = queue.receive(5, wait=timedelta(seconds=LONG), pool=session.pool, above=1)
+        assert delivery.hint.key.session == session.id
+        assert time.monotonic() - began < 0.2
+        soon.join()
+
+
 def test_where_the_word_cannot_be_had_bells_have_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(network, "_word", lambda _: None)
     assert not Network(Path("nowhere")).is_only

@@ -310,7 +310,8 @@ class AgentCore:
 
     def _assign(self, now: float) -> None:
         for bundle in self.held:
-            bundle.wake(now)
+            if bundle.waiting:
+                bundle.wake(now)
             if now >= bundle.deadline:
                 self._lose(bundle)
             elif bundle.is_loading and now >= bundle.load_by:

@@ -31,7 +31,7 @@ class Crew:
 
     def stuck_for(self, now: float) -> float:
         """Return for how long at least every worker has been at its task; 0 when one is free."""
-        if any(slot.state in {SlotState.IDLE, SlotState.STARTING} for slot in self.slots):
+        if any(slot.state is SlotState.IDLE or slot.state is SlotState.STARTING for slot in self.slots):
             return 0.0
         return min((slot.elapsed(now) for slot in self.busy), default=0.0)
 

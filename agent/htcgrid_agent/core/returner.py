@@ -22,23 +22,22 @@ class Returner:
         self._pace = pace
         self._crew = crew
 
-    def seconds(self, bundle: HeldBundle, now: float) -> float | None:
+    def _seconds(self, bundle: HeldBundle, stuck: float) -> float | None:
         """Return what a task of the bundle takes, as far as is known.
 
-        When all workers have been at their tasks for long, what was learnt before does not hold any more.
+        When all workers have been ``stuck`` at their tasks for long, what was learnt before does not hold any more.
         """
         known = self._pace.seconds(bundle.session.handler)
-        stuck = self._crew.stuck_for(now)
         if stuck > self._policy.target / 2 and stuck > 4 * (known or 0.0):
             return max(known or 0.0, 2 * stuck)
         return known
 
     def plan(self, held: Iterable[HeldBundle], now: float) -> Iterable[GiveBack]:
         """Yield give-backs of tasks that will not be reached within ``target``, in the order of work."""
-        ahead = 0.0
+        ahead, stuck = 0.0, self._crew.stuck_for(now)
         for bundle in held:
-            seconds = self.seconds(bundle, now)
-            if seconds is None or not bundle.todo:
+            seconds = self._seconds(bundle, stuck) if bundle.todo else None
+            if seconds is None:
                 continue
             needed = bundle.todo.count * seconds / self._policy.workers
             if ahead + needed <= self._policy.target or bundle.returning or bundle.suspect:
@@ -64,8 +63,10 @@ class Returner:
     def plan_waiting(self, held: Iterable[HeldBundle], now: float) -> Iterable[GiveBack]:
         """Yield give-backs of tasks whose next try is further away than ``target``: anybody may do it then."""
         for bundle in held:
+            if not bundle.waiting or bundle.returning:
+                continue
             late = [(at, index) for at, index in bundle.waiting if at - now > self._policy.target]
-            if late and not bundle.returning:
+            if late:
                 yield give_back(
                     bundle, [delayed(bundle, index, at - now) for at, index in late[: self._policy.children]]
                 )
