@@ -1,7 +1,7 @@
 """Measure grids on this machine, and hold the numbers against their targets.
 
-``python -m benchmarks [--grid NAME] [--only GROUP] [--long] [--runs N] [--json FILE]``. Each number is a median of
-several runs. ``--long`` adds what takes many minutes.
+``python -m benchmarks [--grid NAME] [--only GROUP] [--long] [--runs N] [--share S] [--json FILE]``. Each number is a
+median of several runs. ``--long`` adds what takes many minutes.
 """
 
 import argparse
@@ -11,44 +11,34 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
 
-from benchmarks import basics, blobs, crowd, history, largest, machine, starting, stream, uneven, urgent
+from benchmarks import basics, blobs, crowd, history, largest, machine, starting, steps, stream, uneven, urgent
 from benchmarks.grids import GRIDS, Measured, opened
+from benchmarks.settings import Settings
 from benchmarks.targets import TARGETS
 from htcgrid.bench.bench import Row
 
 WORKERS = 2
 
 
-class Settings(NamedTuple):
-    """How often and how much is measured."""
-
-    runs: int
-    #: Tasks of the largest session, and those that a store holds that is not new.
-    largest: int
-    history: int
-
-
 #: What is measured of a grid that is open, by name.
 GROUPS: dict[str, Callable[[Measured, Settings], Iterator[Row]]] = {
-    "rates": lambda on, settings: basics.rates(on, settings.runs),
-    "trips": lambda on, settings: basics.trips(on, settings.runs),
-    "calls": lambda on, settings: basics.calls(on, settings.runs),
-    "lengths": lambda on, settings: basics.lengths(on, settings.runs),
-    "idle": lambda on, settings: basics.idle(on, settings.runs),
-    "uneven": lambda on, settings: uneven.rows(on, settings.runs),
-    "stream": lambda on, settings: stream.rows(on, settings.runs),
-    "payloads": lambda on, settings: blobs.rows(on, settings.runs),
-    "crowd": lambda on, settings: crowd.rows(on, settings.runs),
-    "urgent": lambda on, _: urgent.rows(on),
+    "rates": basics.rates,
+    "trips": basics.trips,
+    "calls": basics.calls,
+    "lengths": basics.lengths,
+    "idle": basics.idle,
+    "uneven": uneven.rows,
+    "stream": stream.rows,
+    "payloads": blobs.rows,
+    "crowd": crowd.rows,
+    "urgent": urgent.rows,
+    "steps": steps.rows,
 }
 #: What is measured of a grid of its own.
-APART: dict[str, Callable[[str, Settings], Iterator[Row]]] = {
-    "starting": lambda _, settings: starting.rows(10 * settings.runs),
-    "largest": lambda kind, settings: largest.rows(kind, WORKERS, settings.largest, settings.runs),
-    "history": lambda kind, settings: history.rows(kind, WORKERS, settings.history, settings.runs),
-}
+APART: dict[str, Callable[[str, int, Settings], Iterator[Row]]] = {"largest": largest.rows, "history": history.rows}
+#: What is measured of no grid.
+ALONE: dict[str, Callable[[Settings], Iterator[Row]]] = {"starting": starting.rows}
 #: Left out unless they are asked for.
 LONG = ("history",)
 
@@ -56,8 +46,8 @@ LONG = ("history",)
 def main() -> int:
     """Print the table; return 1 when a target is missed."""
     options = _options()
-    names = options.only or [name for name in (*GROUPS, *APART) if options.long or name not in LONG]
-    settings = Settings(options.runs, options.largest, options.history)
+    names = options.only or [name for name in (*ALONE, *GROUPS, *APART) if options.long or name not in LONG]
+    settings = Settings(options.runs, options.share)
     print(f"{machine.described()}. {WORKERS} workers, medians of {options.runs} runs (lowest to highest).", flush=True)
     found = []
     for kind in options.grid or ["local"]:
@@ -81,7 +71,9 @@ def measured(kind: str, names: list[str], settings: Settings) -> Iterator[Row]:
                 yield from GROUPS[name](on, settings)
     for name in names:
         if name in APART:
-            yield from APART[name](kind, settings)
+            yield from APART[name](kind, WORKERS, settings)
+        elif name in ALONE:
+            yield from ALONE[name](settings)
 
 
 def line(kind: str, row: Row) -> str:
@@ -106,11 +98,10 @@ def _number(value: float) -> str:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure grids.")
     parser.add_argument("--grid", choices=GRIDS, action="append", help="a grid to measure; local when left out")
-    parser.add_argument("--only", choices=(*GROUPS, *APART), action="append", help="a group of measures")
+    parser.add_argument("--only", choices=(*ALONE, *GROUPS, *APART), action="append", help="a group of measures")
     parser.add_argument("--long", action="store_true", help="also what takes many minutes")
     parser.add_argument("--runs", type=int, default=3, help="runs of which the median counts")
-    parser.add_argument("--largest", type=int, default=1_000_000, help="tasks of the largest session")
-    parser.add_argument("--history", type=int, default=10_000_000, help="finished tasks in the store that is not new")
+    parser.add_argument("--share", type=float, default=1.0, help="do only that much of each, to see that it works")
     parser.add_argument("--json", type=Path, help="also write the numbers to this file")
     return parser.parse_args()
 

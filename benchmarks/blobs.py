@@ -7,17 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.grids import Measured
+from benchmarks.settings import Settings
 from htcgrid.bench.bench import Row
 
 _COUNT, _BYTES = 2000, 1_000_000
 
 
-def rows(on: Measured, runs: int) -> Iterator[Row]:
+def rows(on: Measured, settings: Settings) -> Iterator[Row]:
     """Yield the bytes that go through a grid in a second, and through plain files: written once, and read once."""
     shares, grids, files = [], [], []
-    for _ in range(runs):
-        files.append(_files(on.folder))
-        grids.append(_payloads(on))
+    for _ in range(settings.runs):
+        files.append(_files(on.folder, settings.of(_COUNT)))
+        grids.append(_payloads(on, settings.of(_COUNT)))
         shares.append(100 * grids[-1] / files[-1])
     named = f"{_COUNT:,} payloads of {_BYTES / 1e6:g} MB"
     yield Row(f"{named}, submit to last result", "MB/s", grids)
@@ -25,26 +26,26 @@ def rows(on: Measured, runs: int) -> Iterator[Row]:
     yield Row(f"{named}: of plain files", "%", shares)
 
 
-def _content() -> Iterator[bytes]:
+def _content(count: int) -> Iterator[bytes]:
     seed = os.urandom(_BYTES)
     # No two are alike, as with payloads that are worth sending.
-    return (number.to_bytes(8) + seed[8:] for number in range(_COUNT))
+    return (number.to_bytes(8) + seed[8:] for number in range(count))
 
 
-def _payloads(on: Measured) -> float:
+def _payloads(on: Measured, count: int) -> float:
     began = time.perf_counter()
-    session = on.grid.submit("benchmarks.handlers:size", _content(), codec="bytes")
-    assert sum(int(outcome.value) for outcome in session.outcomes(timeout=1200)) == _COUNT * _BYTES
-    rate = _COUNT * _BYTES / 1e6 / (time.perf_counter() - began)
+    session = on.grid.submit("benchmarks.handlers:size", _content(count), codec="bytes")
+    assert sum(int(outcome.value) for outcome in session.outcomes(timeout=1200)) == count * _BYTES
+    rate = count * _BYTES / 1e6 / (time.perf_counter() - began)
     session.delete()
     return rate
 
 
-def _files(folder: Path) -> float:
+def _files(folder: Path, count: int) -> float:
     with tempfile.TemporaryDirectory(dir=folder) as name:
         began = time.perf_counter()
-        for number, data in enumerate(_content()):
+        for number, data in enumerate(_content(count)):
             with (Path(name) / str(number)).open("wb", buffering=0) as file:
                 file.write(data)
-        assert sum(len((Path(name) / str(number)).read_bytes()) for number in range(_COUNT)) == _COUNT * _BYTES
-        return _COUNT * _BYTES / 1e6 / (time.perf_counter() - began)
+        assert sum(len((Path(name) / str(number)).read_bytes()) for number in range(count)) == count * _BYTES
+        return count * _BYTES / 1e6 / (time.perf_counter() - began)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks import measures
 from benchmarks.grids import Measured
+from benchmarks.settings import Settings
 from htcgrid import Grid
 from htcgrid.bench.bench import Row
 from htcgrid.bench.measures import PAYLOAD
@@ -17,16 +18,19 @@ from htcgrid.bench.measures import PAYLOAD
 _CLIENTS, _SESSIONS = 8, 10_000
 
 
-def rows(on: Measured, runs: int) -> Iterator[Row]:
+def rows(on: Measured, settings: Settings) -> Iterator[Row]:
     """Yield how many sessions of one task end in a second, from submit to the result, of all clients together."""
     with get_context("spawn").Pool(_CLIENTS) as pool:
         for flight in (16, 1):
             named = f"sessions of one task, {_CLIENTS} clients, {flight} in flight each"
-            yield Row(named, "tasks/s", [_rate(on, pool, flight) for _ in range(runs)])
+            yield Row(
+                named,
+                "tasks/s",
+                [_rate(on, pool, flight, settings.of(_SESSIONS / _CLIENTS)) for _ in range(settings.runs)],
+            )
 
 
-def _rate(on: Measured, pool: Pool, flight: int) -> float:
-    share = _SESSIONS // _CLIENTS
+def _rate(on: Measured, pool: Pool, flight: int, share: int) -> float:
     pool.starmap(_sessions, [(on.config, flight, flight)] * _CLIENTS, chunksize=1)
     began = time.perf_counter()
     pool.starmap(_sessions, [(on.config, share, flight)] * _CLIENTS, chunksize=1)

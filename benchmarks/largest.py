@@ -8,13 +8,16 @@ from multiprocessing import get_context
 
 from benchmarks import measures
 from benchmarks.grids import opened
+from benchmarks.settings import Settings
 from htcgrid.bench.bench import Row
 
+_TASKS = 1_000_000
 
-def rows(kind: str, workers: int, tasks: int, runs: int) -> Iterator[Row]:
+
+def rows(kind: str, workers: int, settings: Settings) -> Iterator[Row]:
     """Yield the rate beside that of 10,000 tasks on the same grid, and the memory of both processes."""
-    found = [_apart(kind, workers, tasks) for _ in range(runs)]
-    named = f"{tasks:,} tasks in one session"
+    found = [_apart(kind, workers, settings.of(_TASKS)) for _ in range(settings.runs)]
+    named = f"{_TASKS:,} tasks in one session"
     yield Row(named, "tasks/s", [run[0] for run in found])
     yield Row(f"{named}: of the rate of 10,000", "%", [100 * run[0] / run[1] for run in found])
     yield Row(f"{named}: client", "MB", [run[2] for run in found])

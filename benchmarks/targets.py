@@ -39,7 +39,7 @@ TARGETS = {
         _LARGEST + ": of the rate of 10,000": _least(90),
         _LARGEST + ": client": _most(250),
         _LARGEST + ": agent without workers": _most(150),
-        _HISTORY + ": of the rate before": _least(90),
+        _HISTORY + ": of the rate of an empty one": _least(90),
         _HISTORY + ": status, p50": _most(5),
         "sessions of one task, 8 clients, 16 in flight each": _least(2000),
         "sessions of one task, 8 clients, 1 in flight each": _least(1000),

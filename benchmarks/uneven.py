@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 from benchmarks.grids import Measured
+from benchmarks.settings import Settings
 from htcgrid.bench.bench import Row
 
 _NAP = "benchmarks.handlers:nap"
@@ -22,13 +23,15 @@ def one_in_hundred(seed: int) -> list[float]:
     return [0.5 if number % 100 == 0 else 0.005 for number in source.sample(range(2000), 2000)]
 
 
-def rows(on: Measured, runs: int) -> Iterator[Row]:
+def rows(on: Measured, settings: Settings) -> Iterator[Row]:
     """Yield the time of a session, divided by the larger of the longest task and the work of one worker.
 
     What tasks took is taken from their outcomes: a sleep is a little longer than it was to be.
     """
     for name, lengths in (("log-normal, sigma 2", log_normal), ("1 % a hundred times longer", one_in_hundred)):
-        yield Row(f"uneven tasks, {name}: makespan", "of least", [_stretch(on, lengths(seed)) for seed in range(runs)])
+        sessions = [lengths(seed) for seed in range(settings.runs)]
+        values = [_stretch(on, session[: settings.of(len(session))]) for session in sessions]
+        yield Row(f"uneven tasks, {name}: makespan", "of least", values)
 
 
 def _stretch(on: Measured, lengths: list[float]) -> float:

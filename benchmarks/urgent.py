@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from benchmarks import measures
 from benchmarks.grids import Measured
+from benchmarks.settings import Settings
 from htcgrid.bench.bench import Row
 from htcgrid.bench.measures import PAYLOAD, share
 
@@ -12,23 +13,23 @@ _NAP = "benchmarks.handlers:nap"
 _TASKS, _URGENT = 1_000_000, 20
 
 
-def rows(on: Measured) -> Iterator[Row]:
+def rows(on: Measured, settings: Settings) -> Iterator[Row]:
     """Yield how long a lone task of the highest priority takes while less urgent ones run, of each length."""
     for seconds in (0.0, 0.01, 0.1):
-        trips = _trips(on, seconds)
+        trips = _trips(on, seconds, settings)
         named = f"urgent task beside {_TASKS:,} of {seconds * 1000:g} ms"
         for percent in (50, 100):
             # A worker ends its task first, of which that is not to blame.
             yield Row(f"{named}, p{percent} without one task", "ms", [1000 * (share(trips, percent) - seconds)])
 
 
-def _trips(on: Measured, seconds: float) -> list[float]:
+def _trips(on: Measured, seconds: float, settings: Settings) -> list[float]:
     low = on.grid.submit(_NAP, (seconds for _ in range(_TASKS)), priority=0)
     trips = []
     try:
         while low.status().succeeded == 0:
             time.sleep(0.05)
-        for _ in range(_URGENT):
+        for _ in range(settings.of(_URGENT)):
             time.sleep(0.1)
             began = time.perf_counter()
             on.grid.submit(measures.ECHO, [PAYLOAD], priority=3).results(timeout=60)

@@ -25,7 +25,7 @@ def test_a_run_is_over_once_a_thread_that_asked_has_its_answer() -> None:
         closing.start()
         closing.join(0.1)
         assert closing.is_alive()
-        agents.sendall(frame(msgspec.msgpack.encode(Found("file"))))
+        agents.sendall(frame(Found("file"), msgspec.msgpack.Encoder()))
         asking.join(10)
         closing.join(10)
         assert answers == [Found("file")]

@@ -1,7 +1,7 @@
 """What agent and worker say to each other: frames, messages and the cell."""
 
 import time
-from itertools import pairwise
+from itertools import cycle
 
 import msgspec
 from hypothesis import given
@@ -9,15 +9,36 @@ from hypothesis import strategies as st
 
 from htcgrid.model import Block, Failure
 from htcgrid_agent.workers.cell import Cell
-from htcgrid_agent.workers.messages import Frames, Report, RunTasks, frame
+from htcgrid_agent.workers.messages import Found, Frames, Report, RunTasks, frame
 
 
-@given(bodies=st.lists(st.binary(max_size=300), max_size=8), cuts=st.lists(st.integers(0, 2500), max_size=8))
-def test_bodies_come_out_as_they_went_in_however_the_stream_is_cut(bodies: list[bytes], cuts: list[int]) -> None:
-    stream = b"".join(map(frame, bodies))
-    places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
-    frames = Frames()
-    assert [body for low, high in pairwise(places) for body in frames.feed(stream[low:high])] == bodies
+class Connection:
+    """Gives bytes in parts of these sizes, again and again, as a socket does, and ends."""
+
+    def __init__(self, stream: bytes, parts: list[int]) -> None:
+        self._stream = stream
+        self._parts = cycle(parts)
+
+    def recv_into(self, room: memoryview) -> int:
+        part = self._stream[: min(next(self._parts), len(room))]
+        self._stream = self._stream[len(part) :]
+        room[: len(part)] = part
+        return len(part)
+
+
+_SIZES = st.one_of(st.integers(0, 300), st.integers(Frames._ROOM - 10, Frames._ROOM + 10), st.just(3 * Frames._ROOM))
+
+
+@given(sizes=st.lists(_SIZES, max_size=6), parts=st.lists(st.integers(1, 1 << 17), min_size=1))
+def test_messages_come_out_as_they_went_in_however_the_stream_is_cut(sizes: list[int], parts: list[int]) -> None:
+    messages = [Found("x" * size, str(number)) for number, size in enumerate(sizes)]
+    stream = b"".join(frame(message, msgspec.msgpack.Encoder()) for message in messages)
+    # However small the parts are, some hundreds are enough.
+    least = len(stream) // 300
+    connection, frames, found = Connection(stream, [part + least for part in parts]), Frames(), []
+    while (bodies := frames.read(connection)) is not None:  # type: ignore[arg-type]
+        found += [msgspec.msgpack.decode(body, type=Found) for body in bodies]
+    assert found == messages
 
 
 def test_messages_say_the_same_on_both_sides() -> None:

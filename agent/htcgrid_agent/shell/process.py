@@ -15,7 +15,7 @@ import msgspec
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Frames, Need, Report, frame
 
-_encode = msgspec.msgpack.Encoder().encode
+_encoder = msgspec.msgpack.Encoder()
 _decode = msgspec.msgpack.Decoder(Report | Need).decode
 
 
@@ -81,7 +81,7 @@ class WorkerProcess:
 
     def send(self, message: msgspec.Struct) -> None:
         """Send a message, as much of it as the channel takes; :meth:`flush` sends the rest."""
-        self._unsent.append(memoryview(frame(_encode(message))))
+        self._unsent.append(memoryview(frame(message, _encoder)))
         self.flush()
 
     def flush(self) -> bool:
@@ -102,16 +102,16 @@ class WorkerProcess:
     def receive(self) -> Iterator[Report | Need | None]:
         """Yield the messages that have come; None, last, when the channel has ended or what came is no message."""
         try:
-            data = self._frames.read(self.channel)
+            bodies = self._frames.read(self.channel)
         except BlockingIOError:
             return
         except OSError:
-            data = memoryview(b"")
-        if not data:
+            bodies = None
+        if bodies is None:
             yield None
             return
         try:
-            for body in self._frames.feed(data):
+            for body in bodies:
                 self.size = len(body)
                 yield _decode(body)
         except msgspec.MsgspecError:

@@ -83,34 +83,54 @@ class Found(msgspec.Struct, frozen=True, array_like=True):
     lost: bool = False
 
 
-def frame(body: bytes) -> bytes:
-    """Return ``body`` with its length before it."""
-    return _LENGTH.pack(len(body)) + body
+def frame(message: msgspec.Struct, encoder: msgspec.msgpack.Encoder) -> bytearray:
+    """Return a message with its length before it."""
+    framed = bytearray(_LENGTH.size)
+    encoder.encode_into(message, framed, _LENGTH.size)
+    _LENGTH.pack_into(framed, 0, len(framed) - _LENGTH.size)
+    return framed
 
 
 class Frames:
-    """Cuts a stream of bytes into the bodies that were framed."""
+    """Cuts the stream of bytes of a connection into the bodies that were framed."""
 
     #: About as many bytes as a socket holds. They are kept: to allocate as many for each message costs more than to
     #: read it.
     _ROOM = 256 << 10
 
     def __init__(self) -> None:
-        self._bytes = bytearray()
         self._room = memoryview(bytearray(self._ROOM))
+        #: What has come of the next frame.
+        self._begun = bytearray()
+        #: A body that does not fit the room, and how many of its bytes are still to come.
+        self._large = bytearray()
+        self._missing = 0
 
-    def read(self, connection: socket.socket) -> memoryview:
-        """Return what a connection has, for :meth:`feed`, and until the next read; empty when it has ended."""
-        return self._room[: connection.recv_into(self._room)]
+    def read(self, connection: socket.socket) -> list[bytearray] | None:
+        """Read what a connection has; return the bodies that are whole by now, None when it has ended."""
+        if self._missing:
+            count = connection.recv_into(memoryview(self._large)[-self._missing :])
+            self._missing -= count
+            bodies = [] if self._missing else [self._large]
+        else:
+            count = connection.recv_into(self._room)
+            self._begun += self._room[:count]
+            bodies = list(self._cut())
+        return bodies if count else None
 
-    def feed(self, data: bytes | memoryview) -> Iterator[bytes]:
-        """Take in bytes; yield the bodies that are whole by now."""
-        self._bytes += data
-        while len(self._bytes) >= _LENGTH.size:
-            (length,) = _LENGTH.unpack_from(self._bytes)
+    def _cut(self) -> Iterator[bytearray]:
+        while len(self._begun) >= _LENGTH.size:
+            (length,) = _LENGTH.unpack_from(self._begun)
             end = _LENGTH.size + length
-            if len(self._bytes) < end:
+            body = self._begun[_LENGTH.size : end]
+            if len(body) == length:
+                del self._begun[:end]
+                yield body
+            elif length < len(self._room):
                 return
-            body = bytes(memoryview(self._bytes)[_LENGTH.size : end])
-            del self._bytes[:end]
-            yield body
+            else:
+                # The rest goes where it belongs at once.
+                self._missing = length - len(body)
+                self._large = body + bytes(self._missing)
+                self._begun.clear()
+                return

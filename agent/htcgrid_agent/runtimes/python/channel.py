@@ -19,7 +19,7 @@ class Channel:
         self._connection = connection
         self._process = os.getpid()
         self._frames = Frames()
-        self._bodies: list[bytes] = []
+        self._bodies: list[bytearray] = []
         self._encoder = msgspec.msgpack.Encoder()
         self._runs = msgspec.msgpack.Decoder(RunTasks)
         self._sending = threading.Lock()
@@ -69,14 +69,14 @@ class Channel:
         return msgspec.msgpack.decode(body, type=Found)
 
     def _send(self, message: Report | Need) -> None:
-        data = frame(self._encoder.encode(message))
+        data = frame(message, self._encoder)
         with self._sending:
             self._connection.sendall(data)
 
-    def _next(self) -> bytes | None:
+    def _next(self) -> bytearray | None:
         while not self._bodies:
-            data = self._frames.read(self._connection)
-            if not data:
+            bodies = self._frames.read(self._connection)
+            if bodies is None:
                 return None
-            self._bodies.extend(self._frames.feed(data))
+            self._bodies.extend(bodies)
         return self._bodies.pop(0)
