@@ -48,13 +48,19 @@ def main() -> int:
     options = _options()
     names = options.only or [name for name in (*ALONE, *GROUPS, *APART) if options.long or name not in LONG]
     settings = Settings(options.runs, options.share)
-    print(f"{machine.described()}. {WORKERS} workers, medians of {options.runs} runs (lowest to highest).", flush=True)
+    print(
+        f"{machine.described()}. {WORKERS} workers, medians of up to {options.runs} runs (lowest to highest).",
+        flush=True,
+    )
     found = []
     for kind in options.grid or ["local"]:
         print(f"\n{kind}")
         for row in measured(kind, names, settings):
             found.append((kind, row))
             print(line(kind, row), flush=True)
+    left = [name for kind, name in TARGETS if (kind, name) not in {(kind, row.name) for kind, row in found}]
+    if left and not options.only:
+        print(f"\nnot measured: {'; '.join(left)}")
     if options.json:
         facts = [{"grid": kind, **row._asdict()} for kind, row in found]
         options.json.write_text(json.dumps({"machine": machine.described(), "measures": facts}))

@@ -40,7 +40,7 @@ _LEASE = timedelta(seconds=30)
 
 
 def rows(on: Measured, settings: Settings) -> Iterator[Row]:
-    """Yield medians, in microseconds; those of a lone task add up to a round trip."""
+    """Yield medians, in microseconds; those of a lone task add up to about a round trip."""
     trips = [_trip(on) for _ in range(settings.of(200) * settings.runs)]
     names = ("until a worker begins it", "until it ended", "until it is recorded", "until that is durable and fetched")
     for name, values in zip(names, zip(*trips, strict=True), strict=True):
@@ -91,7 +91,7 @@ def _bundle(state: StateStore, queue: TaskQueue) -> dict[str, float]:
     calls: dict[str, Callable[[], object]] = {
         "create": lambda: state.create(session, [bundle], sealed=True),
         "send": lambda: queue.send([hint]),
-        "receive": lambda: queue.ack(queue.receive(1, wait=_LEASE, pool=_POOL)),
+        "receive and ack": lambda: queue.ack(queue.receive(1, wait=_LEASE, pool=_POOL)),
         "claim": claim,
         "commit": commit,
         "outcomes": lambda: state.outcomes(session.id),
@@ -105,11 +105,12 @@ def _work(count: int) -> dict[str, float]:
     payloads = [codec.encode(PAYLOAD)] * count
     values: list[bytes | None] = [*payloads]
     packed = pack_payloads(payloads)
+    pack = Pack.of(packed)
     outcomes = pack_blocks([Block(0, values, time.time(), [1] * count, "steps/0", {}, {})])
     steps: dict[str, Callable[[], object]] = {
         "encode the payload": lambda: [codec.encode(PAYLOAD) for _ in range(count)],
         "pack, and digest": lambda: Pack.of(pack_payloads(payloads)),
-        "check and unpack": lambda: Pack.of(packed).checked(packed) and unpack_payloads(packed),
+        "check and unpack": lambda: unpack_payloads(pack.checked(packed)),
         "decode, call and encode": lambda: [codec.encode(_echo(codec.decode(payload))) for payload in payloads],
         "pack the outcome": lambda: pack_blocks([Block(0, values, 0.0, [1] * count, "steps/0", {}, {})]),
         "unpack and decode the outcome": lambda: [_values(codec.decode, block) for block in unpack_blocks(outcomes)],

@@ -69,9 +69,8 @@ def usage(
     began = time.perf_counter()
     session = grid.submit(NAP, [seconds] * count, pool=pool)
     ending.callback(session.delete)
-    outcomes = list(session.outcomes(timeout=_PATIENCE))
+    busy = sum(session.results(timeout=_PATIENCE))
     wall = time.perf_counter() - began
-    busy = sum(outcome.microseconds for outcome in outcomes) / 1e6
     return Usage(seconds, count, busy / (workers * wall), (workers * wall - busy) / count)
 
 

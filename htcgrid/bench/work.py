@@ -15,6 +15,7 @@ def echo(event: Any) -> Any:
 
 
 def nap(event: float) -> float:
-    """Sleep for so many seconds; return them."""
+    """Sleep for so many seconds; return how many that were, which is a little more."""
+    began = time.perf_counter()
     time.sleep(event)
-    return event
+    return time.perf_counter() - began

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple
@@ -154,12 +154,14 @@ class Doorbell:
         """Return a listener whose socket has no file; None when some would not find it, or all names are taken."""
         if topic.name is None or not self._network.is_only:
             return None
-        bell = _datagrams()
-        for number in range(_PLACES):
-            with suppress(OSError):
-                bell.bind(self._network.address(f"{topic.name}-{number}"))
-                return Listener(topic, bell, None)
-        bell.close()
+        # Where no socket is to be had, one with a file is not, either.
+        with ExitStack() as stack, suppress(OSError):
+            bell = stack.enter_context(_datagrams())
+            for number in range(_PLACES):
+                with suppress(OSError):
+                    bell.bind(self._network.address(f"{topic.name}-{number}"))
+                    stack.pop_all()
+                    return Listener(topic, bell, None)
         return None
 
     def _take(self, topic: Topic) -> Listener | None:
@@ -188,17 +190,15 @@ def _datagrams() -> socket.socket:
 
 def _bind(folder: Path, topic: Topic) -> Listener:
     name = secrets.token_hex(6)
-    bell = _datagrams()
-    try:
+    # A file system without sockets, a folder of another user's, no descriptor left: looking now and then must do.
+    with ExitStack() as stack, suppress(OSError):
+        bell = stack.enter_context(_datagrams())
         folder.mkdir(parents=True, exist_ok=True)
         with _addressed(folder, longest=name) as place:
             if place is not None:
                 bell.bind(f"{place}/{name}")
+                stack.pop_all()
                 return Listener(topic, bell, folder / name)
-    except OSError:
-        # A file system without sockets, or a folder of another user's: looking now and then must do.
-        pass
-    bell.close()
     return Listener(topic, None, None)
 
 

@@ -2,12 +2,16 @@
 
 import os
 import secrets
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
 
 #: How often it is looked whether processes in other namespaces have come: seconds.
 _LOOK = 1.0
+#: A namespace whose file nobody has touched for so long is gone, as that of a container is when it ends; those that
+#: live touch theirs more often: seconds.
+_GONE, _TOUCH = 86_400.0, 3600.0
 
 
 class Network:
@@ -19,37 +23,55 @@ class Network:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._word = _word(folder)
+        self._lock = threading.Lock()
+        self._word: str | None = None
         self._only = False
         self._looked = float("-inf")
+        self._look()
 
     @property
     def is_only(self) -> bool:
         """Whether nobody who uses the folder is elsewhere, as of a second ago."""
-        now = time.monotonic()
-        if self._word is not None and now - self._looked > _LOOK:
-            self._looked = now
-            with suppress(OSError):
-                self._only = len(os.listdir(self._folder)) == 1  # noqa: PTH208 - only their number is needed
+        self._look()
         return self._only
 
     def address(self, name: str) -> str:
         """Return the address of a socket."""
+        self._look()
         return f"\0htcgrid-{self._word}-{name}"
 
+    def _look(self) -> None:
+        """Look again, a second after the last time: the folder may have been emptied, and be full by now."""
+        now = time.monotonic()
+        if now - self._looked < _LOOK:
+            return
+        with self._lock:
+            self._looked, self._only = now, False
+            with suppress(OSError):
+                file = self._folder / str(Path("/proc/self/ns/net").stat().st_ino)
+                self._word = _word(file)
+                self._only = _others(file) == 0
 
-def _word(folder: Path) -> str | None:
-    """Return the word of this process's namespace, made up by whoever comes first; None if it cannot be had."""
+
+def _word(file: Path) -> str:
+    """Return the word of a namespace, made up by whoever comes first."""
     try:
-        file = folder / str(Path("/proc/self/ns/net").stat().st_ino)
-        if not file.exists():
-            folder.mkdir(parents=True, exist_ok=True)
-            # Complete or not there: a file is written under another name, and linked.
-            draft = folder.parent / f"word-{secrets.token_hex(6)}"
+        if time.time() - file.stat().st_mtime > _TOUCH:
+            os.utime(file)
+    except FileNotFoundError:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # Complete or not there: a file is written under another name, and linked.
+        draft = file.parent.parent / f"word-{secrets.token_hex(6)}"
+        try:
             draft.write_text(secrets.token_hex(8))
             with suppress(FileExistsError):
                 os.link(draft, file)
-            draft.unlink()
-        return file.read_text()
-    except OSError:
-        return None
+        finally:
+            draft.unlink(missing_ok=True)
+    return file.read_text()
+
+
+def _others(file: Path) -> int:
+    """Return how many other namespaces there are."""
+    with os.scandir(file.parent) as entries:
+        return sum(entry.name != file.name and time.time() - entry.stat().st_mtime < _GONE for entry in entries)

@@ -1,7 +1,10 @@
 """Doorbells wake at once, and leave nothing behind."""
 
+import errno
 import os
 import select
+import shutil
+import socket
 import subprocess
 import sys
 import threading
@@ -153,6 +156,7 @@ def test_more_who_wait_for_a_session_than_there_are_names_hear_all_the_same(door
 
 def test_where_processes_are_in_several_networks_all_bells_have_files(doorbell: Doorbell, place: Path) -> None:
     (place / "networks" / "another").write_text("its word")
+    doorbell._network._looked = float("-inf")
     with doorbell.listening(session_topic("one")) as listener:
         assert len(sockets(place)) == 1
         doorbell.ring(session_topic("one"))
@@ -193,9 +197,41 @@ def test_who_waits_for_urgent_work_finds_it_at_once(folder: Path) -> None:
         soon.join()
 
 
-def test_where_the_word_cannot_be_had_bells_have_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "_word", lambda _: None)
-    assert not Network(Path("nowhere")).is_only
+def test_where_the_word_cannot_be_had_bells_have_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(_: Path) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(network, "_word", failing)
+    assert not Network(tmp_path).is_only
+
+
+def test_a_network_that_is_gone_for_long_is_forgotten(doorbell: Doorbell, place: Path) -> None:
+    gone = place / "networks" / "another"
+    gone.write_text("its word")
+    os.utime(gone, (0, 0))
+    with doorbell.listening(session_topic("one")):
+        assert sockets(place) == []
+
+
+def test_a_folder_that_was_emptied_is_filled_again(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "_LOOK", 0.0)
+    topic = session_topic("one")
+    with closing(Doorbell(place)) as one:
+        shutil.rmtree(place)
+        with closing(Doorbell(place)) as other, one.listening(topic) as listener:
+            other.ring(topic)
+            assert listener.wait(LONG)
+
+
+def test_where_no_descriptor_is_left_waiting_still_ends(doorbell: Doorbell, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing() -> socket.socket:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr(bells, "_datagrams", failing)
+    for topic in (ONE, session_topic("one")):
+        with doorbell.listening(topic) as listener:
+            listener.drain()
+            assert not listener.wait(0.001)
 
 
 def test_a_waiting_agent_hears_of_work_and_a_waiting_reader_of_the_end(folder: Path) -> None:

@@ -166,7 +166,8 @@ class Crew:
         portion = max(1, min(int(self._policy.portion / seconds), self._policy.portion_tasks, fair))
         # Not much more at once costs less than to hand over the rest by itself.
         first, last = bundle.todo.spans[0]
-        return last - first if 2 * (last - first) < 3 * portion else portion
+        whole = min(last - first, self._policy.portion_tasks)
+        return whole if 2 * whole < 3 * portion else portion
 
 
 def _must_wait(bundle: HeldBundle) -> bool:

@@ -23,8 +23,8 @@ class AgentPolicy(msgspec.Struct, frozen=True, kw_only=True):
     pickle: bool = False
     #: The workers' version of Python, as ``3.11``.
     python: str = ""
-    #: The agent asks for more bundles when its workers would run dry within this. An urgent session waits for about
-    #: as long behind work that is held already, so it is short.
+    #: The agent asks for more bundles when its workers would run dry within this: about as long as a disk or a service
+    #: stands still now and then. Others may have nothing to do meanwhile, so it is well below ``target``.
     horizon: float = 0.5
     #: A worker is handed about this much work at once: handing over takes about 1 ms, and is to cost little of 100 ms
     #: tasks. It may be as long as a portion of what waits is a fair one, and what has not begun can be taken back.

@@ -28,6 +28,9 @@ from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
 from htcgrid_agent.workers.messages import Need, RunTasks, Setup
 
+#: Reads of the channel of a worker that has ended; a socket holds less than one brings.
+_LAST_READS = 4
+
 
 class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How worker processes are started."""
@@ -183,7 +186,9 @@ class Agent:
         """Find workers that ended while a process that they started holds their channel open."""
         for worker in list(self._workers.values()):
             if worker.ended:
-                self._from_worker(worker)
+                # All that it said; but who has its channel now may say more for ever.
+                for _ in range(_LAST_READS):
+                    self._from_worker(worker)
                 self._bury(worker, kill=False)
 
     def _looks(self) -> dict[int, tuple[int, float]]:

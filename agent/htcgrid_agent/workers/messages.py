@@ -92,7 +92,10 @@ def frame(message: msgspec.Struct, encoder: msgspec.msgpack.Encoder) -> bytearra
 
 
 class Frames:
-    """Cuts the stream of bytes of a connection into the bodies that were framed."""
+    """Cuts the stream of bytes of a connection into the bodies that were framed.
+
+    It holds no more than has come: what says how long a body is may be garbage.
+    """
 
     #: About as many bytes as a socket holds. They are kept: to allocate as many for each message costs more than to
     #: read it.
@@ -102,35 +105,36 @@ class Frames:
         self._room = memoryview(bytearray(self._ROOM))
         #: What has come of the next frame.
         self._begun = bytearray()
-        #: A body that does not fit the room, and how many of its bytes are still to come.
-        self._large = bytearray()
+        #: What has come of a body that is longer than that, and how many of its bytes are still to come.
+        self._long = bytearray()
         self._missing = 0
 
     def read(self, connection: socket.socket) -> list[bytearray] | None:
-        """Read what a connection has; return the bodies that are whole by now, None when it has ended."""
-        if self._missing:
-            count = connection.recv_into(memoryview(self._large)[-self._missing :])
-            self._missing -= count
-            bodies = [] if self._missing else [self._large]
-        else:
-            count = connection.recv_into(self._room)
-            self._begun += self._room[:count]
-            bodies = list(self._cut())
-        return bodies if count else None
+        """Read once what a connection has; return the bodies that are whole by now, None when it has ended."""
+        count = connection.recv_into(self._room)
+        return list(self._cut(self._room[:count])) if count else None
 
-    def _cut(self) -> Iterator[bytearray]:
+    def _cut(self, data: memoryview) -> Iterator[bytearray]:
+        if self._missing:
+            self._long += data[: self._missing]
+            data, self._missing = data[self._missing :], max(0, self._missing - len(data))
+            if self._missing:
+                return
+            body, self._long = self._long, bytearray()
+            yield body
+        self._begun += data
         while len(self._begun) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._begun)
             end = _LENGTH.size + length
-            body = self._begun[_LENGTH.size : end]
-            if len(body) == length:
+            if len(self._begun) >= end:
+                body = self._begun[_LENGTH.size : end]
                 del self._begun[:end]
                 yield body
-            elif length < len(self._room):
+            elif length > self._ROOM:
+                # It is put together where it stays.
+                self._long = self._begun[_LENGTH.size :]
+                self._missing = length - len(self._long)
+                self._begun.clear()
                 return
             else:
-                # The rest goes where it belongs at once.
-                self._missing = length - len(body)
-                self._large = body + bytes(self._missing)
-                self._begun.clear()
                 return

@@ -3,7 +3,7 @@
 import ssl
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -206,14 +206,17 @@ class Server:
             if self._closed:
                 raise self._gone() from error
             raise
+        finally:
+            if self._closed:
+                # A cluster's client connects again by itself when its connections are closed while it waits.
+                with suppress(Exception):
+                    self._disconnect()
 
     def _check_open(self) -> None:
         if self._closed:
             raise self._gone()
 
     def _gone(self) -> ProviderUnavailableError:
-        # A cluster's client connects again by itself when its connections are closed while it waits.
-        self._disconnect()
         return ProviderUnavailableError(f"Redis at {self.place} cannot be reached: it was closed")
 
     def _check(self, answers: Sequence[Any], *, waited: bool) -> None:
