@@ -43,13 +43,15 @@ demo: .venv/demo.stamp
 endif
 
 .PHONY: bench
-bench: .venv/dev.stamp services ## Measure grids on this machine, and compare with the three fastest peers
+bench: .venv/dev.stamp services ## Compare with the three fastest peers, and measure grids on this machine
 	$(BIN)/python -m benchmarks.compare
-	$(BIN)/python -m benchmarks --grid local --grid redis --grid "redis, durable"
+	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --grid redis --grid "redis, durable" --only rates --only trips --only idle --only steps
 
 .PHONY: bench-all
-bench-all: .venv/dev.stamp services ## Compare with all peers
+bench-all: .venv/dev.stamp services ## Compare with all peers, and measure also what takes long
 	$(BIN)/python -m benchmarks.compare --all
+	$(BIN)/python -m benchmarks --long
 
 # --- for contributors ------------------------------------------------------------------------------------------------
 

@@ -162,7 +162,9 @@ class Crew:
         if seconds is None or bundle.suspect or bundle.unbegun:
             # After deaths before any task had begun, the guilty one is found by handing out one at a time.
             return 1
-        fair = -(-waiting // (2 * len(self.slots)))
+        # Of short tasks half of each share is kept for whoever is faster; long ones are taken back one by one.
+        shares = len(self.slots) * (1 if seconds > self._policy.spread else 2)
+        fair = -(-waiting // shares)
         portion = max(1, min(int(self._policy.portion / seconds), self._policy.portion_tasks, fair))
         # Not much more at once costs less than to hand over the rest by itself.
         first, last = bundle.todo.spans[0]
