@@ -127,8 +127,10 @@ def test_ctrl_c_while_results_are_waited_for_leaves_the_session_alone(folder: Pa
     with started("submit", "work:echo", "--id", "waits", "--input", "tasks.json", cwd=folder) as process:
         assert ended(process).out == "waits\n"
     with started("results", "waits", cwd=folder) as process:
-        # It has opened the state file, and waits for outcomes that nobody brings.
-        until(lambda: any(file.name.startswith("s") for file in (folder / "state").rglob("*") if file.is_dir()))
+        # It has opened the state file, and waits for outcomes that nobody brings: its bell hangs.
+        [network] = (folder / "state" / "bells" / "networks").iterdir()
+        bell = f"@htcgrid-{network.read_text()}-"
+        until(lambda: bell in Path("/proc/net/unix").read_text())
         process.send_signal(signal.SIGINT)
         status, out, err = ended(process)
     # The empty line ends the one that a terminal has begun with ^C.

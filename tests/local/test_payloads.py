@@ -124,6 +124,26 @@ def test_a_full_disk_is_unavailable_and_leaves_no_half_object(
     assert files(folder) == []
 
 
+def test_one_object_of_many_that_cannot_be_written_is_told_and_none_is_there_in_part(
+    store: FilePayloadStore, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(file: Path, data: bytes) -> None:
+        if data == b"17":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written(file, data)
+
+    written = payloads._write
+    monkeypatch.setattr(payloads, "_write", failing)
+    blobs = {f"s/{number}": b"%d" % number for number in range(40)}
+    with pytest.raises(ProviderUnavailableError, match="No space left"):
+        store.put(blobs)
+    assert store.get(blobs).items() <= blobs.items()
+    assert "s/17" not in store.get(blobs)
+    monkeypatch.undo()
+    store.put(blobs)
+    assert store.get(blobs) == blobs
+
+
 def test_a_broken_disk_is_an_error_that_names_the_folder(store: FilePayloadStore, folder: Path) -> None:
     (folder / "payloads" / "s").write_text("no folder")
     with pytest.raises(ProviderError, match=f"payloads under {folder}"):
