@@ -10,6 +10,7 @@ from secrets import token_hex
 
 from benchmarks import measures
 from benchmarks.grids import Measured
+from benchmarks.handlers import echo
 from benchmarks.settings import Settings
 from htcgrid.bench.bench import Row
 from htcgrid.bench.measures import PAYLOAD
@@ -111,15 +112,11 @@ def _work(count: int) -> dict[str, float]:
         "encode the payload": lambda: [codec.encode(PAYLOAD) for _ in range(count)],
         "pack, and digest": lambda: Pack.of(pack_payloads(payloads)),
         "check and unpack": lambda: unpack_payloads(pack.checked(packed)),
-        "decode, call and encode": lambda: [codec.encode(_echo(codec.decode(payload))) for payload in payloads],
+        "decode, call and encode": lambda: [codec.encode(echo(codec.decode(payload))) for payload in payloads],
         "pack the outcome": lambda: pack_blocks([Block(0, values, 0.0, [1] * count, "steps/0", {}, {})]),
         "unpack and decode the outcome": lambda: [_values(codec.decode, block) for block in unpack_blocks(outcomes)],
     }
     return {name: 1e6 * statistics.median(_timed(step) for _ in range(20)) / count for name, step in steps.items()}
-
-
-def _echo(event: object) -> object:
-    return event
 
 
 def _values(decode: Callable[[bytes], object], block: Block) -> Sequence[object]:

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from benchmarks.grids import Measured
 from benchmarks.settings import Settings
 from htcgrid.bench.bench import Row
-
-_NAP = "benchmarks.handlers:nap"
+from htcgrid.bench.work import NAP
 
 
 def rows(on: Measured, settings: Settings) -> Iterator[Row]:
@@ -23,5 +22,5 @@ def rows(on: Measured, settings: Settings) -> Iterator[Row]:
 
 
 def _delays(on: Measured, count: int) -> list[float]:
-    outcomes = on.grid.submit(_NAP, [0.1] * count).outcomes(timeout=600)
+    outcomes = on.grid.submit(NAP, [0.1] * count).outcomes(timeout=600)
     return [time.time() - outcome.began - outcome.microseconds / 1e6 for outcome in outcomes]

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from benchmarks.grids import Measured
 from benchmarks.settings import Settings
 from htcgrid.bench.bench import Row
-
-_NAP = "benchmarks.handlers:nap"
+from htcgrid.bench.work import NAP
 
 
 def log_normal(seed: int) -> list[float]:
@@ -36,7 +35,7 @@ def rows(on: Measured, settings: Settings) -> Iterator[Row]:
 
 def _stretch(on: Measured, lengths: list[float]) -> float:
     began = time.perf_counter()
-    took: list[float] = on.grid.submit(_NAP, lengths).results(timeout=600)
+    took: list[float] = on.grid.submit(NAP, lengths).results(timeout=600)
     wall = time.perf_counter() - began
     longest, share = max(took), sum(took) / on.workers
     return wall / max(longest, share)

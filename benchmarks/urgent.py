@@ -8,8 +8,8 @@ from benchmarks.grids import Measured
 from benchmarks.settings import Settings
 from htcgrid.bench.bench import Row
 from htcgrid.bench.measures import PAYLOAD, share
+from htcgrid.bench.work import NAP
 
-_NAP = "benchmarks.handlers:nap"
 _TASKS, _URGENT = 1_000_000, 20
 
 
@@ -26,7 +26,7 @@ def rows(on: Measured, settings: Settings) -> Iterator[Row]:
 
 
 def _trips(on: Measured, seconds: float, settings: Settings) -> list[float]:
-    low = on.grid.submit(_NAP, (seconds for _ in range(_TASKS)), priority=0)
+    low = on.grid.submit(NAP, (seconds for _ in range(_TASKS)), priority=0)
     trips = []
     try:
         if seconds:

@@ -13,13 +13,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
 from htcgrid.local.network import Network
+from htcgrid.model import Hint
 
 #: The length of a socket's address is limited: 108 bytes on Linux, 104 elsewhere (unix(7)).
 _ADDRESS = 100
@@ -47,6 +48,11 @@ def pool_topic(pool: str, above: int | None = None) -> Topic:
 def pool_topics(pool: str, priority: int) -> set[Topic]:
     """Return the topics that work of this priority is about."""
     return {pool_topic(pool), *(pool_topic(pool, above) for above in range(priority))}
+
+
+def topics_of(hints: Iterable[Hint]) -> set[Topic]:
+    """Return what hints are about."""
+    return {topic for hint in hints for topic in pool_topics(hint.pool, hint.priority)}
 
 
 def session_topic(session: str) -> Topic:

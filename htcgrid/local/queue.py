@@ -13,7 +13,7 @@ from htcgrid.interfaces import Source, TaskQueue
 from htcgrid.local import backlog
 from htcgrid.local import hints as stored
 from htcgrid.local.database import Database
-from htcgrid.local.doorbell import Doorbell, pool_topic, pool_topics
+from htcgrid.local.doorbell import Doorbell, pool_topic, topics_of
 from htcgrid.local.settings import PATIENCE, LocalSettings
 from htcgrid.model import Delivery, Hint, QueueLimits
 
@@ -63,7 +63,7 @@ class SqliteTaskQueue(TaskQueue):
             return
         with self._database.writing(durable=False) as connection:
             stored.store(connection, foreign)
-        for topic in {topic for hint in foreign for topic in pool_topics(hint.pool, hint.priority)}:
+        for topic in topics_of(foreign):
             self._doorbell.ring(topic)
 
     def receive(self, limit: int, *, wait: timedelta, pool: str, above: int | None = None) -> list[Delivery]:

@@ -14,7 +14,7 @@ from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Ses
 from htcgrid.local import cancels, collection, inspection, leasing, reaping, recording, reports, returns, submissions
 from htcgrid.local.backlog import pending
 from htcgrid.local.database import Database
-from htcgrid.local.doorbell import Doorbell, Topic, pool_topics, session_topic
+from htcgrid.local.doorbell import Doorbell, Topic, pool_topics, session_topic, topics_of
 from htcgrid.local.liveness import AgentLiveness
 from htcgrid.local.settings import PATIENCE, LocalSettings
 from htcgrid.model import (
@@ -150,7 +150,7 @@ class SqliteStateStore(StateStore):
         """Carve parts of a leased bundle into new pending bundles. Costs 1 write."""
         with self._database.writing() as connection:
             given = returns.give_back(connection, lease, remainders, self._now())
-        self._ring(_topics(given.hints if given else ()))
+        self._ring(topics_of(given.hints if given else ()))
         return given
 
     def due(self, limit: int, *, dry: str | None = None) -> list[Hint]:
@@ -168,7 +168,7 @@ class SqliteStateStore(StateStore):
                 hints += reaping.lapse(connection, lapsed[:limit], self._now())
                 if timed:
                     hints += reaping.ripen(connection, self._now(), limit - len(hints))
-            self._ring(_topics(hints))
+            self._ring(topics_of(hints))
             if len(lapsed) <= limit:
                 self._watch.forget(lapsed)
         if unswept:
@@ -288,11 +288,6 @@ class SqliteStateStore(StateStore):
     def _ring(self, topics: Iterable[Topic]) -> None:
         for topic in topics:
             self._doorbell.ring(topic)
-
-
-def _topics(hints: Iterable[Hint]) -> set[Topic]:
-    """Return what hints are about."""
-    return {topic for hint in hints for topic in pool_topics(hint.pool, hint.priority)}
 
 
 def _parts(bundles: Sequence[Bundle]) -> list[Sequence[Bundle]]:
