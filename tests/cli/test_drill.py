@@ -36,7 +36,8 @@ def test_a_drill_strikes_a_grid_of_its_own_and_every_promise_is_kept(folder: Pat
 
 
 def test_what_agents_give_back_that_are_told_to_stop_runs_elsewhere_within_two_seconds(folder: Path) -> None:
-    words = ("--tasks", "200", "--minutes", "0.2", "--every", "0.6", "--agents", "5", "--faults", "agent-told-to-stop")
+    # An agent starts in less than the time between two strikes, also on a busy machine: somebody is always there.
+    words = ("--tasks", "200", "--minutes", "0.2", "--every", "1.5", "--agents", "3", "--faults", "agent-told-to-stop")
     left = ended(started("drill", *words, "--seed", "2", "--json", cwd=folder))
     told = json.loads(left.out)
     assert (left.status, told["broken"]) == (0, [])
