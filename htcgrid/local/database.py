@@ -30,7 +30,8 @@ class Database:
 
     def __init__(self, folder: Path, patience: timedelta = PATIENCE) -> None:
         self.file = make_folder(folder) / _FILE
-        self._patience = patience
+        #: How long to wait for others that write: seconds.
+        self.patience = patience.total_seconds()
         self._process = os.getpid()
         self._lock = threading.Lock()
         self._readers: list[sqlite3.Connection] = []
@@ -56,7 +57,7 @@ class Database:
         Without ``durable`` the loss of power, and nothing else, may take it back, with no later one left standing.
         """
         # A process that was forked shares its parent's lock, so it must not even come to the gate.
-        self._check_process()
+        self.check_process()
         turn = self._gate.enter()
         try:
             self._check_open()
@@ -107,7 +108,7 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(
             self.file,
-            timeout=self._patience.total_seconds(),
+            timeout=self.patience,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=256,
@@ -150,14 +151,19 @@ class Database:
                 return
         reader.close()
 
-    def _check_process(self) -> None:
+    def busy(self) -> ProviderUnavailableError:
+        """Return the error for a thread that cannot wait for another of this process any longer."""
+        return self._gate.busy("another thread of this process")
+
+    def check_process(self) -> None:
+        """Raise an error in a process that must not use this: after a close, or after a fork."""
         if self._closed:
             raise ProviderError(f"{self.file}: the grid was closed; open it again")
         if self._process != os.getpid():
             raise ProviderError(f"{self.file}: was opened before this process was forked; open the grid in each")
 
     def _check_open(self) -> None:
-        self._check_process()
+        self.check_process()
         # SQLite would go on with what nobody else can see any more.
         if self._found() != self._identity:
             raise ProviderError(

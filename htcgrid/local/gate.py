@@ -22,6 +22,25 @@ _LOOKS, _LONGEST_PAUSE = 20, 0.01
 _LOOK = 1.0
 
 
+class Turnstile:
+    """A lock for threads that whoever was interrupted while holding it, as by Ctrl-C, takes and frees like new."""
+
+    def __init__(self) -> None:
+        #: Re-entrant for the sake of a thread that was interrupted between any two steps of entering or leaving.
+        self._lock = threading.RLock()
+
+    def enter(self, seconds: float) -> bool:
+        """Wait, but no longer than this, until no other thread is inside; return whether this one is."""
+        return self._lock.acquire(timeout=seconds)
+
+    def leave(self) -> None:
+        """Let the next one in."""
+        with suppress(RuntimeError):
+            # As often as it was taken: once, and once more for each time that was lost.
+            while True:
+                self._lock.release()
+
+
 class Gate:
     """A lock on a file, which the kernel frees when its holder dies.
 
@@ -33,8 +52,7 @@ class Gate:
     def __init__(self, file: Path, patience: timedelta) -> None:
         self._file = file
         self._patience = patience.total_seconds()
-        #: Re-entrant for the sake of a thread that was interrupted between any two steps of entering or leaving.
-        self._thread = threading.RLock()
+        self._thread = Turnstile()
         #: The thread whose turn it is, and the number of that turn.
         self._holder: int | None = None
         self._turn = 0
@@ -62,8 +80,8 @@ class Gate:
             ProviderUnavailableError: somebody else was inside for too long.
         """
         deadline = time.monotonic() + self._patience
-        if not self._thread.acquire(timeout=self._patience):
-            raise self._busy("another thread of this process")
+        if not self._thread.enter(self._patience):
+            raise self.busy("another thread of this process")
         self._holder = threading.get_ident()
         self._turn += 1
         try:
@@ -85,10 +103,7 @@ class Gate:
     def _let_go(self) -> None:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self._holder = None
-        with suppress(RuntimeError):
-            # As often as it was taken: once, and once more for each turn that was lost.
-            while True:
-                self._thread.release()
+        self._thread.leave()
 
     def close(self) -> None:
         """Free the file."""
@@ -105,7 +120,7 @@ class Gate:
             except BlockingIOError as error:
                 now = time.monotonic()
                 if now >= deadline:
-                    raise self._busy("another process") from error
+                    raise self.busy("another process") from error
                 if now >= look_at:
                     look_at = now + _LOOK
                     continue_holder(self._descriptor)
@@ -117,7 +132,8 @@ class Gate:
                 self._usual += (time.monotonic() - began - self._usual) / 4
                 return
 
-    def _busy(self, holder: str) -> ProviderUnavailableError:
+    def busy(self, holder: str) -> ProviderUnavailableError:
+        """Return the error for one who cannot wait for ``holder`` any longer."""
         return ProviderUnavailableError(
             f"{holder} holds the state file beside {self._file} for more than {self._patience:g} s; "
             "try again, or look which process does not let go of it"

@@ -1,9 +1,10 @@
 """The state store on SQLite: each verb is one transaction, or a few for batches that are large."""
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Self, cast
 
@@ -15,6 +16,7 @@ from htcgrid.local import cancels, collection, inspection, leasing, reaping, rec
 from htcgrid.local.backlog import pending
 from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, Topic, pool_topics, session_topic, topics_of
+from htcgrid.local.group import GroupCommit
 from htcgrid.local.liveness import AgentLiveness
 from htcgrid.local.settings import PATIENCE, LocalSettings
 from htcgrid.model import (
@@ -62,6 +64,7 @@ class SqliteStateStore(StateStore):
         liveness: bool | None = None,
     ) -> None:
         self._database = Database(folder, patience)
+        self._group = GroupCommit(self._database)
         self._doorbell = Doorbell(folder / "bells")
         watched = clock is time.monotonic if liveness is None else liveness
         self._liveness = AgentLiveness(folder / "agents") if watched else None
@@ -86,28 +89,29 @@ class SqliteStateStore(StateStore):
         self._database.close()
 
     def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
-        """Record a session and its bundles. Costs 1 write per 2,048 bundles or 16 MiB of them."""
+        """Record a session and its bundles.
+
+        Costs 1 write per 2,048 bundles or 16 MiB of them, shared with what other threads record at the same time.
+        """
         ordered = in_order(session.id, bundles)
         total = ordered[-1].stop if ordered else 0
         parts, new = _parts(ordered), False
         for number, part in enumerate(parts):
-            with self._database.writing() as connection:
-                header = submissions.create(connection, session)
-                new |= header.new
-                added = submissions.add(connection, header, part, self._now())
-                if sealed and number == len(parts) - 1:
-                    submissions.seal(connection, session.id, total, self._now())
+            ends = sealed and number == len(parts) - 1
+            header, added = self._write(partial(self._create, session, part, total if ends else None), part)
+            new |= header.new
             if added:
                 self._ring(pool_topics(session.pool, session.priority))
         if sealed and not new:
             self._doorbell.ring(session_topic(session.id))
 
     def add(self, session_id: SessionId, bundles: Sequence[Bundle]) -> None:
-        """Record more bundles. Costs 1 write per 2,048 bundles or 16 MiB of them."""
+        """Record more bundles.
+
+        Costs 1 write per 2,048 bundles or 16 MiB of them, shared with what other threads record at the same time.
+        """
         for part in _parts(in_order(session_id, bundles)):
-            with self._database.writing() as connection:
-                header = submissions.find(connection, session_id)
-                added = submissions.add(connection, header, part, self._now())
+            header, added = self._write(partial(self._add, session_id, part), part)
             if added:
                 self._ring(pool_topics(header.pool, header.priority))
 
@@ -259,6 +263,28 @@ class SqliteStateStore(StateStore):
         """Delete records of a tombstone. Costs 1 quick write."""
         with self._database.writing(durable=False) as connection:
             return collection.collect(connection, session_id, limit, self._now())
+
+    def _create(
+        self, session: Session, bundles: Sequence[Bundle], total: int | None, connection: sqlite3.Connection
+    ) -> tuple[submissions.Header, bool]:
+        header = submissions.create(connection, session)
+        added = submissions.add(connection, header, bundles, self._now())
+        if total is not None:
+            submissions.seal(connection, session.id, total, self._now())
+        return header, added
+
+    def _add(
+        self, session_id: SessionId, bundles: Sequence[Bundle], connection: sqlite3.Connection
+    ) -> tuple[submissions.Header, bool]:
+        header = submissions.find(connection, session_id)
+        return header, submissions.add(connection, header, bundles, self._now())
+
+    def _write(
+        self, write: Callable[[sqlite3.Connection], tuple[submissions.Header, bool]], bundles: Sequence[Bundle]
+    ) -> tuple[submissions.Header, bool]:
+        size = sum(len(bundle.input.data or b"") for bundle in bundles)
+        share = max(len(bundles) / submissions.CHUNK, size / submissions.CHUNK_BYTES)
+        return self._group.write(write, share=share)
 
     def _look(self, session_id: SessionId, cursor: str, limit: int) -> reports.Look:
         with self._database.reading() as connection:

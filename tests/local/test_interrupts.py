@@ -12,13 +12,19 @@ import pytest
 
 from htcgrid.local import database as database_module
 from htcgrid.local import gate as gate_module
+from htcgrid.local import group as group_module
 from htcgrid.local.database import Database
 from htcgrid.local.state import SqliteStateStore
 from htcgrid.model import Session
 from htcgrid.testing.samples import bundle_of, session_of
 
 #: The code whose every step is interrupted; contextlib's, where it runs a block of ours.
-FILES = {database_module.__file__, gate_module.__file__, Path(sys.modules["contextlib"].__file__ or "").as_posix()}
+FILES = {
+    database_module.__file__,
+    gate_module.__file__,
+    group_module.__file__,
+    Path(sys.modules["contextlib"].__file__ or "").as_posix(),
+}
 
 
 def interrupted_at(step: int, call: Callable[[], object]) -> bool:
