@@ -87,7 +87,7 @@ class StoreCalls:
         unreadable: dict[str, Failure] = {}
         for claim in claims:
             if claim.input.data is not None:
-                failure = self._keep(claim.lease, claim.first, claim.input, claim.input.data)
+                failure = self._keep(claim.lease, claim.first, claim.input.data, unchecked=claim.input)
                 unreadable |= {} if failure is None else {claim.lease.nonce: failure}
         return events.Acquired(
             sent=sent,
@@ -117,17 +117,16 @@ class StoreCalls:
     def load(self, command: commands.Load) -> events.Loaded:
         """Fetch payloads."""
         try:
-            data = self._bytes(command.input)
+            data = self._fetched(command.input)
         except ProviderError as error:
             self._log.warning("payloads not loaded", **about(command.lease), error=str(error))
             return events.Loaded(command=command, unavailable=True)
-        if self._stopping.is_set() and not (data and command.input.holds(data)):
-            # It was not waited for. Another agent finds out whether it is gone.
-            return events.Loaded(command=command, unavailable=True)
-        if data is None:
-            message = f"pack {command.input.key!r} with the payloads is not in the payload store any more"
-            return events.Loaded(command=command, failure=_lost(message))
-        return events.Loaded(command=command, failure=self._keep(command.lease, command.first, command.input, data))
+        except EncodingError as error:
+            if self._stopping.is_set():
+                # It was not waited for. Another agent finds out whether it is gone.
+                return events.Loaded(command=command, unavailable=True)
+            return events.Loaded(command=command, failure=_lost(str(error)))
+        return events.Loaded(command=command, failure=self._keep(command.lease, command.first, data))
 
     def commit(self, command: commands.Commit) -> events.CommitAnswered:
         """Put large packs into the payload store, then commit."""
@@ -183,24 +182,34 @@ class StoreCalls:
                     raise
         return call()
 
-    def _keep(self, lease: Lease, first: int, pack: Pack, data: bytes) -> Failure | None:
+    def _keep(self, lease: Lease, first: int, data: bytes, unchecked: Pack | None = None) -> Failure | None:
         """Keep payloads for the loop; return why nobody can run their tasks, if that is so."""
         try:
-            self._inputs.keep(lease.nonce, first, unpack_payloads(pack.checked(data)))
+            if unchecked is not None:
+                unchecked.checked(data)
+            self._inputs.keep(lease.nonce, first, unpack_payloads(data))
         except EncodingError as error:
             return _lost(str(error))
         return None
 
-    def _bytes(self, pack: Pack) -> bytes | None:
-        """Return what the payload store has under the pack's key, if anything."""
-        key, found = pack.key or "", None
+    def _fetched(self, pack: Pack) -> bytes:
+        """Return the bytes of a pack from the payload store.
+
+        Raises:
+            EncodingError: they are not there, or others are.
+        """
+        key = pack.key or ""
+        problem = EncodingError(f"pack {key!r} with the payloads is not in the payload store any more")
         for look in range(self._LOOKS):
             if look:
                 self._stopping.wait(0.05 * 4 ** (look - 1))
             found = self._insisting(lambda: self._payloads.get([key])).get(key)
-            if found is not None and pack.holds(found):
-                break
-        return found
+            try:
+                if found is not None:
+                    return pack.checked(found)
+            except EncodingError as error:
+                problem = error
+        raise problem
 
 
 def _lost(message: str) -> Failure:
