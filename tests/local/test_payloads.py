@@ -2,6 +2,8 @@
 
 import errno
 import os
+import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -140,6 +142,34 @@ def test_one_object_of_many_that_cannot_be_written_is_told_and_none_is_there_in_
     assert store.get(blobs).items() <= blobs.items()
     assert "s/17" not in store.get(blobs)
     monkeypatch.undo()
+    store.put(blobs)
+    assert store.get(blobs) == blobs
+
+
+def test_many_objects_are_put_though_no_thread_can_be_started(
+    store: FilePayloadStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", none_left)
+    blobs = {f"s/{number}": b"%d" % number for number in range(40)}
+    store.put(blobs)
+    assert store.get(blobs) == blobs
+
+
+def test_several_objects_wait_for_the_disk_at_a_time(store: FilePayloadStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Each waits until others wait, too: one after the other they would wait in vain.
+    waiting = threading.Barrier(4, timeout=60)
+    synced = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            waiting.wait()
+        synced(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    blobs = {f"s/{number}": b"%d" % number for number in range(8)}
     store.put(blobs)
     assert store.get(blobs) == blobs
 
