@@ -101,7 +101,7 @@ JOBS ?= 4
 .PHONY: unit
 unit: .venv/dev.stamp services ## Run the tests
 	echo "== pytest"
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
 
 # One seed, with all that happens: .venv/bin/python -m tests.simulation --seed 7
 SEEDS ?= 10000

@@ -151,10 +151,6 @@ class Database:
                 return
         reader.close()
 
-    def busy(self) -> ProviderUnavailableError:
-        """Return the error for a thread that cannot wait for another of this process any longer."""
-        return self._gate.busy("another thread of this process")
-
     def check_process(self) -> None:
         """Raise an error in a process that must not use this: after a close, or after a fork."""
         if self._closed:

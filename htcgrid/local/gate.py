@@ -23,7 +23,7 @@ _LOOK = 1.0
 
 
 class Turnstile:
-    """A lock for threads that whoever was interrupted while holding it, as by Ctrl-C, takes and frees like new."""
+    """A lock for threads; one that was interrupted while it held it, as by Ctrl-C, can take and free it again."""
 
     def __init__(self) -> None:
         #: Re-entrant for the sake of a thread that was interrupted between any two steps of entering or leaving.
@@ -34,7 +34,7 @@ class Turnstile:
         return self._lock.acquire(timeout=seconds)
 
     def leave(self) -> None:
-        """Let the next one in."""
+        """Let the next one in; nothing happens when this thread is not inside."""
         with suppress(RuntimeError):
             # As often as it was taken: once, and once more for each time that was lost.
             while True:
@@ -81,7 +81,7 @@ class Gate:
         """
         deadline = time.monotonic() + self._patience
         if not self._thread.enter(self._patience):
-            raise self.busy("another thread of this process")
+            raise self._busy("another thread of this process")
         self._holder = threading.get_ident()
         self._turn += 1
         try:
@@ -120,7 +120,7 @@ class Gate:
             except BlockingIOError as error:
                 now = time.monotonic()
                 if now >= deadline:
-                    raise self.busy("another process") from error
+                    raise self._busy("another process") from error
                 if now >= look_at:
                     look_at = now + _LOOK
                     continue_holder(self._descriptor)
@@ -132,8 +132,7 @@ class Gate:
                 self._usual += (time.monotonic() - began - self._usual) / 4
                 return
 
-    def busy(self, holder: str) -> ProviderUnavailableError:
-        """Return the error for one who cannot wait for ``holder`` any longer."""
+    def _busy(self, holder: str) -> ProviderUnavailableError:
         return ProviderUnavailableError(
             f"{holder} holds the state file beside {self._file} for more than {self._patience:g} s; "
             "try again, or look which process does not let go of it"

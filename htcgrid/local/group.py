@@ -1,9 +1,11 @@
 """Writes of several threads in one transaction: they wait for the gate, and for the disk, together."""
 
 import sqlite3
+import threading
+import time
 from collections import deque
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import TypeVar, cast
 
 from htcgrid.local.database import Database
@@ -19,95 +21,148 @@ class _Ask:
     def __init__(self, write: Callable[[sqlite3.Connection], object], share: float) -> None:
         self.write = write
         self.share = share
-        self.done = False
-        #: Whether its thread was interrupted, and does not wait for it any more.
+        #: Whether somebody writes it. It may be given up only while this is false, and whoever writes sets it before a
+        #: look whether it was given up: so it is never both.
+        self.begun = False
+        #: Whether its thread does not wait for it any more.
         self.dropped = False
+        self.done = False
         self.result: object = None
         self.error: Exception | None = None
+        self._bell = threading.Lock()
+        self._bell.acquire()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until this is done, or its thread is to write; or for so long."""
+        self._bell.acquire(timeout=max(0.0, seconds))
+
+    def wake(self) -> None:
+        """Let its thread look."""
+        with suppress(RuntimeError):
+            self._bell.release()
 
 
 class GroupCommit:
-    """Durable writes of the threads of one process: who is in first writes what all have asked for by then.
+    """Durable writes of the threads of one process: one of them writes what all have asked for by then.
 
-    A write may be done again after an interrupt, and must then find that it was done.
+    A write may be made again after an interrupt, and must then find that it was made.
     """
+
+    #: How much of the patience with the gate a thread waits for another to begin its write, or for its turn; then it
+    #: writes alone. So it costs time only if an interrupt took the turn along.
+    _WAIT = 0.5
+    #: How often to look whether a write that is begun is done, once it took that long: seconds.
+    _LOOK = 0.05
 
     def __init__(self, database: Database) -> None:
         self._database = database
         #: Passed by the thread that writes.
         self._turn = Turnstile()
-        #: What nobody has begun to write; only who writes takes from it.
+        #: What is not done, in the order in which it was asked for; only who writes takes from it.
         self._asked: deque[_Ask] = deque()
 
     def write(self, write: Callable[[sqlite3.Connection], _Result], *, share: float) -> _Result:
         """Return what ``write`` does, once that is durable; it fills about this share of a transaction.
 
         Raises:
-            Exception: ``write`` raised it, or the transaction cannot be made; nothing of this write is recorded.
+            Exception: ``write`` raised it, or the transaction cannot be made.
         """
         self._database.check_process()
+        latest = time.monotonic() + self._WAIT * self._database.patience
         ask = _Ask(write, share)
-        self._asked.append(ask)
+        led = False
         try:
-            if not self._turn.enter(self._database.patience):
-                raise self._database.busy()
-            try:
-                while not ask.done:
-                    self._write_some()
-            finally:
-                self._turn.leave()
+            self._asked.append(ask)
+            while not ask.done:
+                if self._turn.enter(0.0):
+                    led = True
+                    self._write_next(ask)
+                elif (left := latest - time.monotonic()) > 0:
+                    ask.wait(left)
+                else:
+                    ask.dropped = True
+                    if not ask.begun:
+                        with self._database.writing() as connection:
+                            return write(connection)
+                    ask.dropped = False
+                    ask.wait(self._LOOK)
         finally:
-            ask.dropped = not ask.done
-        if ask.error is not None:
-            raise ask.error
+            ask.dropped = True
+            self._turn.leave()
+            if led or not ask.done:
+                self._wake_next()
+        error, ask.error = ask.error, None
+        try:
+            if error is not None:
+                raise error
+        finally:
+            # It holds this frame.
+            del error
         return cast("_Result", ask.result)
 
-    def _write_some(self) -> None:
+    def _write_next(self, own: _Ask) -> None:
+        """Make the next transaction; when it cannot even be begun, that is told to this thread only."""
         asks: list[_Ask] = []
         try:
             with self._database.writing() as connection:
-                self._take(asks)
-                if len(asks) == 1:
-                    asks[0].result = asks[0].write(connection)
-                else:
-                    for ask in asks:
-                        _carry_out(ask, connection, self._database.file)
-            for ask in asks:
-                ask.done = True
+                asks = self._next()
+                for ask in asks:
+                    self._carry_out(ask, connection, alone=len(asks) == 1)
         except Exception as error:  # noqa: BLE001 - each thread raises it
-            if not asks:
-                # Who does not get in tells all that wait: none of them would.
-                self._take(asks)
+            asks = asks or [own]
             for ask in asks:
-                ask.error, ask.done = error, True
+                ask.error = error
         except BaseException:
-            # This thread was interrupted. The writes of others are for the next.
-            self._asked.extendleft(ask for ask in reversed(asks) if not ask.done)
+            # This thread was interrupted. What it has not done is for the next.
+            for ask in asks:
+                ask.begun = False
             raise
-
-    def _take(self, asks: list[_Ask]) -> None:
-        """Take what fits into one transaction, and at least one write."""
-        share = 0.0
-        while self._asked:
-            ask = self._asked[0]
-            share += ask.share
-            if asks and share > 1:
-                return
-            if not ask.dropped:
-                # Before it is taken away: an interrupt between the two is to lose nothing.
-                asks.append(ask)
+        for ask in asks:
+            ask.done = True
+        while self._asked and (self._asked[0].done or self._asked[0].dropped):
+            # Before it is taken away: after an interrupt between the two the next one does it.
+            self._asked[0].wake()
             self._asked.popleft()
 
+    def _next(self) -> list[_Ask]:
+        """Return what fits into one transaction, and at least one write."""
+        taken: list[_Ask] = []
+        share = 0.0
+        for ask in list(self._asked):
+            if taken and share + ask.share > 1:
+                break
+            ask.begun = True
+            if ask.done or ask.dropped:
+                ask.begun = False
+            else:
+                share += ask.share
+                taken.append(ask)
+        return taken
 
-def _carry_out(ask: _Ask, connection: sqlite3.Connection, file: Path) -> None:
-    """Do one write of several; nothing is left of it when it fails, and the others stand."""
-    connection.execute("SAVEPOINT one")
-    try:
-        ask.result = ask.write(connection)
-    except Exception as error:
-        if not connection.in_transaction:
-            # SQLite took all of it back, as when the disk is full.
-            raise
-        connection.execute("ROLLBACK TO one")
-        ask.error = fault(error, file) if isinstance(error, FAULTS) else error
-    connection.execute("RELEASE one")
+    def _carry_out(self, ask: _Ask, connection: sqlite3.Connection, *, alone: bool) -> None:
+        """Make one write; one of several leaves nothing when it fails, and the others stand."""
+        # It may have failed in a transaction that was interrupted.
+        ask.error = None
+        if alone:
+            ask.result = ask.write(connection)
+            return
+        connection.execute("SAVEPOINT one")
+        try:
+            ask.result = ask.write(connection)
+        except Exception as error:
+            if not connection.in_transaction:
+                # SQLite took all of it back, as when the disk is full.
+                raise
+            connection.execute("ROLLBACK TO one")
+            ask.error = error
+            if isinstance(error, FAULTS):
+                ask.error = fault(error, self._database.file)
+                ask.error.__cause__ = error
+        connection.execute("RELEASE one")
+
+    def _wake_next(self) -> None:
+        """Let the first who waits have the turn, and those go who need none."""
+        for ask in list(self._asked):
+            ask.wake()
+            if not (ask.done or ask.dropped):
+                return

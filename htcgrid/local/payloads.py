@@ -88,12 +88,12 @@ class FilePayloadStore(PayloadStore):
     def _put(self, file: Path, data: bytes) -> None:
         if file.exists():
             return
-        partial = file.with_name(f"{file.name[:200]}{secrets.token_hex(6)}{_PARTIAL}")
+        unnamed = file.with_name(f"{file.name[:200]}{secrets.token_hex(6)}{_PARTIAL}")
         for attempt in range(_ATTEMPTS):
             try:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                _write(partial, data)
-                _name(partial, file)
+                _write(unnamed, data)
+                _name(unnamed, file)
             except (FileNotFoundError, FileExistsError):
                 # The second is what mkdir raises for a folder that goes while it looks.
                 if attempt == _ATTEMPTS - 1:
@@ -124,7 +124,7 @@ def _fitting(key: str, data: bytes) -> bytes:
 
 
 def _each(calls: list[Callable[[], object]]) -> None:
-    """Make all calls, a few at a time; raise what one of them raised, and then make no more."""
+    """Make all calls, a few at a time; after one that raises make no more, and raise the same."""
     errors: list[BaseException] = []
     left = iter(calls)
 
@@ -137,18 +137,23 @@ def _each(calls: list[Callable[[], object]]) -> None:
         except BaseException as error:  # noqa: BLE001 - the caller's thread raises it
             errors.append(error)
 
-    helpers = [threading.Thread(target=work, daemon=True) for _ in calls[1:_AT_ONCE]]
     started: list[threading.Thread] = []
-    # There may be no more threads, or none any more since the program ends; this one does it all then.
-    with suppress(RuntimeError):
-        for helper in helpers:
-            helper.start()
-            started.append(helper)
-    work()
-    for helper in started:
-        helper.join()
-    if errors:
-        raise errors[0]
+    try:
+        # There may be no more threads, or none any more since the program ends; this one does it all then.
+        with suppress(RuntimeError):
+            for _ in calls[1:_AT_ONCE]:
+                helper = threading.Thread(target=work, daemon=True)
+                helper.start()
+                started.append(helper)
+        work()
+        for helper in started:
+            helper.join()
+    except BaseException as error:
+        errors.append(error)
+        raise
+    # An interrupt, if there was one, rather than what a helper met with.
+    for problem in sorted(errors, key=lambda error: isinstance(error, Exception)):
+        raise problem
 
 
 def _write(file: Path, data: bytes) -> None:
@@ -162,19 +167,19 @@ def _write(file: Path, data: bytes) -> None:
         raise
 
 
-def _name(partial: Path, file: Path) -> None:
+def _name(unnamed: Path, file: Path) -> None:
     """Give a written file its name, unless another has it."""
     try:
-        os.link(partial, file)
+        os.link(unnamed, file)
     except FileExistsError:
         pass
     except OSError as error:
         # Not all file systems have hard links. Two who put one object put the same bytes.
         if error.errno not in _NO_LINKS:
             raise
-        partial.rename(file)
+        unnamed.rename(file)
         return
-    partial.unlink(missing_ok=True)
+    unnamed.unlink(missing_ok=True)
 
 
 def _remove(folder: Path) -> None:

@@ -18,24 +18,22 @@ SEEDS = 200
 RARE = 250
 
 
-#: Tests of one process: they share what the seeds came to.
-of_all_seeds = pytest.mark.xdist_group("seeds")
+def test_every_promise_is_kept_on_every_seed_and_much_happens_on_them() -> None:
+    # One test: the seeds take minutes, and processes that run tests share nothing.
+    reports = list(simulated((*range(SEEDS), RARE)))
+    every_promise_is_kept(reports)
+    every_call_of_a_store_in_connector_reaper_and_agent_is_made(reports)
+    faults_of_all_kinds_happen_and_many(reports)
+    tasks_end_in_every_way_and_most_succeed(reports)
 
 
-@pytest.fixture(scope="module")
-def reports() -> list[Report]:
-    return list(simulated((*range(SEEDS), RARE)))
-
-
-@of_all_seeds
-def test_every_promise_is_kept_on_every_seed(reports: list[Report]) -> None:
+def every_promise_is_kept(reports: list[Report]) -> None:
     wrong = [report for report in reports if report.wrong]
     told = "\n".join(f"python -m tests.simulation --seed {report.seed}: {report.wrong}" for report in wrong)
     assert not wrong, "\n".join([told, *(wrong[0].trace if wrong else ())])
 
 
-@of_all_seeds
-def test_every_call_of_a_store_in_connector_reaper_and_agent_is_made(reports: list[Report]) -> None:
+def every_call_of_a_store_in_connector_reaper_and_agent_is_made(reports: list[Report]) -> None:
     assert len(call_sites()) > 30
     assert unreached(set().union(*(report.calls for report in reports))) == []
 
@@ -47,15 +45,13 @@ def test_a_call_that_nobody_makes_is_missed() -> None:
     assert Site("htcgrid/connector/reader.py", 1) not in sites
 
 
-@of_all_seeds
-def test_faults_of_all_kinds_happen_and_many(reports: list[Report]) -> None:
+def faults_of_all_kinds_happen_and_many(reports: list[Report]) -> None:
     faults = sum((Counter(report.faults) for report in reports), Counter[Fault]())
     assert set(Fault) == set(faults)
     assert faults.total() > 10_000
 
 
-@of_all_seeds
-def test_tasks_end_in_every_way_and_most_succeed(reports: list[Report]) -> None:
+def tasks_end_in_every_way_and_most_succeed(reports: list[Report]) -> None:
     tasks = sum((Counter(report.tasks) for report in reports), Counter[TaskState]())
     assert tasks[TaskState.SUCCEEDED] > 10_000
     assert min(tasks[TaskState.FAILED], tasks[TaskState.CANCELLED]) > 100

@@ -87,8 +87,10 @@ class StoreCalls:
         unreadable: dict[str, Failure] = {}
         for claim in claims:
             if claim.input.data is not None:
-                failure = self._keep(claim.lease, claim.first, claim.input.data, unchecked=claim.input)
-                unreadable |= {} if failure is None else {claim.lease.nonce: failure}
+                try:
+                    self._keep(claim.lease, claim.first, claim.input.checked(claim.input.data))
+                except EncodingError as error:
+                    unreadable[claim.lease.nonce] = _lost(str(error))
         return events.Acquired(
             sent=sent,
             claims=claims,
@@ -117,7 +119,7 @@ class StoreCalls:
     def load(self, command: commands.Load) -> events.Loaded:
         """Fetch payloads."""
         try:
-            data = self._fetched(command.input)
+            self._keep(command.lease, command.first, self._fetched(command.input))
         except ProviderError as error:
             self._log.warning("payloads not loaded", **about(command.lease), error=str(error))
             return events.Loaded(command=command, unavailable=True)
@@ -126,7 +128,7 @@ class StoreCalls:
                 # It was not waited for. Another agent finds out whether it is gone.
                 return events.Loaded(command=command, unavailable=True)
             return events.Loaded(command=command, failure=_lost(str(error)))
-        return events.Loaded(command=command, failure=self._keep(command.lease, command.first, data))
+        return events.Loaded(command=command)
 
     def commit(self, command: commands.Commit) -> events.CommitAnswered:
         """Put large packs into the payload store, then commit."""
@@ -182,15 +184,9 @@ class StoreCalls:
                     raise
         return call()
 
-    def _keep(self, lease: Lease, first: int, data: bytes, unchecked: Pack | None = None) -> Failure | None:
-        """Keep payloads for the loop; return why nobody can run their tasks, if that is so."""
-        try:
-            if unchecked is not None:
-                unchecked.checked(data)
-            self._inputs.keep(lease.nonce, first, unpack_payloads(data))
-        except EncodingError as error:
-            return _lost(str(error))
-        return None
+    def _keep(self, lease: Lease, first: int, data: bytes) -> None:
+        """Keep payloads for the loop."""
+        self._inputs.keep(lease.nonce, first, unpack_payloads(data))
 
     def _fetched(self, pack: Pack) -> bytes:
         """Return the bytes of a pack from the payload store.

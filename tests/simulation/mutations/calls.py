@@ -45,15 +45,15 @@ AGENT_CALLS = (
         name="agents do not check digests",
         seed=22,
         patches=(
-            Patch(StoreCalls, "_bytes", "pack.holds(found)", "True"),
-            Patch(StoreCalls, "_keep", "pack.checked(data)", "data"),
+            Patch(StoreCalls, "_fetched", "pack.checked(found)", "found"),
+            Patch(StoreCalls, "_acquired", "claim.input.checked(claim.input.data)", "claim.input.data"),
         ),
         says="was run altered",
     ),
     Mutation(
         name="payloads that are not there at the first look are given up",
         seed=3,
-        patches=(Patch(StoreCalls, "_bytes", "range(self._LOOKS)", "range(1)"),),
+        patches=(Patch(StoreCalls, "_fetched", "range(self._LOOKS)", "range(1)"),),
         says="PayloadLost, and its payload is there",
     ),
     Mutation(
