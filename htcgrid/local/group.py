@@ -105,7 +105,8 @@ class GroupCommit:
         asks: list[_Ask] = []
         try:
             with self._database.writing() as connection:
-                asks = self._next()
+                # Its own at least: it was taken away if it seemed to be given up for a moment.
+                asks = self._next() or [own]
                 for ask in asks:
                     self._carry_out(ask, connection, alone=len(asks) == 1)
         except Exception as error:  # noqa: BLE001 - each thread raises it
