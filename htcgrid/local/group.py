@@ -76,7 +76,9 @@ class GroupCommit:
             while not ask.done:
                 if self._turn.enter(0.0):
                     led = True
-                    self._write_next(ask)
+                    # Whoever had the turn may have made it.
+                    if not ask.done:
+                        self._write_next(ask)
                 elif (left := latest - time.monotonic()) > 0:
                     ask.wait(left)
                 else:

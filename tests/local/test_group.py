@@ -14,6 +14,7 @@ import pytest
 
 from htcgrid.errors import ConfigError, ConflictError, ProviderUnavailableError
 from htcgrid.local.database import Database
+from htcgrid.local.gate import Turnstile
 from htcgrid.local.group import GroupCommit
 from htcgrid.local.state import SqliteStateStore
 from htcgrid.testing.samples import bundle_of, session_of
@@ -59,6 +60,28 @@ def test_writes_that_are_asked_for_at_once_are_one_transaction(database: Databas
     assert marks(database) == list(range(10))
     # That which they waited for, and theirs.
     assert database.commits == before + 2
+
+
+def test_each_write_of_many_threads_is_made_once(database: Database) -> None:
+    group = GroupCommit(database)
+    with ThreadPoolExecutor(16) as threads:
+        went = [threads.submit(group.write, mark(number % 100), share=0.05) for number in range(3000)]
+        assert {future.result() for future in went} == {1}
+    assert marks(database) == sorted(number % 100 for number in range(3000))
+
+
+def test_a_write_that_was_made_just_before_its_thread_got_the_turn_is_not_made_again(database: Database) -> None:
+    group = GroupCommit(database)
+
+    class Late(Turnstile):
+        def enter(self, seconds: float) -> bool:
+            (ask,) = group._asked
+            ask.result, ask.done = "made", True
+            return super().enter(seconds)
+
+    group._turn = Late()
+    assert group.write(mark(1), share=0.1) == "made"
+    assert marks(database) == []
 
 
 def test_a_transaction_is_no_larger_than_it_may_be(database: Database) -> None:
