@@ -108,6 +108,7 @@ class Doorbell:
         self._lock = threading.Lock()
         self._idle: list[Listener] = []
         self._closed = False
+        self._ringing = threading.Lock()
         self._ringer = _datagrams()
 
     def ring(self, topic: Topic) -> None:
@@ -115,7 +116,7 @@ class Doorbell:
         if topic.name is not None:
             for number in range(_PLACES):
                 with suppress(OSError):
-                    self._ringer.sendto(b"!", self._network.address(f"{topic.name}-{number}"))
+                    self._send(self._network.address(f"{topic.name}-{number}"))
         folder = self._folder / topic.folder
         try:
             names = os.listdir(folder)  # noqa: PTH208 - names are what is needed, and fast
@@ -130,13 +131,27 @@ class Doorbell:
         if place is None:
             return
         try:
-            self._ringer.sendto(b"!", f"{place}/{name}")
+            self._send(f"{place}/{name}")
         except ConnectionRefusedError:
             # Its process died without taking it away.
             with suppress(OSError):
                 (folder / name).unlink()
         except OSError:
             pass
+
+    def _send(self, address: str) -> None:
+        with self._ringing:
+            with suppress(BlockingIOError):
+                self._ringer.sendto(b"!", address)
+                return
+            # Either whoever listens there has not looked at earlier rings, and is rung by them. Or this socket has as
+            # much in the queues of all its listeners together as it may (SO_SNDBUF, unix(7)), some of whom do not look:
+            # a new one has nothing there yet.
+            fresh = _datagrams()
+            self._ringer.close()
+            self._ringer = fresh
+            with suppress(BlockingIOError):
+                fresh.sendto(b"!", address)
 
     @contextmanager
     def listening(self, topic: Topic) -> Iterator[Listener]:
@@ -154,7 +169,8 @@ class Doorbell:
             idle, self._idle = self._idle, []
         for listener in idle:
             listener.close()
-        self._ringer.close()
+        with self._ringing:
+            self._ringer.close()
 
     def _without_file(self, topic: Topic) -> Listener | None:
         """Return a listener whose socket has no file; None when some would not find it, or all names are taken."""

@@ -46,11 +46,13 @@ class Network:
         if now - self._looked < _LOOK:
             return
         with self._lock:
-            self._looked, self._only = now, False
+            # Others go by what was seen last until this look is over.
+            self._looked, only = now, False
             with suppress(OSError):
                 file = self._folder / str(Path("/proc/self/ns/net").stat().st_ino)
                 self._word = _word(file)
-                self._only = _others(file) == 0
+                only = _others(file) == 0
+            self._only = only
 
 
 def _word(file: Path) -> str:

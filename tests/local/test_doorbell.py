@@ -91,6 +91,19 @@ def test_more_rings_than_a_socket_holds_are_fine(doorbell: Doorbell) -> None:
         assert not listener.wait(0)
 
 
+def test_listeners_that_do_not_look_keep_no_ring_from_others(doorbell: Doorbell, place: Path) -> None:
+    # What they leave unread counts against the socket that rings: 200 KB of it here, of about a KB each.
+    with ExitStack() as stack:
+        idle = [stack.enter_context(closing(Doorbell(place))) for _ in range(64)]
+        for other in idle:
+            stack.enter_context(other.listening(ONE))
+        for _ in range(16):
+            doorbell.ring(ONE)
+        listener = stack.enter_context(doorbell.listening(TWO))
+        doorbell.ring(TWO)
+        assert listener.wait(0)
+
+
 def test_a_socket_is_kept_between_calls_and_taken_away_by_close(doorbell: Doorbell, place: Path) -> None:
     with doorbell.listening(ONE):
         bound = sockets(place)
@@ -203,6 +216,29 @@ def test_where_the_word_cannot_be_had_bells_have_files(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(network, "_word", failing)
     assert not Network(tmp_path).is_only
+
+
+def test_while_one_looks_at_the_networks_others_go_by_the_last_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Network(tmp_path)
+    looking, go_on = threading.Event(), threading.Event()
+    others = network._others
+
+    def slow(file: Path) -> int:
+        looking.set()
+        assert go_on.wait(60)
+        return others(file)
+
+    monkeypatch.setattr(network, "_others", slow)
+    monkeypatch.setattr(found, "_looked", float("-inf"))
+    thread = threading.Thread(target=found.address, args=("a",))
+    thread.start()
+    assert looking.wait(60)
+    only = found.is_only
+    go_on.set()
+    thread.join()
+    assert only == found.is_only == (sys.platform == "linux")
 
 
 def test_a_network_that_is_gone_for_long_is_forgotten(doorbell: Doorbell, place: Path) -> None:
