@@ -34,7 +34,7 @@ class _Ask:
 
     def wait(self, seconds: float) -> None:
         """Wait until this is done, or its thread is to write; or for so long."""
-        self._bell.acquire(timeout=max(0.0, seconds))
+        self._bell.acquire(timeout=seconds)
 
     def wake(self) -> None:
         """Let its thread look."""

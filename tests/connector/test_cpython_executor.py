@@ -60,7 +60,8 @@ def loaded() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    # It gives threads a second to end after a test, and notes that one did not. On a busy machine they take longer.
+    # It gives threads a second to end after a test, and notes that one did not. Those of an executor that nobody waits
+    # for end once their session is sealed, which takes longer while the disk stands still.
     module.support.sleeping_retry = partial(patiently, module.support.sleeping_retry)
     # Workers know no module of this name: what it defines travels whole, as what a script defines does.
     cloudpickle.register_pickle_by_value(module)
