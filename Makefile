@@ -101,7 +101,8 @@ JOBS ?= 4
 .PHONY: unit
 unit: .venv/dev.stamp services ## Run the tests
 	echo "== pytest"
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal
+	# Each test by itself to whoever is free.
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
 
 # One seed, with all that happens: .venv/bin/python -m tests.simulation --seed 7
 SEEDS ?= 10000

@@ -7,8 +7,8 @@ import importlib.util
 import os
 import sys
 import unittest
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -39,11 +39,6 @@ def found() -> Path | None:
     return next((folder / _FILE for folder in folders if (folder / _FILE).is_file()), None)
 
 
-def patiently(retry: Callable[..., Iterator[None]], timeout: float, *arguments: Any, **keywords: Any) -> Iterator[None]:
-    """Try again for longer."""
-    return retry(max(timeout, 60.0), *arguments, **keywords)
-
-
 def loaded() -> ModuleType:
     """Return CPython's tests as a module."""
     if sys.version_info >= (3, 12):
@@ -60,9 +55,6 @@ def loaded() -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    # It gives threads a second to end after a test, and notes that one did not. Those of an executor that nobody waits
-    # for end once their session is sealed, which takes longer while the disk stands still.
-    module.support.sleeping_retry = partial(patiently, module.support.sleeping_retry)
     # Workers know no module of this name: what it defines travels whole, as what a script defines does.
     cloudpickle.register_pickle_by_value(module)
     return module
@@ -87,6 +79,10 @@ class OnGrid:
     @pytest.fixture(autouse=True)
     def _on_grid(self, five_workers: Grid) -> None:
         type(self).grid = five_workers
+        # CPython's tests note each dead child that nobody waited for. Those of other tests are not theirs.
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
 
     def executor_type(self, max_workers: int | None = None) -> GridExecutor:
         """Return a new executor."""
