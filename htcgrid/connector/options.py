@@ -9,8 +9,9 @@ from htcgrid.connector.duration import duration
 from htcgrid.connector.handler_name import handler_name
 from htcgrid.errors import ConfigError
 from htcgrid.host import Host
-from htcgrid.model import KeepOutput, PayloadLimits, RetryPolicy, Session, SessionId, defaults
+from htcgrid.model import KeepOutput, PayloadLimits, PythonClient, RetryPolicy, Session, SessionId, defaults
 from htcgrid.model.codec import codec_of
+from htcgrid.model.python_client import told
 
 
 class SessionOptions(TypedDict, total=False):
@@ -57,7 +58,7 @@ def session_of(
         labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         output=_output(options.get("output", "failed")),
-        python="{}.{}".format(*sys.version_info),
+        codec_options=told(PythonClient(version="{}.{}".format(*sys.version_info))),
         calls=calls,
     )
 

@@ -33,6 +33,7 @@ from htcgrid.model.outcome import (
     unpack_blocks,
 )
 from htcgrid.model.pack import Pack, pack_payloads, unpack_payloads
+from htcgrid.model.python_client import PythonClient, python_client
 from htcgrid.model.ranges import Ranges, Span
 from htcgrid.model.report import AgentReport, AgentStatus, BundleStatus, Holding, TaskFault
 from htcgrid.model.session import (
@@ -78,6 +79,7 @@ __all__ = [
     "PayloadLimits",
     "Pool",
     "Printed",
+    "PythonClient",
     "QueueLimits",
     "Ranges",
     "Remainder",
@@ -102,6 +104,7 @@ __all__ = [
     "pack_blocks",
     "pack_payloads",
     "parse_shared",
+    "python_client",
     "unpack_blocks",
     "unpack_payloads",
     "utcnow",

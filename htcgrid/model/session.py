@@ -4,13 +4,14 @@ import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import NewType
+from typing import Any, NewType
 
 import msgspec
 
 from htcgrid.errors import ConfigError
 from htcgrid.model import defaults
 from htcgrid.model.name import check_name
+from htcgrid.model.python_client import PYTHON
 
 SessionId = NewType("SessionId", str)
 
@@ -19,6 +20,8 @@ _LABELS = 32
 _WORD = 200
 #: The longest that a session may be kept: more would not fit into every store's times.
 _KEEP_LIMIT = timedelta(days=36_500)
+#: Most bytes of the codec's options, as JSON: they stand in that record, too.
+_OPTIONS = 8_000
 #: Most exceptions' names of each kind in a retry policy.
 _ERRORS = 32
 #: Most letters of a handler's name: a path and a function.
@@ -103,13 +106,13 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     timeout: timedelta | None = None
     #: How payloads and results are encoded.
     codec: str = "json"
+    #: What the codec, and the runtime of the client's language, need to know beside that; nothing else reads it.
+    codec_options: dict[str, Any] = {}
     labels: dict[str, str] = {}
     #: How long the session is kept after its last task has ended.
     keep_for: timedelta = defaults.KEEP_FOR
     #: Of which tasks what the handler printed is kept with the outcome.
     output: KeepOutput = KeepOutput.FAILED
-    #: The version of Python that the client runs, as ``3.11``: workers may run another, and say so when a task fails.
-    python: str = ""
     #: Whether each payload is a call's arguments, and not an event.
     calls: bool = False
     #: The session whose failed tasks these are, in their order, submitted again.
@@ -137,21 +140,32 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError(
                 f"keep_for must be a timedelta from zero to {_KEEP_LIMIT.days} days, not {self.keep_for!r}"
             )
+        if not _is_small(self.codec_options, _OPTIONS):
+            raise ConfigError(f"codec options must be a dict of at most {_OPTIONS} bytes as JSON")
         words = [word for label in self.labels.items() for word in label] if isinstance(self.labels, dict) else [None]
         if not all(_is_text(word, _WORD) for word in words) or len(words) > 2 * _LABELS:
             raise ConfigError(f"labels must be at most {_LABELS} pairs of strings of at most {_WORD} letters each")
 
     @property
     def digest(self) -> str:
-        """The digest of what makes two submissions under one id the same: all but when, and by which Python."""
+        """The digest of what makes two submissions under one id the same: all but when, and by which client."""
         route = (self.id, self.handler, self.pool, self.priority)
-        terms: tuple[object, ...] = (self.retry, self.timeout, self.codec, self.labels, self.keep_for, self.output)
+        options = {name: value for name, value in self.codec_options.items() if name != PYTHON}
+        terms: tuple[object, ...] = (self.retry, self.timeout, self.codec, options, self.labels, self.keep_for)
+        terms += (self.output,)
         terms += (self.calls,) if self.origin is None else (self.calls, self.origin)
         return hashlib.sha256(msgspec.json.encode((*route, *terms), order="deterministic")).hexdigest()
 
 
 def _is_name(value: object) -> bool:
     return _is_text(value, _WORD) and all(part.isidentifier() for part in str(value).split("."))
+
+
+def _is_small(value: object, limit: int) -> bool:
+    try:
+        return isinstance(value, dict) and len(msgspec.json.encode(value)) <= limit
+    except (TypeError, ValueError, RecursionError):
+        return False
 
 
 def _is_text(value: object, limit: int) -> bool:

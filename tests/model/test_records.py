@@ -41,7 +41,7 @@ def test_the_digest_of_a_session_is_that_of_what_was_asked_for() -> None:
     first = session(labels={"a": "1", "b": "2"})
     assert first.digest == session(labels={"b": "2", "a": "1"}).digest
     # By which Python somebody goes on with a submission is no part of it.
-    assert first.digest == session(labels=first.labels, python="3.12").digest
+    assert first.digest == session(labels=first.labels, codec_options={"python": {"version": "3.12"}}).digest
     others = [
         session(),
         session(handler="m:g"),

@@ -1,6 +1,6 @@
 """What an agent refuses to run: it says why, and the tasks fail with that."""
 
-from htcgrid.model import Claim, Failure, defaults
+from htcgrid.model import Claim, Failure, defaults, python_client
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE
 from htcgrid.model.handlers import allows
@@ -23,9 +23,10 @@ def objection(policy: AgentPolicy, claim: Claim) -> Failure | None:
             "[agent] if all who can submit may do that, or use codec 'json' or 'msgpack'"
         )
         return Failure(type="PickleNotAllowed", message=message, final=True)
-    if handler == PICKLED_CALL and claim.session.python not in {"", policy.python}:
+    version = python_client(claim.session.codec_options).version
+    if handler == PICKLED_CALL and version not in {"", policy.python}:
         message = (
-            f"the client runs Python {claim.session.python} and agent {policy.agent} Python "
+            f"the client runs Python {version} and agent {policy.agent} Python "
             f"{policy.python}: a pickled function holds code of its own version; run the same on both, or "
             "name a function that agents can import"
         )

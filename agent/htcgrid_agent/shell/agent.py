@@ -283,7 +283,7 @@ class Agent:
                 command.tries,
                 session.output,
                 session.retry,
-                session.python,
+                session.codec_options,
                 session.calls,
             )
         )

@@ -3,6 +3,7 @@
 import socket
 import struct
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
 
@@ -51,8 +52,8 @@ class RunTasks(msgspec.Struct, frozen=True, array_like=True):
     output: KeepOutput = KeepOutput.FAILED
     #: Which errors are worth another try.
     retry: RetryPolicy = RetryPolicy()
-    #: The client's version of Python.
-    python: str = ""
+    #: As in the session.
+    codec_options: dict[str, Any] = {}
     #: Whether each payload is a call's arguments, and not an event.
     calls: bool = False
 

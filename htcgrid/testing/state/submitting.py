@@ -47,7 +47,7 @@ class Submitting(StateClauses):
             labels={"desk": "Zürich ☂", "empty": ""},
             keep_for=timedelta(days=3),
             output=KeepOutput.ALL,
-            python="3.99",
+            codec_options={"lossy": True, "python": {"version": "3.99", "folders": ["/srv/ü"]}},
             calls=True,
         )
         store.create(session, [bundle_of(session, 0, 1)])

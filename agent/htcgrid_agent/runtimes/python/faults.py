@@ -9,6 +9,7 @@ from types import TracebackType
 from htcgrid.errors import ConfigError, EncodingError, PayloadLostError, TaskError
 from htcgrid.model import codec
 from htcgrid.model.outcome import Failure
+from htcgrid.model.python_client import python_client
 from htcgrid_agent.runtimes.python.loader import HandlerError, SetupError
 from htcgrid_agent.runtimes.python.memory import lift_memory_limit
 from htcgrid_agent.workers.messages import RunTasks
@@ -60,9 +61,10 @@ def _names(error: BaseException) -> Iterator[str]:
 
 def _versions(tasks: RunTasks) -> str:
     """Say that the client runs another Python, which may be why."""
-    if tasks.python in {"", PYTHON}:
+    version = python_client(tasks.codec_options).version
+    if version in {"", PYTHON}:
         return ""
-    return f"\n(the client runs Python {tasks.python}, and this worker {PYTHON})"
+    return f"\n(the client runs Python {version}, and this worker {PYTHON})"
 
 
 def _carried(text: str) -> str:
