@@ -79,6 +79,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     shared_megabytes: int = defaults.SHARED_MEGABYTES
     #: Whether agents also run the reaper.
     reaper: bool = True
+    #: Whether workers are replaced when code that they have imported was edited.
+    reload: bool = False
 
     def __post_init__(self) -> None:
         check_name("`pool`", self.pool)

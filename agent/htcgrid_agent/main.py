@@ -16,6 +16,7 @@ import htcgrid
 from htcgrid.config import INTERFACES, AgentSettings, Config, read_config, seconds, variables_of
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
+from htcgrid.model.client_process import ClientProcess
 from htcgrid.reaper import Reaper
 from htcgrid.services import Leave, open_services
 from htcgrid_agent.core import AgentCore, AgentPolicy
@@ -90,6 +91,8 @@ def run_agent(
         ConfigError: the file, the id or the pool cannot be used.
     """
     settings = config.agent_settings()
+    # Out of the environment, which workers have, too.
+    client = ClientProcess.taken(os.environ)
     allowed = (*settings.handlers, *handlers)
     name = new_agent_id() if agent is None else AgentId(agent)
     pool = settings.pool if pool is None else pool
@@ -155,6 +158,9 @@ def run_agent(
                 recycle_tasks=settings.recycle_tasks,
                 recycle_bytes=_bytes(settings.recycle_megabytes),
                 memory_bytes=_bytes(settings.memory_megabytes),
+                handlers=list(allowed),
+                reload=settings.reload,
+                client=client,
             ),
             shared=shared,
             log=log,

@@ -40,6 +40,8 @@ def command(config: Path | None, pool: str | None, *, everyone: bool, as_json: b
     An agent is READY, DRAINING when it was told to stop, ENDED, or LOST when it has not been heard of for three times
     as long as it wanted to be. "busy" is how many of its workers are at work.
     """
+    from htcgrid.cli.console import plain
+    from htcgrid.cli.pool import code_findings
     from htcgrid.connector import Grid
 
     with Grid.open(required_config(config).file) as grid:
@@ -51,6 +53,8 @@ def command(config: Path | None, pool: str | None, *, everyone: bool, as_json: b
         return
     if shown:
         show_table(_COLUMNS, [_row(agent) for agent in shown], map(_lines, shown))
+        for finding in code_findings(shown):
+            click.echo(plain(f"{finding.message}: {finding.advice}"))
     if note := _note(known, shown, pool):
         click.echo(note)
 
@@ -62,6 +66,8 @@ def facts_of(agent: AgentStatus) -> dict[str, object]:
     facts: dict[str, object] = {"agent": report.id, "state": agent.state}
     facts |= {name: getattr(report, name) for name in names}
     facts["handlers"] = report.handlers
+    facts["code"] = report.code
+    facts["edited"] = report.edited
     facts["holds"] = report.holds
     facts["heard"] = round(agent.silent.total_seconds(), 3)
     return facts

@@ -11,8 +11,8 @@ from secrets import token_hex
 import msgspec
 
 from htcgrid.cli.checked import CheckedConfig
-from htcgrid.cli.phrasing import counted, span
-from htcgrid.cli.pool import starting, version_findings
+from htcgrid.cli.phrasing import counted, listed, span
+from htcgrid.cli.pool import code_findings, starting, version_findings
 from htcgrid.cli.secrets import Secrets
 from htcgrid.config import Config
 from htcgrid.errors import ConfigError, HtcGridError
@@ -21,6 +21,10 @@ from htcgrid.model import AgentStatus, SessionStatus, utcnow
 
 #: Clocks that differ by less are taken for equal.
 _SKEW = timedelta(seconds=5)
+
+
+#: Most handlers whose code is told of.
+_CODE = 5
 
 
 class Level(StrEnum):
@@ -75,6 +79,7 @@ class Examination:
         if self._agents is not None:
             yield from self._pools(self._agents)
             yield from self._versions(self._agents)
+            yield from self._code(self._agents)
             yield self._clocks(self._agents)
 
     def _tried(self, name: str, part: Callable[[], Check]) -> Check:
@@ -188,6 +193,16 @@ class Examination:
         if not found and any(agent.alive for agent in agents):
             message = f"agents run htcgrid {self._client['version']} and the Python of this client"
             yield Check(name="versions", level=Level.OK, message=message)
+
+    def _code(self, agents: Sequence[AgentStatus]) -> Iterator[Check]:
+        found = list(code_findings(agents))
+        for finding in found:
+            yield Check(name="code", level=Level.WARN, message=finding.message, advice=finding.advice)
+        known = {name: code for agent in agents if agent.alive for name, code in agent.report.code.items()}
+        if known and not found:
+            shown = [f"{name} {code}" for name, code in sorted(known.items())]
+            message = f"agents have run {listed(shown[:_CODE], len(shown[_CODE:]))}"
+            yield Check(name="code", level=Level.OK, message=message)
 
     def _clocks(self, agents: Sequence[AgentStatus]) -> Check:
         now = utcnow()

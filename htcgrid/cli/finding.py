@@ -26,6 +26,7 @@ class FindingKind(StrEnum):
     NOT_ALLOWED = "NOT_ALLOWED", "Agents of the pool do not allow the handler."
     LAPSED = "LAPSED", "Agents were lost while they held tasks."
     VERSION = "VERSION", "Agents run another htcgrid or Python than this client."
+    CODE = "CODE", "Agents run different code under one handler's name, or code that was edited since."
     PARTIAL = "PARTIAL", "There is more than was looked at."
 
     meaning: str

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from htcgrid.cli.finding import Finding, FindingKind
 from htcgrid.cli.held import held_findings, lapse_findings, trouble_findings
 from htcgrid.cli.phrasing import counted, span, tasks
-from htcgrid.cli.pool import pool_findings, version_findings
+from htcgrid.cli.pool import code_findings, pool_findings, version_findings
 from htcgrid.model import Ranges, SessionState, TaskState
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ def findings(sight: "Sight") -> Iterator[Finding]:
     yield from trouble_findings(sight)
     yield from lapse_findings(sight)
     yield from version_findings(sight.agents, version=sight.version, python=sight.python)
+    yield from code_findings(sight.agents, sight.status.session.handler)
     if sight.more:
         text = f"it has more bundles than the {len(sight.bundles):,} that were looked at, for which all this holds"
         yield Finding(kind=FindingKind.PARTIAL, message=text)

@@ -127,6 +127,31 @@ def version_findings(agents: Iterable[AgentStatus], *, version: str, python: str
             )
 
 
+def code_findings(agents: Iterable[AgentStatus], handler: str | None = None) -> Iterator[Finding]:
+    """Yield which agents run code that was edited, and which handlers, or the one, have other code here and there."""
+    there = [agent.report for agent in agents if agent.alive]
+    for report in there:
+        for file in report.edited[:_FEW]:
+            yield Finding(
+                kind=FindingKind.CODE,
+                message=f"{file} was edited, and {report.id} runs it as it was when its workers imported it",
+                advice="start that agent again, or set 'reload = true' in its [agent]",
+            )
+    handlers = sorted({name for report in there for name in report.code}) if handler is None else [handler]
+    for name in handlers:
+        agents_by_code: dict[str, list[str]] = {}
+        for report in there:
+            if code := report.code.get(name):
+                agents_by_code.setdefault(code, []).append(report.id)
+        if len(agents_by_code) > 1:
+            shown = [f"{code} on {listed(ids[:_FEW], len(ids[_FEW:]))}" for code, ids in sorted(agents_by_code.items())]
+            yield Finding(
+                kind=FindingKind.CODE,
+                message=f"the code of {name!r} is not the same everywhere: {'; '.join(shown[:_FEW])}",
+                advice="bring the same files to all machines, and start their agents again",
+            )
+
+
 def starting(pool: str) -> str:
     """Return how to start an agent of a pool."""
     return f"start one: 'htcgrid agent{'' if pool == defaults.POOL else f' --pool {pool}'}'"

@@ -88,4 +88,5 @@ def _shown(outcome: "Outcome") -> dict[str, Any]:
             shown["error"]["traceback"] = outcome.error.traceback
     if outcome.committed is not None:
         shown |= {"worker": outcome.worker, "seconds": outcome.microseconds / 1e6, "committed": outcome.committed}
+        shown |= {"code": outcome.code} if outcome.code else {}
     return shown

@@ -117,10 +117,12 @@ class Collection:
             entry.committed,
             self._session,
         )
-        succeeded = TaskState.SUCCEEDED
+        succeeded, code = TaskState.SUCCEEDED, block.code
         for index, (value, micros) in enumerate(zip(block.values, block.durations, strict=True), block.start):
             # A succeeded task has a value; an empty one is still bytes.
-            yield Outcome(index, succeeded, decode(value or b""), None, 1, began, micros, worker, committed, session)
+            yield Outcome(
+                index, succeeded, decode(value or b""), None, 1, began, micros, worker, committed, session, code=code
+            )
             began += micros / 1e6
 
     def outcome(self, entry: Entry, block: Block, index: int) -> Outcome:
@@ -141,4 +143,5 @@ class Collection:
             self._session,
             block.printed.get(index),
             value if failure else None,
+            block.code,
         )

@@ -8,9 +8,11 @@ import threading
 from pathlib import Path
 
 from htcgrid.config import Config, parse_config, read_config
+from htcgrid.connector.handler_name import script_home
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
+from htcgrid.model.client_process import ClientProcess
 
 
 class EmbeddedGrid:
@@ -26,7 +28,7 @@ class EmbeddedGrid:
     def __init__(self, folder: Path | None, workers: int | None) -> None:
         path = [entry or str(Path.cwd()) for entry in sys.path]
         # The tasks are those of the process that opens it, and of the same user.
-        agent: dict[str, object] = {"handlers": ["*"], "pickle": True, "path": path}
+        agent: dict[str, object] = {"handlers": ["*"], "pickle": True, "path": path, "reload": True}
         if workers is not None:
             agent["workers"] = workers
         parse_config({"state": {"provider": "local"}, "agent": agent})
@@ -43,7 +45,9 @@ class EmbeddedGrid:
 
     def start(self) -> None:
         """Start the agent; returns before it is ready."""
-        self._compute.apply(Pool(name=defaults.POOL))
+        # Not the file's: a command line may hold a password.
+        client = ClientProcess.current(script_home())
+        self._compute.apply(Pool(name=defaults.POOL, environment=dict(client.environment())))
         self._compute.scale(defaults.POOL, 1)
         self._keeper.start()
 

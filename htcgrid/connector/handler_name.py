@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -44,13 +45,25 @@ def _whole(path: Path) -> Path:
     return path.resolve() if ".." in path.parts else path
 
 
-def _main_home() -> str:
+def script_home() -> str | None:
+    """Return the home of handlers that the script of this process defines; None for a prompt or a notebook."""
     main = sys.modules["__main__"]
     spec = getattr(main, "__spec__", None)
     if spec is not None:
         # python -m package.module
         return str(spec.name)
     file = getattr(main, "__file__", None)
-    if file is None or not Path(file).is_file():
+    return _script(file) if isinstance(file, str) else None
+
+
+@lru_cache(maxsize=4)
+def _script(file: str) -> str | None:
+    """Return a script's whole path; kept, since each session tells it, and to look takes some microseconds."""
+    return str(_whole(Path(file))) if Path(file).is_file() else None
+
+
+def _main_home() -> str:
+    home = script_home()
+    if home is None:
         raise ConfigError("a function that was typed into a prompt or a notebook has no file: define it in a module")
-    return str(Path(file).absolute())
+    return home

@@ -3,15 +3,22 @@
 import sys
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from htcgrid.connector.duration import duration
-from htcgrid.connector.handler_name import handler_name
+from htcgrid.connector.handler_name import handler_name, script_home
 from htcgrid.errors import ConfigError
 from htcgrid.host import Host
 from htcgrid.model import KeepOutput, PayloadLimits, PythonClient, RetryPolicy, Session, SessionId, defaults
 from htcgrid.model.codec import codec_of
 from htcgrid.model.python_client import told
+
+#: Most folders, and letters of each, that a session tells of where its client imports from.
+_FOLDERS = 4
+_FOLDER = 200
 
 
 class SessionOptions(TypedDict, total=False):
@@ -58,7 +65,7 @@ def session_of(
         labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         output=_output(options.get("output", "failed")),
-        codec_options=told(PythonClient(version="{}.{}".format(*sys.version_info))),
+        codec_options=told(_client()),
         calls=calls,
     )
 
@@ -85,6 +92,25 @@ def _name_of(handler: str | Callable[..., Any]) -> str:
         if isinstance(handler, str) or not callable(handler):
             raise
         raise ConfigError(f"{error}; or call it through grid.map with codec 'pickle', which takes it along") from error
+
+
+def _client() -> PythonClient:
+    return PythonClient(
+        version="{}.{}".format(*sys.version_info),
+        script=script if (script := script_home()) is not None and script.isprintable() else "",
+        folders=_folders(tuple(map(str, sys.path))),
+    )
+
+
+@lru_cache(maxsize=4)
+def _folders(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first folders of a path without those of the interpreter and of what is installed.
+
+    Kept, since each session tells them, and paths seldom change.
+    """
+    installed = tuple({str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.base_prefix)})
+    own = (one or "." for one in path if not one.startswith(installed) and one.isprintable() and len(one) <= _FOLDER)
+    return tuple(islice(own, _FOLDERS))
 
 
 def _output(value: object) -> KeepOutput:

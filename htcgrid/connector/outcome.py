@@ -34,6 +34,8 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     printed: Printed | None = None
     #: The exception itself, pickled, of a task that failed with codec ``pickle``; None if it could not be carried.
     raised: bytes | None = None
+    #: A digest of the handler's module as it ran, 12 hexadecimal digits of SHA-256; empty when the handler did not run.
+    code: str = ""
 
     @property
     def succeeded(self) -> bool:

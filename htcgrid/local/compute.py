@@ -23,6 +23,7 @@ from htcgrid.local.process import birthmark, send_signal
 from htcgrid.local.roster import AgentRecord, Roster
 from htcgrid.local.settings import LocalSettings
 from htcgrid.model import AgentId, AgentInfo, Pool, defaults, utcnow
+from htcgrid.model.client_process import isolation_flags
 
 #: What an agent may take to end at once.
 _MARGIN = 2.0
@@ -68,7 +69,7 @@ class ProcessComputeBackend(ComputeBackend):
             raise ConfigError(f"{source.table}: agents are started on a grid.toml, and this grid has none; write one")
         return cls(
             local.folder(source),
-            [sys.executable, "-m", "htcgrid_agent", "--config", str(source.file)],
+            [sys.executable, *isolation_flags(), "-m", "htcgrid_agent", "--config", str(source.file)],
             workers=local.workers,
             lifeline=local.lifeline,
             grace=timedelta(seconds=local.grace),
@@ -165,6 +166,7 @@ class ProcessComputeBackend(ComputeBackend):
                 stdout=log,
                 stderr=log,
                 pass_fds=read_end,
+                env=os.environ | pool.environment,
                 # Ctrl-C at a terminal is for the client, which then tells its agents.
                 start_new_session=True,
             )

@@ -14,6 +14,8 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     name: str = defaults.POOL
     #: Workers of each agent; None for one per core.
     workers: int | None = None
+    #: Variables of the agents' environment, beside those that they have anyway.
+    environment: dict[str, str] = {}
 
 
 class AgentInfo(msgspec.Struct, frozen=True, kw_only=True):

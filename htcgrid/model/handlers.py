@@ -11,6 +11,6 @@ def allows(patterns: Iterable[str], handler: str) -> bool:
     that folder and out of it.
     """
     home = handler.rpartition(":")[0]
-    if home.endswith(".py") and ".." in home.split("/"):
+    if ".." in home.split("/"):
         return False
     return any(fnmatchcase(handler, pattern) for pattern in patterns)

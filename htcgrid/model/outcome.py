@@ -58,6 +58,8 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
     tries: dict[int, int] = {}
     #: By index: what a handler printed, as far as the session keeps it.
     printed: dict[int, Printed] = {}
+    #: What tells the handler's code from an earlier or later one: a digest of its module; empty when it never ran.
+    code: str = ""
 
     @property
     def stop(self) -> int:

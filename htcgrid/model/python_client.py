@@ -18,10 +18,14 @@ class PythonClient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     #: Its version of Python, as ``3.11``.
     version: str = ""
-    #: Whether the handler's file or module is the client's script, which its workers have as ``__main__``, too.
-    main: bool = False
+    #: The script that it runs, as the home of a handler's name, a file or a module; empty for a prompt or a notebook.
+    script: str = ""
     #: Folders from which the client imports, for messages: the first ones that are not the interpreter's own.
     folders: tuple[str, ...] = ()
+
+    def defines(self, handler: str) -> bool:
+        """Return whether the client's script defines this handler, so that workers have the script as ``__main__``."""
+        return bool(self.script) and handler.rpartition(":")[0] == self.script
 
 
 def python_client(options: Mapping[str, Any]) -> PythonClient:

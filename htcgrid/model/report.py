@@ -61,6 +61,10 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     interval: timedelta = defaults.REPORT
     #: The last tries that went wrong, newest first.
     faults: tuple[TaskFault, ...] = ()
+    #: By handler, of those that it ran last: the digest of the module's code, as outcomes have it.
+    code: dict[str, str] = {}
+    #: Files of code that were edited since its workers imported them, which they run as they were.
+    edited: tuple[str, ...] = ()
     #: What its calls to the grid's services have come to since it started, as :meth:`Provided.usage` tells it.
     usage: dict[str, float] = {}
     schema: int = defaults.SCHEMA

@@ -256,7 +256,7 @@ def test_a_function_of_the_script_itself_is_a_handler(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, script], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=True
     )
-    assert done.stdout.count("[0, 'htcgrid_handler_script_") == 4
+    assert done.stdout.count("[0, '__mp_main__']") == 4
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])

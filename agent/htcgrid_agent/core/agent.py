@@ -195,10 +195,13 @@ class AgentCore:
         if bundle is not None and event.block is not None:
             self._pace.learn(bundle.session.handler, len(event.block.values), sum(event.block.durations) / 1e6)
             self._take_tries(bundle, event.worker, event.block, now, size=event.size)
+            if event.block.code:
+                self._reporter.ran(bundle.session.handler, event.block.code)
         if event.done and slot.state is SlotState.BUSY:
             if bundle is not None:
                 bundle.todo |= bundle.release(event.worker)
             slot.rest()
+            slot.edited = event.edited
             if event.worn:
                 self._out.append(self._crew.kill(slot, None))
 
@@ -224,6 +227,7 @@ class AgentCore:
             slot.start_at = now + min(10.0, 0.1 * 2.0 ** min(slot.false_starts, 10))
         slot.rest()
         slot.state, slot.blame = SlotState.ABSENT, None
+        slot.edited = slot.script = ""
 
     def _guilty(self, bundle: HeldBundle, left: Ranges, slot: WorkerSlot, event: events.WorkerDied) -> int | None:
         """Return the task that a worker's death is blamed on, if any; ``left`` is what it had not reported."""

@@ -23,6 +23,7 @@ def pieces(block: Block, wanted: Ranges, tries: Mapping[int, int]) -> Iterator[B
             failures=_within(block.failures, start, stop),
             printed=_within(block.printed, start, stop),
             tries={index: count + 1 for index, count in _within(tries, start, stop).items()},
+            code=block.code,
         )
 
 

@@ -122,6 +122,8 @@ class Register(Command, frozen=True, kw_only=True):
     draining: bool
     ended: bool
     faults: tuple[TaskFault, ...]
+    code: dict[str, str]
+    edited: tuple[str, ...]
 
 
 class Forget(Command, frozen=True, kw_only=True):

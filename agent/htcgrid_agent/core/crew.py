@@ -29,6 +29,11 @@ class Crew:
         """The workers that have work."""
         return [slot for slot in self.slots if slot.state is SlotState.BUSY]
 
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """The files that were edited since workers imported them, which go on without."""
+        return tuple(sorted({slot.edited for slot in self.slots if slot.edited}))
+
     def stuck_for(self, now: float) -> float:
         """Return for how long at least every worker has been at its task; 0 when one is free."""
         if any(slot.state is SlotState.IDLE or slot.state is SlotState.STARTING for slot in self.slots):
@@ -65,13 +70,13 @@ class Crew:
         waiting = sum(bundle.todo.count for bundle in held.values())
         for nonce, bundle in held.items():
             while idle and bundle.todo and bundle.loaded and not _must_wait(bundle):
-                slot = idle.pop(0)
+                slot = _taken(idle, bundle.script)
                 portion = self._portion(bundle, waiting)
                 start, stop = bundle.hand(slot.number, portion)
                 waiting -= stop - start
                 yield Run(
                     worker=slot.number,
-                    run=slot.begin(nonce, bundle.session.handler, (start, stop), now),
+                    run=slot.begin(nonce, bundle, (start, stop), now),
                     lease=bundle.lease,
                     session=bundle.session,
                     start=start,
@@ -170,6 +175,15 @@ class Crew:
         first, last = bundle.todo.spans[0]
         whole = min(last - first, self._policy.portion_tasks)
         return whole if 2 * whole < 3 * portion else portion
+
+
+def _taken(idle: list[WorkerSlot], script: str) -> WorkerSlot:
+    """Take out a worker for a bundle: one that has imported its script, else one that has none, if there is any."""
+    place = 0
+    if script:
+        liked = {script: 0, "": 1}
+        place = min(range(len(idle)), key=lambda at: liked.get(idle[at].script, 2))
+    return idle.pop(place)
 
 
 def _must_wait(bundle: HeldBundle) -> bool:

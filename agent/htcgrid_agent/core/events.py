@@ -66,6 +66,8 @@ class WorkerReported(Event, frozen=True, kw_only=True):
     done: bool
     #: With ``done``: it asks to be replaced.
     worn: bool = False
+    #: With ``done``: a file that was edited since the worker imported it.
+    edited: str = ""
     #: Bytes of the report, which are about those of its outcomes.
     size: int = 0
 

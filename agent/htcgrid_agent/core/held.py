@@ -2,7 +2,7 @@
 
 from bisect import insort
 
-from htcgrid.model import Block, Claim, Lease, Ranges
+from htcgrid.model import Block, Claim, Lease, Ranges, python_client
 from htcgrid_agent.core.blocks import pieces
 
 
@@ -12,6 +12,9 @@ class HeldBundle:
     def __init__(self, claim: Claim, *, deadline: float, order: int) -> None:
         self.claim = claim
         self.session = claim.session
+        client = python_client(claim.session.codec_options)
+        #: The client's script, when it defines the handler: a worker imports one script only.
+        self.script = client.script if client.defines(claim.session.handler) else ""
         self.lease: Lease = claim.lease
         #: When the lease ends, unless it is renewed.
         self.deadline = deadline

@@ -1,6 +1,6 @@
 """What the agent tells of itself, and when."""
 
-from collections import Counter, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Iterable
 
 from htcgrid.model import Failure, Holding, SessionId, TaskFault
@@ -17,6 +17,8 @@ class Reporter:
     _FAULTS = 20
     _HOLDS = 32
     _MESSAGE = 500
+    #: Most handlers whose code it tells of.
+    _CODE = 32
 
     def __init__(self, policy: AgentPolicy, crew: Crew) -> None:
         self._policy = policy
@@ -25,6 +27,9 @@ class Reporter:
         self._under_way = False
         self._draining = False
         self._faults: deque[TaskFault] = deque(maxlen=self._FAULTS)
+        self._code: OrderedDict[str, str] = OrderedDict()
+        #: The edited files that the last report told of.
+        self._edited: tuple[str, ...] = ()
         self.succeeded = 0
         self.failed = 0
 
@@ -45,13 +50,21 @@ class Reporter:
             )
         )
 
+    def ran(self, handler: str, code: str) -> None:
+        """Remember the digest of the code that a handler was run with."""
+        self._code[handler] = code
+        self._code.move_to_end(handler)
+        if len(self._code) > self._CODE:
+            self._code.popitem(last=False)
+
     def next(self, held: Iterable[HeldBundle], now: float, *, draining: bool) -> Register | None:
         """Return the report to send now, if any."""
-        news = draining and not self._draining
+        news = (draining and not self._draining) or self._crew.edited != self._edited
         if self._under_way or (now < self._at and not news):
             return None
         self._under_way = True
         self._draining = draining
+        self._edited = self._crew.edited
         self._at = now + self._policy.report
         return self._report(held, ended=False)
 
@@ -73,6 +86,8 @@ class Reporter:
             draining=self._draining or ended,
             ended=ended,
             faults=tuple(self._faults),
+            code=dict(self._code),
+            edited=self._edited,
         )
 
     def _holds(self, held: Iterable[HeldBundle]) -> tuple[Holding, ...]:

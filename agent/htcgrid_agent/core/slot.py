@@ -4,6 +4,7 @@ from enum import Enum, auto
 from math import inf
 
 from htcgrid.model import Failure, Span
+from htcgrid_agent.core.held import HeldBundle
 
 
 class SlotState(Enum):
@@ -38,16 +39,21 @@ class WorkerSlot:
         #: When it was handed its run, and when it was last seen at a task of it, or was started.
         self.handed = 0.0
         self.seen = 0.0
+        #: A file of code that was edited since the worker imported it; empty when there is none.
+        self.edited = ""
+        #: The client's script that the worker has imported as its own; empty when there is none.
+        self.script = ""
         #: Why the grid killed it, when its task is to be blamed for that.
         self.blame: Failure | None = None
         #: Starts in a row that ended before the worker was ready; a replacement waits longer with each.
         self.false_starts = 0
         self.start_at = 0.0
 
-    def begin(self, nonce: str, handler: str, span: Span, now: float) -> int:
+    def begin(self, nonce: str, bundle: HeldBundle, span: Span, now: float) -> int:
         """Note that a run was handed over; return its number."""
         self.run += 1
-        self.state, self.nonce, self.handler = SlotState.BUSY, nonce, handler
+        self.state, self.nonce, self.handler = SlotState.BUSY, nonce, bundle.session.handler
+        self.script = bundle.script or self.script
         self.start, self.stop = span
         self.task, self.since, self.handed, self.seen = None, now, now, now
         return self.run

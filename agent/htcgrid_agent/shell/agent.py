@@ -17,6 +17,7 @@ import msgspec
 
 from htcgrid.host import RealHost
 from htcgrid.model import defaults
+from htcgrid.model.client_process import ClientProcess
 from htcgrid_agent.core import AgentCore, commands, events
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.lane import Lane, lanes_of
@@ -48,6 +49,12 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     recycle_bytes: int | None = None
     #: Most bytes of data that one may reserve.
     memory_bytes: int | None = None
+    #: Patterns of what they may import.
+    handlers: list[str] = []
+    #: Whether they are replaced when code that they have imported was edited.
+    reload: bool = False
+    #: The process whose agent this is, if it is an embedded grid's.
+    client: ClientProcess = ClientProcess()
 
 
 class Agent:
@@ -233,7 +240,7 @@ class Agent:
     def _start_worker(self, command: commands.StartWorker) -> None:
         number = command.worker
         try:
-            worker = WorkerProcess(number, self._settings.environment)
+            worker = WorkerProcess(number, self._settings.environment, self._settings.client.flags)
         except OSError as error:
             # No memory, no process or no descriptor is left, now; the decisions wait before they try again.
             self._log.warning("worker cannot be started", worker=number, error=error.strerror or str(error))
@@ -243,6 +250,7 @@ class Agent:
         self._outputs[number] = Output()
         self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._from_worker(worker))
         self._selector.register(worker.output, selectors.EVENT_READ, lambda: self._printed(worker))
+        client = self._settings.client
         worker.send(
             Setup(
                 f"{self._name}/{number}",
@@ -253,8 +261,13 @@ class Agent:
                 self._settings.recycle_tasks,
                 self._settings.recycle_bytes,
                 self._settings.memory_bytes,
+                None if client.argv is None else [os.fsencode(word) for word in client.argv],
+                client.script or "",
+                self._settings.handlers,
+                self._settings.reload,
             )
         )
+        self._watch_channel(worker)
 
     def _kill_worker(self, command: commands.KillWorker) -> None:
         if worker := self._workers.get(command.worker):
@@ -325,6 +338,7 @@ class Agent:
                         block=report.block,
                         done=report.done,
                         worn=report.worn,
+                        edited=report.edited,
                         size=worker.size,
                     )
                 )

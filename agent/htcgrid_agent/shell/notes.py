@@ -20,12 +20,15 @@ class Notes:
     def __init__(self, log: Log, core: AgentCore) -> None:
         self._log = log
         self._core = core
+        #: By worker: the edited file that was told of.
+        self._edited: dict[int, str] = {}
         self._notes: dict[type, Callable[[Any], None]] = {
             events.Acquired: self._acquired,
             events.CommitAnswered: self._commit_answered,
             events.Renewed: self._renewed,
             events.CallFailed: self._call_failed,
             events.Stop: self._stop,
+            events.WorkerReported: self._worker_reported,
         }
 
     def take(self, event: events.Event) -> None:
@@ -60,6 +63,16 @@ class Notes:
                 self._log.warning("call failed", **about(lease), **facts)
             case _:
                 self._log.warning("call failed", **facts)
+
+    def _worker_reported(self, event: events.WorkerReported) -> None:
+        if not event.edited:
+            if event.done and self._edited:
+                self._edited.pop(event.worker, None)
+            return
+        if event.edited not in self._edited.values():
+            advice = "start the agent again, or set 'reload = true' in [agent]"
+            self._log.warning("code was edited, and runs as it was imported", file=event.edited, advice=advice)
+        self._edited[event.worker] = event.edited
 
     def _stop(self, _event: events.Stop) -> None:
         self._log.info("stopping", held=len(self._core.held))

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, cast
 
 import msgspec
@@ -26,9 +26,11 @@ class WorkerProcess:
         OSError: it cannot be started now, for want of memory, processes or descriptors.
     """
 
-    def __init__(self, number: int, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, number: int, environment: Mapping[str, str] | None = None, flags: Sequence[str] = ()) -> None:
         self.number = number
         self._environment = environment
+        #: Arguments of the interpreter.
+        self._flags = flags
         self._unsent: deque[memoryview] = deque()
         self._frames = Frames()
         #: Bytes of the message that :meth:`receive` yielded last.
@@ -49,7 +51,7 @@ class WorkerProcess:
 
     def _start(self, *descriptors: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, "-P", "-m", "htcgrid_agent.runtimes.python", *map(str, descriptors)],
+            [sys.executable, *self._flags, "-P", "-m", "htcgrid_agent.runtimes.python", *map(str, descriptors)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -32,6 +32,13 @@ class Setup(msgspec.Struct, frozen=True, array_like=True):
     recycle_bytes: int | None = None
     #: Most bytes of data that the worker may reserve.
     memory_bytes: int | None = None
+    #: The command line of the agent's own client, in bytes of the file system's encoding, and the client's script.
+    argv: list[bytes] | None = None
+    script: str = ""
+    #: Patterns of what may be imported by a name that stands in data.
+    handlers: list[str] = []
+    #: Whether the worker asks to be replaced when code that it has imported was edited.
+    reload: bool = False
 
 
 class RunTasks(msgspec.Struct, frozen=True, array_like=True):
@@ -66,6 +73,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     done: bool
     #: With ``done``: the worker is used up, and wants to be replaced.
     worn: bool = False
+    #: With ``done``: a file that was edited since the worker imported it, and goes on with what it has.
+    edited: str = ""
 
 
 class Need(msgspec.Struct, frozen=True, array_like=True, tag="need"):

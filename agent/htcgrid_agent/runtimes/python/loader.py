@@ -4,11 +4,15 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
+
+from htcgrid_agent.runtimes.python.script import Script, is_file
+from htcgrid_agent.runtimes.python.sources import Sources, digest_of
 
 #: Set while a handler's module is being imported: a script that opens a grid at its top level would otherwise start
 #: agents that import it, and so on without end. :meth:`htcgrid.Grid.open` refuses then.
@@ -19,6 +23,14 @@ _GENERATOR = 0x20
 _LATE = _GENERATOR | 0x80 | 0x200
 
 Handler = Callable[[Any, Any], Any]
+
+
+class Loaded(NamedTuple):
+    """A handler that can be called."""
+
+    call: Handler
+    #: The digest of its module's code; empty where there is no file.
+    code: str
 
 
 class HandlerError(Exception):
@@ -32,27 +44,37 @@ class SetupError(Exception):
 class Handlers:
     """The handlers that this process has loaded, by name."""
 
-    def __init__(self) -> None:
-        self._loaded: dict[tuple[str, bool], Handler] = {}
+    def __init__(self, script: Script | None = None, sources: Sources | None = None) -> None:
+        self._script = script or Script()
+        self._sources = sources or Sources()
+        self._loaded: dict[tuple[str, bool, bool], Loaded] = {}
         #: Modules whose ``setup()`` has been called.
         self._set_up: set[str] = set()
 
-    def load(self, name: str, *, calls: bool = False) -> Handler:
+    def load(self, name: str, *, calls: bool = False, main: bool = False) -> Handler:
         """Return the handler as a function of event and context; its module is set up by then.
 
-        With ``calls``, the event is its arguments.
+        With ``calls``, the event is its arguments. With ``main`` the home that it names is the client's script.
 
         Raises:
             HandlerError: its module, file or function does not exist, fails at import, or cannot be a handler.
             SetupError: its module's ``setup()`` raised.
         """
-        if (name, calls) not in self._loaded:
-            module, function = _find(name)
+        return self.find(name, calls=calls, main=main).call
+
+    def find(self, name: str, *, calls: bool = False, main: bool = False) -> Loaded:
+        """Return the handler as :meth:`load` does, and what is known of its code."""
+        found = self._loaded.get((name, calls, main))
+        if found is None:
+            module, function = _find(name, self._script if main else None)
             _refuse_late(function, name)
             handler = _with_arguments(function) if calls else _with_context(function, name)
+            code = digest_of(module)
+            self._sources.add(module)
             self._prepare(module)
-            self._loaded[name, calls] = handler
-        return self._loaded[name, calls]
+            self._sources.note()
+            found = self._loaded[name, calls, main] = Loaded(handler, code)
+        return found
 
     def _prepare(self, module: ModuleType) -> None:
         """Call the ``setup()`` that the module itself defines, once; one that needs arguments is of another kind."""
@@ -71,20 +93,37 @@ class Handlers:
         self._set_up.add(module.__name__)
 
 
-def _find(name: str) -> tuple[ModuleType, Callable[..., Any]]:
-    """Return the handler's module and the handler."""
-    home, _, attribute = name.rpartition(":")
-    if not home or not attribute:
-        raise HandlerError(f"handler {name!r} is not of the form 'module:function' or '/path/file.py:function'")
+@contextmanager
+def loading(name: str) -> Iterator[None]:
+    """Let no grid be opened by what is imported in this block, which ``name`` stands for."""
     os.environ[LOADING] = name
     try:
-        module = _import_file(Path(home)) if home.endswith(".py") else importlib.import_module(home)
+        yield
+    finally:
+        os.environ.pop(LOADING, None)
+
+
+def _imported(name: str, home: str, script: Script | None) -> ModuleType:
+    """Import the home of a handler."""
+    if is_file(home) and not Path(home).is_file():
+        raise HandlerError(f"the handler's file {home} does not exist on this machine")
+    try:
+        with loading(name):
+            if script is not None:
+                return script.load(home)
+            return _import_file(Path(home)) if is_file(home) else importlib.import_module(home)
     except HandlerError:
         raise
     except BaseException as error:
         raise HandlerError(f"handler {name!r}: importing {home!r} failed: {type(error).__name__}: {error}") from error
-    finally:
-        del os.environ[LOADING]
+
+
+def _find(name: str, script: Script | None) -> tuple[ModuleType, Callable[..., Any]]:
+    """Return the handler's module, which the client's script may be, and the handler."""
+    home, _, attribute = name.rpartition(":")
+    if not home or not attribute:
+        raise HandlerError(f"handler {name!r} is not of the form 'module:function' or '/path/file.py:function'")
+    module = _imported(name, home, script)
     found: Any = module
     for depth, part in enumerate(attribute.split(".")):
         if part.startswith("__") or (depth and isinstance(found, ModuleType)):
@@ -119,8 +158,6 @@ def _defined_elsewhere(found: Any, module: ModuleType, name: str) -> str | None:
 
 def _import_file(path: Path) -> ModuleType:
     """Import a file under a name of its own, with its folder first on the path as when it is run as a script."""
-    if not path.is_file():
-        raise HandlerError(f"the handler's file {path} does not exist on this machine")
     module_name = f"htcgrid_handler_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
     if module_name in sys.modules:
         return sys.modules[module_name]

@@ -11,6 +11,7 @@ from typing import Any
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import PICKLE, Codec, codec_of
 from htcgrid.model.outcome import Block, Failure
+from htcgrid.model.python_client import python_client
 from htcgrid.model.session import KeepOutput
 from htcgrid_agent.runtimes.python import call
 from htcgrid_agent.runtimes.python.channel import LATE, Channel
@@ -19,7 +20,9 @@ from htcgrid_agent.runtimes.python.faults import failure_of, unloadable
 from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers, SetupError
 from htcgrid_agent.runtimes.python.memory import limit_memory
 from htcgrid_agent.runtimes.python.recorder import Recorder
+from htcgrid_agent.runtimes.python.script import Script
 from htcgrid_agent.runtimes.python.shared import SharedValues
+from htcgrid_agent.runtimes.python.sources import Sources
 from htcgrid_agent.runtimes.python.stopping import leave_stopping_to_agent
 from htcgrid_agent.runtimes.python.wear import Wear
 from htcgrid_agent.workers.cell import Cell
@@ -37,7 +40,14 @@ class Worker:
         self._channel = channel
         self._cell = cell
         self._setup = setup
-        self._handlers = Handlers()
+        self._script = Script()
+        self._sources = Sources()
+        self._handlers = Handlers(self._script, self._sources)
+        #: The session of the last run, and the digest of the code that it runs.
+        self._session = ""
+        self._code = ""
+        #: A file that was edited since it was imported; this worker goes on without.
+        self._edited = ""
         self._context = Context(setup.worker, self._shared)
         self._recorder = Recorder()
         self._values = SharedValues(channel.ask, self._codec)
@@ -48,6 +58,8 @@ class Worker:
         os.nice(self._setup.nice)
         limit_memory(self._setup.memory_bytes)
         self._recorder.install()
+        if self._setup.argv is not None:
+            sys.argv[:] = map(os.fsdecode, self._setup.argv)
         sys.path[:0] = [folder for folder in self._setup.path if folder not in sys.path]
         self._channel.report(Report(0, None, done=True))
         while (tasks := self._channel.run()) is not None:
@@ -68,10 +80,19 @@ class Worker:
         return self._values.get(ref)
 
     def _run(self, tasks: RunTasks) -> None:
+        main = python_client(tasks.codec_options).defines(tasks.handler)
+        other_script = main and not self._script.suits(tasks.handler.rpartition(":")[0])
+        if other_script or self._is_outdated(tasks.session):
+            # Another worker does it: the agent has the tasks back, and replaces this one.
+            self._cell.rest()
+            self._channel.report(Report(tasks.run, None, done=True, worn=True))
+            return
         # A handler whose import kills the process is blamed on the first task.
         self._cell.begin(tasks.start, tasks.start + len(tasks.payloads))
         try:
-            handler = self._handlers.load(tasks.handler, calls=tasks.calls)
+            if self._setup.argv is None:
+                sys.argv[:] = [tasks.handler.rpartition(":")[0]]
+            handler, self._code = self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
             codec = codec_of(tasks.codec)
         except (HandlerError, ConfigError, SetupError) as error:
             self._refuse(tasks, unloadable(error, tasks))
@@ -82,7 +103,17 @@ class Worker:
         block, last = self._run_all(tasks, handler, codec, context)
         self._cell.rest()
         self._channel.close()
-        self._channel.report(Report(tasks.run, block if last > block.start else None, done=True, worn=self._wear.worn))
+        self._sources.note()
+        left = block if last > block.start else None
+        self._channel.report(Report(tasks.run, left, done=True, worn=self._wear.worn, edited=self._edited))
+
+    def _is_outdated(self, session: str) -> bool:
+        """Look, once per session, whether code was edited; return whether this worker is to be replaced for that."""
+        if session == self._session:
+            return False
+        self._session = session
+        self._edited = self._sources.edited() or ""
+        return bool(self._edited) and self._setup.reload
 
     def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:
         """Run the tasks; return the outcomes that were not reported yet, and one more than the last task."""
@@ -139,7 +170,7 @@ class Worker:
 
     def _block(self, start: int) -> Block:
         self._recorder.report()
-        return Block(start, [], time.time(), [], self._setup.worker, {}, {}, {})
+        return Block(start, [], time.time(), [], self._setup.worker, {}, {}, {}, self._code)
 
     def _refuse(self, tasks: RunTasks, failure: Failure) -> None:
         count = len(tasks.payloads)

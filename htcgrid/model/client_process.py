@@ -1,0 +1,84 @@
+"""The process that opened an embedded grid, as its own agents are to know it.
+
+It is handed to them in their environment, which only the same user can read, and is never stored: a command line may
+hold a password.
+"""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Self
+
+import msgspec
+
+#: The variables' names begin with it. Linux bounds each to 128 KiB (execve(2), MAX_ARG_STRLEN), and not their sum.
+_PREFIX = "HTCGRID_CLIENT_"
+_LENGTH = 100_000
+#: Flags of the interpreter that a child does not take over by itself, by their names in :data:`sys.flags`.
+_FLAGS = {
+    "debug": "d",
+    "dont_write_bytecode": "B",
+    "no_site": "S",
+    "verbose": "v",
+    "bytes_warning": "b",
+    "quiet": "q",
+    "optimize": "O",
+}
+
+
+class ClientProcess(msgspec.Struct, frozen=True, kw_only=True):
+    """What its workers take over."""
+
+    #: :data:`sys.argv`; None where the agents have no client of their own.
+    argv: tuple[str, ...] | None = None
+    #: Arguments of the interpreter, as ``-O``.
+    flags: tuple[str, ...] = ()
+    #: The script that it runs, as the home of a handler's name: a file or a module; None for a prompt or a notebook.
+    script: str | None = None
+
+    @classmethod
+    def current(cls, script: str | None) -> Self:
+        """Return this process, which runs ``script``."""
+        return cls(argv=tuple(map(str, sys.argv)), flags=tuple(interpreter_flags()), script=script)
+
+    @classmethod
+    def taken(cls, environment: MutableMapping[str, str]) -> Self:
+        """Take out of an environment what :meth:`environment` put there; an empty one when nothing is."""
+        parts: list[str] = []
+        while (part := environment.pop(f"{_PREFIX}{len(parts)}", None)) is not None:
+            parts.append(part)
+        told: dict[str, Any] = json.loads("".join(parts)) if parts else {}
+        # msgspec would not take letters that no encoding has, as file names have them.
+        argv = told.get("argv")
+        return cls(
+            argv=None if argv is None else tuple(argv), flags=tuple(told.get("flags", ())), script=told.get("script")
+        )
+
+    def environment(self) -> Mapping[str, str]:
+        """Return variables that tell an agent."""
+        text = json.dumps({"argv": self.argv, "flags": self.flags, "script": self.script})
+        parts = [text[start : start + _LENGTH] for start in range(0, len(text), _LENGTH)]
+        return {f"{_PREFIX}{number}": part for number, part in enumerate(parts)}
+
+
+def interpreter_flags() -> Iterator[str]:
+    """Yield the arguments that make an interpreter like this one, as multiprocessing does for its children."""
+    for name, letter in _FLAGS.items():
+        if count := getattr(sys.flags, name):
+            yield f"-{letter * count}"
+    yield from isolation_flags()
+    for option in sys.warnoptions:
+        yield f"-W{option}"
+    for name, value in sys._xoptions.items():  # noqa: SLF001 - documented, in spite of its name
+        yield f"-X{name}" if value is True else f"-X{name}={value}"
+
+
+def isolation_flags() -> Iterator[str]:
+    """Yield the arguments that keep an interpreter from the same places of modules as this one."""
+    if sys.flags.isolated:
+        yield "-I"
+        return
+    if sys.flags.ignore_environment:
+        yield "-E"
+    if sys.flags.no_user_site:
+        yield "-s"
