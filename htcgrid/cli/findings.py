@@ -21,9 +21,11 @@ def findings(sight: "Sight") -> Iterator[Finding]:
     """Yield what was found out, the gist first."""
     if sight.outcome is not None:
         yield _outcome(sight.outcome)
+        yield from code_findings(sight.agents, sight.status.session.handler)
         return
     yield from _session(sight) if sight.index is None else _task(sight, sight.index)
     if sight.status.finished:
+        yield from code_findings(sight.agents, sight.status.session.handler)
         return
     yield from held_findings(sight)
     yield from pool_findings(sight)

@@ -55,7 +55,7 @@ def look(
 ) -> Sight:
     """Look at a session, or at one of its tasks.
 
-    Costs up to 10 requests for bundles and 11 for agents; when tasks failed, also up to 10 for the log and 5 for packs;
+    Costs up to 10 requests for bundles and 11 for agents, 1 of a session that has ended; when tasks failed, also up to 10 for the log and 5 for packs;
     for a task that has ended, 1 per 100 entries of the log up to its own.
 
     Raises:
@@ -72,7 +72,8 @@ def look(
     if index is not None and not bundles:
         outcome = outcome_of(reader_of(status.session, state, payloads), index)
     ended = status.finished or outcome is not None
-    agents = [] if ended else _agents(state, status.session.pool)
+    # Of one that has ended it is only of interest whether they run code that was edited.
+    agents = state.agents(pool=status.session.pool).agents if ended else _agents(state, status.session.pool)
     failing = index is None and status.failed > 0
     return Sight(
         status=status,

@@ -58,6 +58,8 @@ def test_agents_say_what_they_are(htcgrid: Command, quick: Path) -> None:
         "pid": pid,
         "version": __version__,
         "python": platform.python_version(),
+        "code": {},
+        "edited": [],
         "workers": 2,
         "busy": 0,
         "succeeded": 0,

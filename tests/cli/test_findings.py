@@ -401,6 +401,24 @@ def test_other_versions_than_the_client_s_are_told() -> None:
     assert messages("VERSION", agents=[agent(python="3.11.1"), agent("b", version="0.9", silent=900)]) == []
 
 
+def test_code_that_was_edited_or_differs_is_told_of_the_session_s_handler() -> None:
+    agents = [
+        agent("a", code={"work:price": "aaaa", "work:other": "1111"}, edited=("/srv/work.py",)),
+        agent("b", code={"work:price": "bbbb", "work:other": "2222"}),
+        agent("c", code={"work:price": "bbbb"}),
+        agent("gone", code={"work:price": "cccc"}, edited=("/srv/x.py",), silent=900),
+    ]
+    told = [
+        "/srv/work.py was edited, and a runs it as it was when its workers imported it",
+        "the code of 'work:price' is not the same everywhere: aaaa on a; bbbb on b and c",
+    ]
+    session = Session(id=SESSION.id, handler="work:price", created=BEGAN)
+    assert messages("CODE", agents=agents, status=status(session=session)) == told
+    done = status(session=session, total=1, succeeded=1)
+    assert messages("CODE", agents=agents, status=done) == told
+    assert messages("CODE", agents=agents[1:]) == []
+
+
 def test_what_was_not_looked_at_is_told() -> None:
     (message,) = messages("PARTIAL", bundles=[bundle(0, 5)], more=True)
     assert message == "it has more bundles than the 1 that were looked at, for which all this holds"
