@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -48,11 +49,11 @@ def one_core() -> Iterator[None]:
 class User(NamedTuple):
     """What somebody set, and what their workers have of it."""
 
-    shell: dict[str, str] = {}
+    shell: Mapping[str, str] = MappingProxyType({})
     #: The key ``environment`` of ``[agent]``.
     environment: str = "{}"
     workers: int | None = 1
-    expected: dict[str, str] = {}
+    expected: Mapping[str, str] = MappingProxyType({})
 
 
 USERS = {
@@ -115,4 +116,4 @@ def test_workers_share_the_cores_unless_the_user_set_how_many_threads_they_have(
     with Grid.open(config) as grid, agent_process(config, workers=user.workers):
         [[_, _, threads]] = grid.submit(handler, [0]).results(timeout=60)
     shared = dict.fromkeys(NAMES, str(usable_cores().count if user.workers == 1 else 1))
-    assert threads == (user.expected if "OMP_NUM_THREADS" in user.expected else shared | user.expected)
+    assert threads == (user.expected if "OMP_NUM_THREADS" in user.expected else {**shared, **user.expected})
