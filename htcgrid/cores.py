@@ -69,8 +69,8 @@ def cores_of(
 
     A part of a core is none, unless there is no whole one. A quota stops every process of its group for the rest of a
     period once it is used up, so that a second worker on 1.5 cores would hold up the first, and the agent's renewals of
-    its leases as well; what is left over serves the agent itself. So do Uber's automaxprocs for Go
-    and Rust's available_parallelism; loky and dask round up.
+    its leases as well; what is left over serves the agent itself. Uber's automaxprocs for Go and Rust's
+    available_parallelism round down, too; loky and dask round up.
     """
     if (told := _told(options or {}, environment or {})) is not None:
         return told
