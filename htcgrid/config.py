@@ -57,7 +57,7 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     path: list[str] = []
     #: Environment variables of the workers, beside those of the agent.
     environment: dict[str, str] = {}
-    #: Workers of each agent; one per core when left out.
+    #: Workers of each agent; when left out, one for each core that it may use.
     workers: int | None = None
     pool: str = defaults.POOL
     lease: float = defaults.LEASE.total_seconds()

@@ -14,6 +14,7 @@ from secrets import token_hex
 
 import htcgrid
 from htcgrid.config import INTERFACES, AgentSettings, Config, read_config, seconds, variables_of
+from htcgrid.cores import allotted, usable_cores
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.model.client_process import ClientProcess
@@ -32,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="htcgrid_agent", description="Run an agent of a grid.")
     parser.add_argument("--config", type=Path, required=True, help="the grid.toml")
     parser.add_argument("--id", help="the agent's id; made up when left out")
-    parser.add_argument("--workers", type=int, help="worker processes, instead of [agent] workers or one per core")
+    parser.add_argument(
+        "--workers", type=int, help="worker processes, instead of [agent] workers or one per usable core"
+    )
     parser.add_argument("--pool", help="the pool it belongs to, instead of [agent] pool")
     parser.add_argument("--handler", action="append", default=[], help="a handler's pattern, beside [agent] handlers")
     parser.add_argument("--log", choices=("json", "console"), default="json", help="how log lines look")
@@ -98,6 +101,8 @@ def run_agent(
     pool = settings.pool if pool is None else pool
     check_name("agent id", name)
     check_name("pool", pool)
+    environment = _worker_environment(config, settings)
+    allotment = allotted(usable_cores(), workers or settings.workers, environment)
     log = open_log(log_style, agent=name, verbose=verbose)
     stopping = threading.Event()
     with ExitStack() as stack:
@@ -108,7 +113,7 @@ def run_agent(
         flush = state.limits.flush.total_seconds() if settings.flush is None else settings.flush
         policy = AgentPolicy(
             agent=name,
-            workers=workers or settings.workers or os.cpu_count() or 1,
+            workers=allotment.workers,
             lease=settings.lease,
             heartbeat=settings.heartbeat,
             grace=settings.grace,
@@ -152,7 +157,7 @@ def run_agent(
             name=name,
             workers=WorkerSettings(
                 path=[str(config.folder / folder) for folder in settings.path],
-                environment=_worker_environment(config, settings),
+                environment=environment | allotment.variables,
                 nice=settings.nice,
                 pickle=settings.pickle,
                 recycle_tasks=settings.recycle_tasks,
@@ -176,4 +181,4 @@ def run_agent(
             calls.hasten = reaper.hasten
             reaper.start()
             stack.callback(reaper.close)
-        return shell.run()
+        return shell.run(workers=allotment.workers, threads=allotment.threads, why=allotment.reason)

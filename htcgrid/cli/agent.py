@@ -11,7 +11,9 @@ from htcgrid.cli.options import config_option, required_config
 @click.command()
 @config_option
 @click.option("--id", "agent", help="The agent's id; made up when left out.")
-@click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes; [agent] workers, or one per core.")
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), help="Worker processes; [agent] workers, or one per usable core."
+)
 @click.option("--pool", help="The pool it belongs to; [agent] pool when left out.")
 @click.option(
     "--log", type=click.Choice(["json", "console"]), help="How log lines look; console when stderr is a terminal."

@@ -1,6 +1,5 @@
 """``htcgrid bench``: measure a grid."""
 
-import os
 import statistics
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -14,6 +13,7 @@ import click
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option
 from htcgrid.config import find_config, read_config
+from htcgrid.cores import usable_cores
 
 if TYPE_CHECKING:
     from htcgrid.bench.bench import Row
@@ -33,7 +33,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Tasks of 1, 10, 100 and 1000 ms are run for so long each.",
 )
-@click.option("--workers", type=click.IntRange(1, 1024), help="Workers of its agent, or of --pool; one per core.")
+@click.option(
+    "--workers", type=click.IntRange(1, 1024), help="Workers of its agent, or of --pool; one per usable core."
+)
 @click.option("--pool", help="A pool whose agents are measured; an agent of its own when left out.")
 @json_option
 def command(
@@ -60,7 +62,7 @@ def command(
 
     check_name("pool", pool or "bench")
     file = config or find_config()
-    count = workers or os.cpu_count() or 1
+    count = workers or usable_cores().count
     own = pool or f"bench-{token_hex(4)}"
     with ExitStack() as stack:
         if file is None:

@@ -1,6 +1,5 @@
 """``htcgrid demo``: price a portfolio on an embedded grid, and show where the time went."""
 
-import os
 import statistics
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -17,12 +16,13 @@ from htcgrid.cli.console import Screen
 from htcgrid.cli.example import Example, Run, Timed, default_folder
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.connector import Grid
+from htcgrid.cores import usable_cores
 from htcgrid.errors import ProviderNotFoundError
 
 
 @click.command()
 @click.option("--trades", type=click.IntRange(1, 1_000_000), default=4000, show_default=True, help="Options to price.")
-@click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes; one per core when left out.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Worker processes; one per usable core when left out.")
 @click.option(
     "--config",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -36,7 +36,7 @@ def command(trades: int, workers: int | None, config: Path | None, *, as_json: b
     console = Console(stderr=True)
     example = Example(default_folder("portfolio"))
     document = example.client.sample(trades)
-    count = workers or os.cpu_count() or 1
+    count = workers or usable_cores().count
     grids = f"The grid of {config}" if config else "An embedded grid"
     console.print(f"{grids} with {count} workers prices {trades:,} options with QuantLib.")
     if config is None:

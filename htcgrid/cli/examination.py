@@ -14,7 +14,8 @@ from htcgrid.cli.checked import CheckedConfig
 from htcgrid.cli.phrasing import counted, listed, span
 from htcgrid.cli.pool import code_findings, starting, version_findings
 from htcgrid.cli.secrets import Secrets
-from htcgrid.config import Config
+from htcgrid.config import AgentSettings, Config
+from htcgrid.cores import allotted, usable_cores
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.interfaces import Provided, StateStore
 from htcgrid.model import AgentStatus, SessionStatus, utcnow
@@ -76,6 +77,7 @@ class Examination:
             yield self._tried(name, part)
             yield from list(self._concerns.values())[known:]
         yield from self._handlers()
+        yield self._workers()
         if self._agents is not None:
             yield from self._pools(self._agents)
             yield from self._versions(self._agents)
@@ -173,6 +175,20 @@ class Examination:
             yield Check(
                 name="reaper", level=Level.OK, message=message, advice="see that 'htcgrid reaper' runs somewhere"
             )
+
+    def _workers(self) -> Check:
+        settings = self._agent_settings()
+        found = allotted(usable_cores(), settings.workers, {**os.environ, **settings.environment})
+        threads = "" if found.threads is None else f" with {counted(found.threads, 'thread')} each"
+        message = f"'htcgrid agent' here runs {counted(found.workers, 'worker')}{threads}: {found.reason}"
+        return Check(name="workers", level=Level.OK, message=message)
+
+    def _agent_settings(self) -> AgentSettings:
+        try:
+            return self._config.agent_settings()
+        except ConfigError:
+            # Of a variable that only agents need, and that is not set here, it was told already.
+            return self._config.agent
 
     def _pools(self, agents: Sequence[AgentStatus]) -> Iterator[Check]:
         pools: dict[str, list[AgentStatus]] = {self._config.agent.pool: []}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where the result goes; stdout when left out."
 )
 @config_option
-@click.option("--workers", type=click.IntRange(1, 1024), help="Workers of the embedded grid; one per core.")
+@click.option("--workers", type=click.IntRange(1, 1024), help="Workers of the embedded grid; one per usable core.")
 @json_option
 def command(
     folder: Path, source: IO[bytes], output: Path | None, config: Path | None, workers: int | None, *, as_json: bool

@@ -73,12 +73,12 @@ class Grid:
         """Open the grid that a grid.toml describes, or an embedded one.
 
         Without ``config``, the file is ``$HTCGRID_CONFIG`` or ``./grid.toml``. When there is none, or with ``folder``,
-        an embedded grid starts: it runs tasks on this machine's cores while it is open.
+        an embedded grid starts: it runs tasks on the cores that this process may use, while it is open.
 
         Args:
             config: a grid.toml, or the same as a mapping.
             folder: where an embedded grid keeps its sessions; a temporary folder when left out.
-            workers: worker processes of an embedded grid; one per core when left out.
+            workers: worker processes of an embedded grid; one per usable core when left out.
 
         Raises:
             ConfigError: the configuration is not right.

@@ -12,7 +12,7 @@ class Pool(msgspec.Struct, frozen=True, kw_only=True):
     """Agents with one image and one queue."""
 
     name: str = defaults.POOL
-    #: Workers of each agent; None for one per core.
+    #: Workers of each agent; None for one per core that it may use.
     workers: int | None = None
     #: Variables of the agents' environment, beside those that they have anyway.
     environment: dict[str, str] = {}

@@ -48,7 +48,7 @@ def test_a_grid_that_is_well_has_a_line_for_each_part(htcgrid: Command, grid: Pa
         agent.terminate()
         ended(agent)
     assert (shown.status, shown.err) == (0, "")
-    parts = ("config", "state", "queue", "payloads", "compute", "handlers", "agents", "versions", "clocks")
+    parts = ("config", "state", "queue", "payloads", "compute", "handlers", "workers", "agents", "versions", "clocks")
     assert [line.split(":")[0] for line in shown.out.splitlines()] == [f"OK    {part}" for part in parts]
     assert "agents: pool default has 1 agent with 2 workers, 0 busy\n" in shown.out
     assert not list((grid.parent / "state" / "payloads").rglob("doctor/*"))
@@ -120,6 +120,36 @@ def test_agents_that_allow_nothing_are_told(checks: Any, grid: Path, register: A
     assert checks()["agents"]["message"] == "agent a of pool default allows no handler"
     grid.write_text('[state]\nprovider = "local"\npath = "state"\n')
     assert checks()["handlers"]["level"] == "WARN"
+
+
+def test_how_many_workers_an_agent_here_has_is_told_and_why(
+    checks: Any, grid: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHON_CPU_COUNT", "6")
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    cores = "6 cores, as PYTHON_CPU_COUNT says"
+
+    def told() -> str:
+        found = checks()["workers"]
+        assert (found["level"], found["advice"]) == ("OK", None)
+        return str(found["message"]).removeprefix("'htcgrid agent' here runs ")
+
+    assert told() == f"2 workers with 3 threads each: workers as set, on {cores}"
+    grid.write_text(grid.read_text().replace("workers = 2", 'environment = {MKL_NUM_THREADS = "2"}'))
+    assert (
+        told()
+        == f"6 workers with 1 thread each: one worker per usable core: {cores}; MKL_NUM_THREADS is set, and stays"
+    )
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert (
+        told()
+        == f"6 workers with 4 threads each: one worker per usable core: {cores}; OMP_NUM_THREADS is set, and stays"
+    )
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    reference = 'environment = {OMP_NUM_THREADS = {env = "NOT_SET_HERE"}}'
+    grid.write_text(grid.read_text().replace('environment = {MKL_NUM_THREADS = "2"}', reference))
+    assert told() == f"6 workers with 1 thread each: one worker per usable core: {cores}"
 
 
 def test_folders_of_handlers_that_are_not_there_are_told(checks: Any, grid: Path) -> None:

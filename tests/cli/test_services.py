@@ -21,6 +21,8 @@ def test_an_agent_says_when_it_begins_and_ends_well_when_it_is_told_to(grid: Pat
     with started("agent", "--id", "desk-7", "--workers", "1", "--pool", "night") as agent:
         begun = json.loads(line(agent))
         assert (begun["event"], begun["agent"], begun["pid"]) == ("agent started", "desk-7", agent.pid)
+        assert begun["workers"] == 1
+        assert begun["why"].startswith("workers as set, on ")
         agent.send_signal(number)
         status, out, err = ended(agent)
     assert (status, out) == (0, "")

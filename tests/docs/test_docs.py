@@ -27,7 +27,7 @@ WALKED = [page for page in PAGES if "<!-- file: " in page.read_text(encoding="ut
 
 _WORDS: dict[str, Any] = {
     "no limit": None,
-    "one per core": None,
+    "one per usable core": None,
     "the state store's": None,
     "the agent's": None,
     "required": msgspec.NODEFAULT,

@@ -78,7 +78,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=sys.modules[__name__].__doc__)
     parser.add_argument("--seeds", type=int, default=200, help="how many seeds to simulate")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--processes", type=int, help="in how many processes; one for each core without this")
+    parser.add_argument("--processes", type=int, help="in how many processes; one for each usable core without this")
     parser.add_argument("--seed", type=int, help="simulate this one, and print everything that happens")
     parser.add_argument("--about", default="", help="with --seed: only what has this word, as a session or an agent")
     options = parser.parse_args()

@@ -4,16 +4,17 @@ import logging
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from os import cpu_count
 
+from htcgrid.cores import usable_cores
 from tests.simulation.simulation import Report, simulate
 
 
 def simulated(seeds: Iterable[int], processes: int | None = None) -> Iterator[Report]:
-    """Yield the reports of seeds in their order, simulated in processes of their own, one for each core by default."""
+    """Yield the reports of seeds in their order, simulated in processes of their own, one for each usable core
+    by default."""
     # Spawned: who calls this may have threads, which a fork would not take along.
     context = get_context("spawn")
-    with ProcessPoolExecutor(processes or cpu_count() or 1, mp_context=context, initializer=quietly) as pool:
+    with ProcessPoolExecutor(processes or usable_cores().count, mp_context=context, initializer=quietly) as pool:
         yield from pool.map(simulate, seeds, chunksize=5)
 
 

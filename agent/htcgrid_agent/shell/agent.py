@@ -146,9 +146,9 @@ class Agent:
 
         self._selector.register(fd, selectors.EVENT_READ, closed)
 
-    def run(self) -> int:
-        """Work until the end; return the exit status."""
-        self._log.info("agent started", pid=os.getpid())
+    def run(self, **facts: object) -> int:
+        """Work until the end; return the exit status. The log begins with ``facts``."""
+        self._log.info("agent started", pid=os.getpid(), **facts)
         try:
             self._handle(events.Tick())
             while self._status is None and self._crashed is None:
