@@ -10,7 +10,7 @@ from htcgrid.connector.handler_name import handler_name
 from htcgrid.errors import ConfigError
 from htcgrid.host import Host
 from htcgrid.model import KeepOutput, PayloadLimits, PythonClient, RetryPolicy, Session, SessionId, defaults
-from htcgrid.model.codec import codec_of
+from htcgrid.model.codec import LOSSY, TYPED, codec_of
 from htcgrid.model.python_client import told
 
 
@@ -21,6 +21,7 @@ class SessionOptions(TypedDict, total=False):
     retry: RetryPolicy | None
     timeout: float | timedelta | None
     codec: str
+    lossy: bool
     pool: str
     labels: Mapping[str, str] | None
     keep_for: float | timedelta | None
@@ -46,6 +47,7 @@ def session_of(
             f"unknown option {min(unknown)!r}; there are {', '.join(sorted(SessionOptions.__optional_keys__))}"
         )
     labels, keep_for = options.get("labels"), options.get("keep_for")
+    lossy = _lossy(options.get("lossy", False))
     return Session(
         id=SessionId(f"s-{host.token()}" if session_id is None else session_id),
         handler=_name_of(handler),
@@ -54,11 +56,11 @@ def session_of(
         priority=options.get("priority", defaults.PRIORITY),
         retry=options.get("retry") or RetryPolicy(),
         timeout=duration("timeout", options.get("timeout")),
-        codec=codec_of(options.get("codec", "json")).name,
+        codec=codec_of(options.get("codec", TYPED), lossy=bool(lossy)).name,
         labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         output=_output(options.get("output", "failed")),
-        codec_options=told(PythonClient(version="{}.{}".format(*sys.version_info))),
+        codec_options=lossy | told(PythonClient(version="{}.{}".format(*sys.version_info))),
         calls=calls,
     )
 
@@ -85,6 +87,13 @@ def _name_of(handler: str | Callable[..., Any]) -> str:
         if isinstance(handler, str) or not callable(handler):
             raise
         raise ConfigError(f"{error}; or call it through grid.map with codec 'pickle', which takes it along") from error
+
+
+def _lossy(value: object) -> dict[str, Any]:
+    """Return the codec options that say it; none when it is not so, as in clients of other languages."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"lossy must be True or False, not {value!r}")
+    return {LOSSY: True} if value else {}
 
 
 def _output(value: object) -> KeepOutput:

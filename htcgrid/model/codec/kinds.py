@@ -59,7 +59,7 @@ class Kinds:
         self._forms: dict[type, DataclassForm] = {}
         #: What makes a leaf of its bytes, and a container of its parts.
         self.leaves: dict[int, Callable[[bytes], Any]] = {leaf.tag: leaf.decode for leaf in LEAVES}
-        self.leaves[ENUM] = lambda data: enum_of(classes, unpackb(data, ext_hook=_big_int))
+        self.leaves[ENUM] = lambda data: enum_of(classes, enum_parts(data))
         self.leaves |= {tag: _array_reader(name) for tag, (_, name) in _ARRAYS.items()}
         self.containers: dict[int, Callable[[list[Any]], Any]] = {
             TUPLE: tuple,
@@ -136,6 +136,11 @@ def _holds_others(value: Any) -> bytes:
 
 def _packed(parts: list[Any]) -> bytes:
     return packb(parts, default=_big_int_form, option=OPT_PASSTHROUGH_BIG_INT)
+
+
+def enum_parts(data: bytes) -> list[Any]:
+    """Return what an Enum's member was written as: module and name of its class, its name, and maybe its value."""
+    return unpackb(data, ext_hook=_big_int)  # type: ignore[no-any-return]
 
 
 def _big_int_form(value: int) -> Ext:

@@ -18,21 +18,32 @@ from htcgrid.errors import EncodingError
 from htcgrid.model.codec.place import DEEPEST, shown
 
 _SAME = frozenset({type(None), bool, int, str})
+_NO_KEY = "a key has to become text"
+_SAME_KEYS = "two of its keys would become the same"
+_NOTHING = "its array has nothing there"
 _NOT_A_NUMBER = "it is not a number, or infinite, or no time"
 
 
 class Conversion:
     """Converts one value: tuples to lists, dataclasses to dicts, keys, times, Decimals and UUIDs to text, and so on."""
 
-    def __init__(self, *, text_only: bool, otherwise: Callable[[Any, str, str], Any]) -> None:
+    def __init__(
+        self,
+        *,
+        text_only: bool,
+        otherwise: Callable[[Any, str, str], Any],
+        bytes_as_text: Callable[[Any], str] = lambda value: b64encode(value).decode(),
+    ) -> None:
         """Make one.
 
         Args:
             text_only: whether bytes, NaN and keys that are not text have no form either, as in JSON.
             otherwise: told a part that has no form, its place and why; returns what stands for it, or raises.
+            bytes_as_text: makes text of bytes, where they have no other form.
         """
         self._text_only = text_only
         self._otherwise = otherwise
+        self._bytes_as_text = bytes_as_text
         self._steps: list[str] = []
         #: By type, the first that fits.
         self._forms: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
@@ -65,7 +76,7 @@ class Conversion:
         return number if math.isfinite(number) or not self._text_only else self._without(value, _NOT_A_NUMBER)
 
     def _bytes(self, value: bytes | bytearray | memoryview) -> str | bytes:
-        return b64encode(value).decode() if self._text_only else bytes(value)
+        return self._bytes_as_text(value) if self._text_only else bytes(value)
 
     def _decimal(self, value: Decimal) -> Any:
         return str(value) if value.is_finite() else self._without(value, _NOT_A_NUMBER)
@@ -105,7 +116,7 @@ class Conversion:
             step = f"[key {index}]"
             name = self._key(key, step)
             if name in found:
-                return self._without(value, "two of its keys would become the same")  # type: ignore[no-any-return]
+                return self._without(value, _SAME_KEYS)  # type: ignore[no-any-return]
             found[name] = self._inside(step, held)
         return found
 
@@ -115,7 +126,7 @@ class Conversion:
             return found
         if isinstance(found, bool | int | float | None):
             return msgspec.json.encode(found).decode()
-        return self._without(key, "a key has to become text")
+        return self._without(key, _NO_KEY)
 
     def _array(self, value: Any) -> Any:
         numpy: Any = sys.modules.get("numpy")
@@ -133,7 +144,7 @@ class Conversion:
         """Convert what an array holds; None is where it holds nothing."""
         if isinstance(held, list):
             return [self._lacking(item) for item in held]
-        return self._without(held, "its array has nothing there") if held is None else self.of(held)
+        return self._without(held, _NOTHING) if held is None else self.of(held)
 
     def _without(self, part: Any, reason: str) -> Any:
         return self._otherwise(part, "".join(self._steps), reason)
@@ -159,11 +170,20 @@ def converted(value: Any, codec: str) -> Any:
 def as_json(value: Any) -> Any:
     """Return the value as people and programs that read JSON want it: always valid, if not always all of it.
 
-    What JSON has no number for is null, and so is what an array lacks; of what has no form at all, its type is told.
+    What JSON has no number for is null, and so is what an array lacks. Bytes are hexadecimal. Of what has no form at
+    all, its type is told.
     """
 
     def stand_in(part: Any, _place: str, reason: str) -> Any:
-        missing = part is None or reason == _NOT_A_NUMBER
-        return None if missing else f"({shown(part)})"
+        if reason in {_NOT_A_NUMBER, _NOTHING}:
+            return None
+        if reason == _NO_KEY:
+            return msgspec.json.encode(as_json(part)).decode()
+        if reason == _SAME_KEYS:
+            return [[as_json(key), as_json(held)] for key, held in part.items()]
+        return f"({shown(part)})"
 
-    return Conversion(text_only=True, otherwise=stand_in).of(value)
+    def hexadecimal(part: Any) -> str:
+        return bytes(part).hex()
+
+    return Conversion(text_only=True, otherwise=stand_in, bytes_as_text=hexadecimal).of(value)

@@ -95,4 +95,4 @@ def _look(kinds: Kinds, part: Any) -> str | Iterable[tuple[str, Any]]:
             return ()
         return form.inside(part)
     except Exception as error:  # noqa: BLE001 - the user's classes are asked for their fields
-        return str(error) if isinstance(error, TypeError | EncodingError) else f"{type(error).__name__}: {error}"
+        return str(error) if isinstance(error, TypeError | EncodingError) else f"it raised {type(error).__name__}"
