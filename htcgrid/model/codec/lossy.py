@@ -164,7 +164,10 @@ def converted(value: Any, codec: str) -> Any:
             "use the default codec, 'typed'"
         )
 
-    return Conversion(text_only=codec == "json", otherwise=refuse).of(value)
+    try:
+        return Conversion(text_only=codec == "json", otherwise=refuse).of(value)
+    except RecursionError:
+        return refuse(value, "", "it holds itself, or too many levels")
 
 
 def as_json(value: Any) -> Any:
@@ -186,4 +189,7 @@ def as_json(value: Any) -> Any:
     def hexadecimal(part: Any) -> str:
         return bytes(part).hex()
 
-    return Conversion(text_only=True, otherwise=stand_in, bytes_as_text=hexadecimal).of(value)
+    try:
+        return Conversion(text_only=True, otherwise=stand_in, bytes_as_text=hexadecimal).of(value)
+    except RecursionError:
+        return f"({shown(value)})"

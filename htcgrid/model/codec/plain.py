@@ -46,8 +46,8 @@ def json_codec(others: dict[str, _Encode], *, lossy: bool) -> tuple[_Encode, Cal
             return _instead(value, error)
         if may_hold_buffer(probe) and holds(value, _BYTES):
             return _instead(value, None)
-        if b"null" in data and _NO_NUMBER.search(probe) and (found := refused_in(value, _look_json)):
-            raise _refused(found, "json", others)
+        if b"null" in data and _NO_NUMBER.search(probe) and refused_in(value, _look_json):
+            return _instead(value, None)
         return data
 
     def _instead(value: Any, error: Exception | None) -> bytes:
@@ -175,7 +175,7 @@ def _look(part: Any, kind: type) -> str | Iterable[tuple[str, Any]]:
     if kind in {type(None), bool, int, float} or _is_reference(part):
         return ()
     if kind is str:
-        return "" if part.isascii() or _has_encoding(part) else "it has a surrogate without a partner, as no text may"
+        return () if part.isascii() or _has_encoding(part) else "it has a surrogate without a partner, as no text may"
     if kind is list:
         return items_of(part)
     if kind is dict:
