@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 from ormsgpack import OPT_PASSTHROUGH_BIG_INT, Ext, packb, unpackb
 
-from htcgrid.errors import EncodingError
 from htcgrid.model.codec.advice import library_of, reason_of
 from htcgrid.model.codec.classes import Classes
 from htcgrid.model.codec.leaves import LEAVES
@@ -115,7 +114,7 @@ class Kinds:
         numpy: Any = sys.modules["numpy"]
         for tag, base in ((ARRAY, numpy.ndarray), (49, numpy.generic)):
             if isinstance(value, base):
-                return Kind(tag, getattr(import_module("htcgrid.model.codec.arrays"), _ARRAYS[tag][0]))
+                return Kind(tag, getattr(_library("arrays"), _ARRAYS[tag][0]))
         raise TypeError(reason_of(value))
 
     def _pandas(self, value: Any) -> Kind:
@@ -126,7 +125,7 @@ class Kinds:
         raise TypeError(reason_of(value))
 
     def _frame_writer(self, name: str) -> Callable[[Any], bytes]:
-        write, encode = getattr(import_module("htcgrid.model.codec.frames"), name), self._encode
+        write, encode = getattr(_library("frames"), name), self._encode
         return lambda frame: write(frame, encode)
 
 
@@ -153,27 +152,20 @@ def _big_int(_tag: int, data: bytes) -> Any:
 
 def _array_reader(name: str) -> Callable[[bytes], Any]:
     def read(data: bytes) -> Any:
-        return getattr(_library("arrays", "numpy"), name)(data)
+        return getattr(_library("arrays"), name)(data)
 
     return read
 
 
 def _frame_reader(name: str, decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
     def read(data: bytes) -> Any:
-        return getattr(_library("frames", "pandas"), name)(data, decode)
+        return getattr(_library("frames"), name)(data, decode)
 
     return read
 
 
-def _library(module: str, library: str) -> Any:
-    """Return our module that uses a library, which need not be here."""
-    try:
-        import_module(library)
-    except ImportError as error:
-        raise EncodingError(
-            f"the data holds what needs {library}, and {library} cannot be imported here ({error}): install it "
-            "on this side, or send plain lists and numbers"
-        ) from error
+def _library(module: str) -> Any:
+    """Return our module for numpy's or pandas' objects, which says so when the library is not here."""
     return import_module(f"htcgrid.model.codec.{module}")
 
 

@@ -84,7 +84,14 @@ class Conversion:
     def _text(self, value: Any) -> Any:
         # pandas' NaT is a datetime, too.
         same = value == value  # noqa: PLR0124
-        return msgspec.to_builtins(value) if same else self._without(value, _NOT_A_NUMBER)
+        if not same:
+            return self._without(value, _NOT_A_NUMBER)
+        try:
+            return msgspec.to_builtins(value)
+        except TypeError:
+            # A subclass, as pandas has.
+            plain = timedelta(value.days, value.seconds, value.microseconds) if isinstance(value, timedelta) else None
+            return msgspec.to_builtins(plain) if plain is not None else value.isoformat()
 
     def _items(self, value: Iterable[Any]) -> list[Any]:
         return [self._inside(f"[{index}]", item) for index, item in enumerate(value)]

@@ -73,13 +73,17 @@ def entries_of(part: dict[Any, Any]) -> list[tuple[str, Any]]:
     """Return the keys and values of a dict with their steps."""
     found = []
     for index, (key, value) in enumerate(part.items()):
-        shown = repr(key) if type(key) is str and len(key) <= _KEY else f"key {index}"
         if type(key) is not str or not key.isascii():
             found.append((f"[key {index} itself]", key))
-        found.append(
-            (f"[{shown}]".replace("['", '["').replace("']", '"]') if '"' not in shown else f"[{shown}]", value)
-        )
+        found.append((f"[{_key(key, index)}]", value))
     return found
+
+
+def _key(key: Any, index: int) -> str:
+    """Name a key: keys of other types than text, and long ones, are more often data than names."""
+    if type(key) is not str or len(key) > _KEY:
+        return f"key {index}"
+    return f'"{key}"' if key.isprintable() and '"' not in key else repr(key)
 
 
 def shown(value: Any) -> str:
