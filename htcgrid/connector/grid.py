@@ -312,7 +312,7 @@ class Grid:
         if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
         for number, items in enumerate(iterables, start=1):
-            check_items(items, f"argument {number} of map after the function")
+            check_items(items, f"argument {number} after the function")
         described = session_of("a:function", None, options, host=self._host)
         form = CallForm(codec_of_session(described), self._limit)
         handler = form.handler(function)

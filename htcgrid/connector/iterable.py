@@ -27,7 +27,7 @@ def check_tasks(tasks: Any) -> None:
     """
     check_items(tasks, "tasks")
     if isinstance(tasks, str | bytes | bytearray | memoryview | Mapping):
-        raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}")
+        raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}: pass a list")
 
 
 def check_items(items: Any, what: str) -> None:
@@ -56,7 +56,7 @@ def check_items(items: Any, what: str) -> None:
             f"its columns: pass {rows}; as a single payload, pass it in a list"
         )
     if not isinstance(items, Iterable) or getattr(items, "ndim", 1) == 0:
-        raise ConfigError(f"{what} must be an iterable, not a single {type(items).__name__}")
+        raise ConfigError(f"{what} must be an iterable of payloads, not a single {type(items).__name__}")
 
 
 def _is_table(items: Any) -> bool:
