@@ -87,7 +87,7 @@ ROWS = [
     Row("an object of any other class", [Curve(0.02)]),
     Row("a function, a class", [lambda: 1, Curve]),
     Row("a lock", [threading.Lock()]),
-    Row("an open file, a generator", [(one for one in ())]),
+    Row("an open file, a generator", [(one for one in [1])]),
 ]
 
 #: What all of these mean: it arrives as it was sent; it is refused.
@@ -116,8 +116,8 @@ EncodingError: task 3: a value of type collections.OrderedDict at ["curve"][3].r
 'typed': it would arrive as a dict: send dict(…) of it; codec 'pickle' keeps it, on agents that allow it
 ```
 
-The default codec, `typed`, is for Python clients and handlers; [Codecs](../reference/codecs.md) has the details of each.
-✓ means that a value arrives as it was sent, — that it is refused; else the cell has the type as which it arrives.
+The default codec, `typed`, is for Python clients and handlers; [Codecs](../reference/codecs.md) has the details of
+each. ✓ means that a value arrives as it was sent, — that it is refused; else the cell has the type as which it arrives.
 """
 _FOOT = """\
 What lists, dicts and other containers hold follows the same table. They may stand 250 levels deep in each other. A

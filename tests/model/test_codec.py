@@ -130,7 +130,7 @@ def test_the_codec_that_a_message_names_keeps_the_value(name: str) -> None:
 
 
 #: By what lossy=True makes of them, in JSON and in MessagePack.
-LOSSY: dict[str, tuple[Any, Any, Any]] = {
+LOSSY: dict[str, tuple[Any, ...]] = {
     "tuples": (((1, 2), []), [[1, 2], []], [[1, 2], []]),
     "sets": ({1}, [1], [1]),
     "a dataclass": (own.Point(1.5, (own.Frozen("a"),)), *[{"x": 1.5, "y": [{"name": "a", "level": 1}]}] * 2),

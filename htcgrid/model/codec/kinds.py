@@ -55,6 +55,8 @@ class Kinds:
         #: Exact types; grows by those of classes.
         self.by_type: dict[type, Kind] = dict(_OWN)
         self._own = len(self.by_type)
+        #: Types whose values have parts, so that no other way needs to be tried first.
+        self.with_parts: set[type] = {tuple, set, frozenset}
         self._forms: dict[type, DataclassForm] = {}
         #: What makes a leaf of its bytes, and a container of its parts.
         self.leaves: dict[int, Callable[[bytes], Any]] = {leaf.tag: leaf.decode for leaf in LEAVES}
@@ -92,8 +94,11 @@ class Kinds:
             return self.by_type[kind]
         if len(self.by_type) > self._own + _REMEMBERED:
             self.by_type = dict(_OWN)
+            self.with_parts.intersection_update(_OWN)
             self._forms.clear()
         found = self.by_type[kind] = self._new(value)
+        if found.parts is not None:
+            self.with_parts.add(kind)
         return found
 
     def _new(self, value: Any) -> Kind:
@@ -188,5 +193,3 @@ _OWN: dict[type, Kind] = {
     frozenset: _container(FROZENSET, members_of),
     Pairs: Kind(DICT, _holds_others, _flat, lambda held: entries_of(held.held)),
 }
-#: Types whose values always have parts.
-CONTAINERS = frozenset({tuple, set, frozenset})

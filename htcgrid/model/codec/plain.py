@@ -40,13 +40,19 @@ def json_codec(others: dict[str, _Encode], *, lossy: bool) -> tuple[_Encode, Cal
     def encode(value: Any) -> bytes:
         try:
             # Only this looks at types as we want it, at the speed of C; its bytes are not needed.
-            probe = packb(value, default=_known, option=STRICT)
+            probe = packb(value, _known, STRICT)
             data = write(value)
         except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
             return _instead(value, error)
-        if may_hold_buffer(probe) and holds(value, _BYTES):
+        if (0xC4 in probe or len(probe) > 258) and may_hold_buffer(probe) and holds(value, _BYTES):
             return _instead(value, None)
-        if b"null" in data and _NO_NUMBER.search(probe) and refused_in(value, _look_json):
+        # NaN and infinities have one of these bytes, and become null.
+        if (
+            (0x7F in probe or 0xFF in probe)
+            and b"null" in data
+            and _NO_NUMBER.search(probe)
+            and refused_in(value, _look_json)
+        ):
             return _instead(value, None)
         return data
 
@@ -70,10 +76,10 @@ def msgpack_codec(others: dict[str, _Encode], *, lossy: bool) -> tuple[_Encode, 
 
     def encode(value: Any) -> bytes:
         try:
-            data = packb(value, default=_referred, option=STRICT)
+            data = packb(value, _referred, STRICT)
         except TypeError as error:
             return _instead(value, error)
-        if may_hold_buffer(data) and holds_buffer(value):
+        if (0xC4 in data or len(data) > 258) and may_hold_buffer(data) and holds_buffer(value):
             return _instead(value, None)
         return data
 

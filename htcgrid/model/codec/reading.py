@@ -1,7 +1,7 @@
 """A value of the bytes that :mod:`htcgrid.model.codec.writing` made."""
 
 from threading import get_ident
-from typing import Any
+from typing import Any, NoReturn
 
 from ormsgpack import unpackb
 
@@ -12,7 +12,7 @@ from htcgrid.model.codec.writing import PART, PARTS
 
 #: From this many bytes on, an array that is the whole value is not copied once more: its extension has 4 bytes of
 #: length, and then its tag.
-_LARGE = 1 << 17
+LARGE = 1 << 17
 _EXT32 = 0xC9
 #: Of the tags of values without contents of their own, those from this one on are pandas'.
 _FIRST_FRAME = 50
@@ -35,22 +35,29 @@ class Reading:
             EncodingError: the bytes are no value, or it cannot be made here.
         """
         try:
-            if len(data) > _LARGE and data[0] == _EXT32 and data[5] == ARRAY:
+            if len(data) > LARGE and data[0] == _EXT32 and data[5] == ARRAY:
                 return self._leaves[ARRAY](memoryview(data)[6:])  # type: ignore[arg-type]
-            return unpackb(data, ext_hook=self._leaf)
+            return unpackb(data, ext_hook=self.leaf)
         except Exception as error:  # noqa: BLE001 - whatever the bytes, and the classes that they name, make of it
-            cause = self._errors.pop(get_ident(), error)
-            if not isinstance(cause, Exception):
-                raise cause from None
-            if isinstance(cause, EncodingError):
-                raise cause from None
-            # What else it says may be from the data.
-            said = f": {cause}" if cause is error else ""
-            raise EncodingError(
-                f"{len(data)} bytes cannot be decoded as typed MessagePack: {type(cause).__name__}{said}"
-            ) from cause
+            self.refuse(data, error)
 
-    def _leaf(self, tag: int, data: bytes, *, inside: bool = False) -> Any:
+    def refuse(self, data: bytes, error: Exception) -> NoReturn:
+        """Raise what was wrong with bytes of which the decoder made this error.
+
+        Raises:
+            EncodingError: always, but for what ends the program.
+        """
+        cause = self._errors.pop(get_ident(), error)
+        if isinstance(cause, EncodingError) or not isinstance(cause, Exception):
+            raise cause from None
+        # What else it says may be from the data.
+        said = f": {cause}" if cause is error else ""
+        raise EncodingError(
+            f"{len(data)} bytes cannot be decoded as typed MessagePack: {type(cause).__name__}{said}"
+        ) from cause
+
+    def leaf(self, tag: int, data: bytes, *, inside: bool = False) -> Any:
+        """Return the value of an extension; what it raises is kept for :meth:`read`."""
         try:
             if tag == PARTS and not inside:
                 return self._parts(data)
@@ -67,7 +74,7 @@ class Reading:
         def part(tag: int, data: bytes) -> Any:
             nonlocal tallest
             if tag != PART:
-                return self._leaf(tag, data, inside=True)
+                return self.leaf(tag, data, inside=True)
             # Each is used once: nothing that can be changed stands in two places.
             found, height = made.pop(int.from_bytes(data, "little"))
             tallest = max(tallest, height)

@@ -63,6 +63,8 @@ class Writing:
         return packb(Ext(PARTS, packb(table)))
 
     def _begin(self, value: Any) -> None:
+        if type(value) is dict and not _TEXTS.issuperset(map(type, value)):
+            value = Pairs(value)
         kind = self._kinds.by_type.get(type(value))
         if kind is None or kind.parts is None:
             self._add(0, value)
@@ -99,7 +101,7 @@ class Writing:
 
     def _tried(self, content: Any) -> bytes:
         try:
-            return packb(content, default=self._form, option=STRICT)
+            return packb(content, self._form, STRICT)
         except TypeError:
             if self._error is not None:
                 error, self._error = self._error, None
