@@ -137,9 +137,10 @@ format: .venv/dev.stamp ## Format the code and repair what can be repaired
 	$(BIN)/ruff format
 
 .PHONY: reference
-reference: .venv/dev.stamp ## Write the pages that are made of commands and docstrings
+reference: .venv/dev.stamp ## Write the pages that are made of commands, docstrings and values
 	$(BIN)/python -m tests.docs.command_line
 	$(BIN)/python -m tests.docs.interfaces
+	$(BIN)/python -m tests.docs.what_travels
 
 .PHONY: wheel
 wheel: .venv/dev.stamp ## Build the wheel into build/dist

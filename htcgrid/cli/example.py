@@ -65,7 +65,7 @@ class Example:
         """Split ``document``, run its tasks in a pool with a live bar, merge the results."""
         submitting = time.time()
         tasks = self._split(document)
-        session = grid.submit(self.handler, tasks, pool=pool)
+        session = grid.submit(self.handler, tasks, codec="json", pool=pool)
         submitted = time.time()
         outcomes = []
         try:

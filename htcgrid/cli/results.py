@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-import msgspec
 
+from htcgrid.cli.facts import encoded_facts
 from htcgrid.cli.options import complete_sessions, config_option, required_config
 from htcgrid.config import Config
 from htcgrid.model import SessionId, TaskState
+from htcgrid.model.codec import TYPED
+from htcgrid.model.codec.lossy import as_json
+from htcgrid.model.codec.shown import typed_as_json
 
 if TYPE_CHECKING:
-    from htcgrid.connector import Outcome
+    from htcgrid.connector import Grid, Outcome, SessionHandle
 
 
 @click.command()
@@ -29,7 +32,9 @@ def command(session: str, config: Path | None, timeout: float | None, *, values:
     """Print the outcome of each task of SESSION as it becomes known, one JSON object a line.
 
     Exits with 1 when a task did not succeed. In a session of tasks that were submitted again, "origin" is the task's
-    index in the session in which it failed, as long as that is kept.
+    index in the session in which it failed, as long as that is kept. Of values that JSON has not, tuples and sets are
+    arrays, dataclasses objects, Enums their members' names, times and Decimals text, frames arrays of their rows, bytes
+    hexadecimal; NaN and infinities are null.
     """
     from htcgrid.connector import Grid
 
@@ -40,16 +45,22 @@ def command(session: str, config: Path | None, timeout: float | None, *, values:
         return _print_failed(grid_of, SessionId(session), timeout)
     some_failed = False
     with Grid.open(grid_of.file) as grid:
-        handle = grid.session(session)
+        handle = _handle(grid, session)
         if values:
             for value in handle.results(timeout=timeout):
-                click.echo(msgspec.json.encode(_plain(value)))
+                click.echo(encoded_facts(_plain(value)))
             return 0
         origins = grid.origins(session)
         for outcome in handle.outcomes(timeout=timeout):
             some_failed |= not outcome.succeeded
-            click.echo(msgspec.json.encode(_shown(outcome) | _origin(origins, outcome.index)))
+            click.echo(encoded_facts(_shown(outcome) | _origin(origins, outcome.index)))
     return int(some_failed)
+
+
+def _handle(grid: "Grid", session: str) -> "SessionHandle":
+    """Return the session's handle; values of typed ones come as JSON has them, which takes no class of the client's."""
+    handle = grid.session(session)
+    return grid.session(session, decode=typed_as_json) if handle.codec == TYPED else handle
 
 
 def _print_failed(config: Config, session: SessionId, timeout: float | None) -> int:
@@ -65,7 +76,7 @@ def _print_failed(config: Config, session: SessionId, timeout: float | None) -> 
         for outcome in reader_of(state.status([session])[0].session, state, payloads).outcomes(timeout):
             some_failed |= not outcome.succeeded
             if outcome.state is TaskState.FAILED:
-                click.echo(msgspec.json.encode(_shown(outcome) | _origin(origins, outcome.index)))
+                click.echo(encoded_facts(_shown(outcome) | _origin(origins, outcome.index)))
     return int(some_failed)
 
 
@@ -74,8 +85,8 @@ def _origin(origins: Sequence[int], index: int) -> dict[str, int]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON shows it: bytes in hexadecimal."""
-    return value.hex() if isinstance(value, bytes) else value
+    """Return a value as JSON shows it, whatever codec it came by."""
+    return as_json(value)
 
 
 def _shown(outcome: "Outcome") -> dict[str, Any]:

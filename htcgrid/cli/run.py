@@ -92,7 +92,7 @@ def _check_output(output: Path) -> None:
 
 def _encoded(merged: object, folder: Path) -> bytes:
     try:
-        return codec_of("json").encode(merged)
+        return codec_of("json", lossy=True).encode(merged)
     except EncodingError as error:
         raise EncodingError(f"what merge of {folder / 'client.py'} returns is no JSON document: {error}") from error
 

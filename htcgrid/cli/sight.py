@@ -55,8 +55,8 @@ def look(
 ) -> Sight:
     """Look at a session, or at one of its tasks.
 
-    Costs up to 10 requests for bundles and 11 for agents, 1 of a session that has ended; when tasks failed, also up to 10 for the log and 5 for packs;
-    for a task that has ended, 1 per 100 entries of the log up to its own.
+    Costs up to 10 requests for bundles and 11 for agents, or 1 for agents once it has ended; when tasks failed, also up
+    to 10 for the log and 5 for packs; for a task that has ended, 1 per 100 entries of the log up to its own.
 
     Raises:
         SessionNotFoundError: there is no such session.

@@ -92,6 +92,7 @@ def command(
             _tasks(source, lines=lines),
             id=session_id,
             priority=priority,
+            codec="json",
             pool=pool,
             timeout=timeout,
             retry=retry,

@@ -6,14 +6,14 @@ from typing import Any
 from htcgrid.connector.handler_name import handler_name
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.call import PICKLED_CALL
-from htcgrid.model.codec import PICKLE, codec_of
+from htcgrid.model.codec import PICKLE, Codec
 
 
 class CallForm:
     """How calls of one codec are carried: by the function's name, or with codec ``pickle`` the function and all."""
 
-    def __init__(self, codec: str, limit: int) -> None:
-        self._codec = codec_of(codec)
+    def __init__(self, codec: Codec, limit: int) -> None:
+        self._codec = codec
         #: Most bytes of one payload.
         self._limit = limit
         #: Makes a result, or an exception, of its bytes.
@@ -47,8 +47,7 @@ class CallForm:
         try:
             payload = self._codec.encode(self._event(function, args, kwargs, handler))
         except EncodingError as error:
-            more = "" if self._codec.name == PICKLE else "; or use codec 'pickle'"
-            raise EncodingError(f"a call of {_shown(function)}: {error}{more}") from error
+            raise EncodingError(f"a call of {_shown(function)}: {error}") from error
         if len(payload) > self._limit:
             raise EncodingError(
                 f"a call of {_shown(function)}: the arguments are {len(payload)} bytes long, more than the "
@@ -63,7 +62,8 @@ class CallForm:
             if len(args) != 1 or kwargs:
                 raise EncodingError("codec 'bytes' carries one argument, of bytes")
             return args[0]
-        return (function, args, kwargs) if handler == PICKLED_CALL else (args, kwargs)
+        # A list, which every codec has.
+        return (function, args, kwargs) if handler == PICKLED_CALL else [list(args), dict(kwargs)]
 
 
 def _shown(function: str | Callable[..., Any]) -> str:

@@ -4,16 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from htcgrid.errors import ConfigError, EncodingError
-from htcgrid.model.codec import codec_of
 
 
-def encoded(codec: str, tasks: Iterable[Any], limit: int) -> Iterator[bytes]:
+def encoded(encode: Callable[[Any], bytes], tasks: Iterable[Any], limit: int) -> Iterator[bytes]:
     """Yield each task's payload as bytes.
 
     Raises:
         EncodingError: one cannot be carried, or is longer than ``limit`` bytes; the message names its task.
     """
-    encode = codec_of(codec).encode
     for index, task in enumerate(tasks):
         yield encoded_task(encode, index, task, limit)
 

@@ -14,6 +14,7 @@ from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.errors import ConfigError, ConflictError
 from htcgrid.model import RetryPolicy, defaults
 from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.codec import codec_of_session
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -38,10 +39,10 @@ class GridExecutor(Executor):
         if options.get("retry") is None:
             options["retry"] = RetryPolicy(tries=1)
         # What is no option is told now, and not by the first call.
-        codec = session_of("a:function", None, options, host=sessions.host).codec
+        session = session_of("a:function", None, options, host=sessions.host)
         self._sessions = sessions
         self._options = options
-        self._form = CallForm(codec, limit)
+        self._form = CallForm(codec_of_session(session), limit)
         self._room = Room(defaults.AHEAD if max_workers is None else max_workers, host=sessions.host)
         self._lock = sessions.host.lock()
         #: By handler.

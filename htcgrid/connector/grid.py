@@ -16,6 +16,7 @@ from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.embedded import EmbeddedGrid
 from htcgrid.connector.encoding import encoded, refuse_to_unpickle
 from htcgrid.connector.executor import GridExecutor
+from htcgrid.connector.iterable import check_items, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
 from htcgrid.connector.open_session import OpenSession
@@ -30,7 +31,7 @@ from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
-from htcgrid.model.codec import PICKLE
+from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -163,7 +164,8 @@ class Grid:
         priority: int = defaults.PRIORITY,
         retry: RetryPolicy | None = None,
         timeout: float | timedelta | None = None,
-        codec: str = "json",
+        codec: str = TYPED,
+        lossy: bool = False,
         pool: str = defaults.POOL,
         labels: Mapping[str, str] | None = None,
         keep_for: float | timedelta | None = None,
@@ -189,9 +191,12 @@ class Grid:
             priority: 0 to 3, higher first.
             retry: when a task that went wrong is tried again; three tries when left out.
             timeout: the longest that one try of one task may take, in seconds; None for no limit.
-            codec: for payloads and results: ``json``, ``bytes``, ``msgpack``, which is JSON with bytes, times, NaN
-                and infinities, or ``pickle``, for any object, on agents that allow it: whoever can send it can run any
-                code there.
+            codec: for payloads and results: ``typed`` keeps Python's plain types, dataclasses, Enums and what numpy
+                and pandas have, exactly, and refuses the rest; ``json`` and ``msgpack`` keep what programs in any
+                language have, and refuse the rest; ``bytes``; or ``pickle``, for any object, on agents that allow it:
+                whoever can send it can run any code there.
+            lossy: with ``json`` or ``msgpack``, send what they do not have as what comes near it: tuples as lists,
+                dataclasses as dicts, keys that are numbers as text.
             pool: which agents run it.
             labels: words to find the session by.
             keep_for: how long the session is kept after its last task has ended, in seconds; 7 days when left out.
@@ -208,13 +213,13 @@ class Grid:
             ConflictError: the id is taken by other content.
         """
         self._check()
-        if isinstance(tasks, str | bytes | Mapping) or not isinstance(tasks, Iterable):
-            raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}")
+        check_tasks(tasks)
         options = SessionOptions(
             priority=priority,
             retry=retry,
             timeout=timeout,
             codec=codec,
+            lossy=lossy,
             pool=pool,
             labels=labels,
             keep_for=keep_for,
@@ -222,7 +227,7 @@ class Grid:
         )
         session = session_of(handler, id, options, host=self._host)
         rule = rule_of(on_error, ahead, named=id is not None)
-        payloads = encoded(session.codec, tasks, self._limit)
+        payloads = encoded(codec_of_session(session).encode, tasks, self._limit)
         if isinstance(tasks, Iterator):
             return self._submissions.submit_beside(session, payloads, rule)
         return self._submissions.submit_all(session, payloads, rule)
@@ -250,7 +255,9 @@ class Grid:
         rule = rule_of(on_error, ahead, named=id is not None)
         return self._submissions.open(session_of(handler, id, options, host=self._host), rule, self._limit)
 
-    def put(self, data: Any, *, codec: str = "json", keep_for: float | timedelta | None = None) -> SharedRef:
+    def put(
+        self, data: Any, *, codec: str = TYPED, lossy: bool = False, keep_for: float | timedelta | None = None
+    ) -> SharedRef:
         """Store data that many tasks read, once; return a reference for their payloads.
 
         A handler has it back by ``context.get(reference)``. An agent fetches it once, whichever of its workers ask, and
@@ -259,7 +266,8 @@ class Grid:
 
         Args:
             data: what the codec can carry, up to the payload store's largest object.
-            codec: ``json``, ``bytes``, ``msgpack`` or, where agents allow it, ``pickle``.
+            codec: ``typed``, ``json``, ``msgpack``, ``bytes`` or, where agents allow it, ``pickle``.
+            lossy: as in :meth:`submit`.
             keep_for: how long it is kept, in seconds; 7 days when left out.
 
         Raises:
@@ -267,7 +275,7 @@ class Grid:
             EncodingError: the data cannot be carried.
         """
         self._check()
-        return put_shared(self._state, self._payloads, data, codec, keep_for, host=self._host)
+        return put_shared(self._state, self._payloads, data, codec_of(codec, lossy=lossy), keep_for, host=self._host)
 
     def map(
         self,
@@ -301,9 +309,12 @@ class Grid:
         """
         self._check()
         rule_of(None, ahead, named=False)
-        if not iterables or not all(isinstance(items, Iterable) for items in iterables):
+        if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
-        form = CallForm(options.get("codec", "json"), self._limit)
+        for number, items in enumerate(iterables, start=1):
+            check_items(items, f"argument {number} after the function")
+        described = session_of("a:function", None, options, host=self._host)
+        form = CallForm(codec_of_session(described), self._limit)
         handler = form.handler(function)
         session = session_of(handler, None, options, host=self._host, calls=handler != PICKLED_CALL)
         # Not strict: as the map that Python has, it ends with the shortest.
@@ -325,9 +336,9 @@ class Grid:
     def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
         """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
 
-        Functions are found by their names, and arguments and results are what the codec can carry: with JSON, tuples
-        come as lists. With codec ``pickle`` everything is carried that can be pickled, also lambdas and what is defined
-        in the script itself, on agents that allow it.
+        Functions are found by their names, and arguments and results are what the codec can carry. With codec
+        ``pickle`` everything is carried that can be pickled, also lambdas and what is defined in the script itself, on
+        agents that allow it.
 
         Args:
             max_workers: most calls that are handed over to the grid and have not ended; the others can be cancelled.
@@ -340,20 +351,24 @@ class Grid:
         self._check()
         return GridExecutor(self._calls, max_workers, options, limit=self._limit)
 
-    def session(self, session_id: str, *, pickle: bool = False) -> SessionHandle:
+    def session(
+        self, session_id: str, *, pickle: bool = False, decode: Callable[[bytes], Any] | None = None
+    ) -> SessionHandle:
         """Return a handle to a session that exists, submitted by any process.
 
         Args:
             session_id: its id.
             pickle: unpickle the results of a session with codec ``pickle``, which can run any code here: only for
                 sessions of clients that you trust, on agents that you trust.
+            decode: makes a value of a result's bytes; its codec does when left out.
 
         Raises:
             SessionNotFoundError: there is none of this id.
         """
         self._check()
         session = self._state.status([SessionId(session_id)])[0].session
-        decode = refuse_to_unpickle if session.codec == PICKLE and not pickle else None
+        if decode is None and session.codec == PICKLE and not pickle:
+            decode = refuse_to_unpickle
         return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._check)
 
     def retry(

@@ -6,13 +6,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from htcgrid.connector.encoding import encoded_task
+from htcgrid.connector.iterable import check_tasks
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import Submitter
 from htcgrid.errors import ConflictError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session
-from htcgrid.model.codec import codec_of
+from htcgrid.model.codec import codec_of_session
 
 #: How long a session that is broken off may take to write or cancel what was added: seconds.
 _PATIENCE = 10.0
@@ -36,7 +37,7 @@ class OpenSession(SessionHandle):
         self._intake = submitter.intake
         self._open = submitter
         self._limit = limit
-        self._encode = codec_of(session.codec).encode
+        self._encode = codec_of_session(session).encode
 
     def __enter__(self) -> Self:
         return self
@@ -76,6 +77,7 @@ class OpenSession(SessionHandle):
 
     def extend(self, tasks: Iterable[Any]) -> list[int]:
         """Add tasks, and return their indexes; see :meth:`add`."""
+        check_tasks(tasks)
         return [self.add(task) for task in tasks]
 
     def seal(self) -> int:

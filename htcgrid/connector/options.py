@@ -13,7 +13,7 @@ from htcgrid.connector.handler_name import handler_name, script_home
 from htcgrid.errors import ConfigError
 from htcgrid.host import Host
 from htcgrid.model import KeepOutput, PayloadLimits, PythonClient, RetryPolicy, Session, SessionId, defaults
-from htcgrid.model.codec import codec_of
+from htcgrid.model.codec import LOSSY, TYPED, codec_of
 from htcgrid.model.python_client import told
 
 #: Most folders, and letters of each, that a session tells of where its client imports from.
@@ -28,6 +28,7 @@ class SessionOptions(TypedDict, total=False):
     retry: RetryPolicy | None
     timeout: float | timedelta | None
     codec: str
+    lossy: bool
     pool: str
     labels: Mapping[str, str] | None
     keep_for: float | timedelta | None
@@ -53,6 +54,7 @@ def session_of(
             f"unknown option {min(unknown)!r}; there are {', '.join(sorted(SessionOptions.__optional_keys__))}"
         )
     labels, keep_for = options.get("labels"), options.get("keep_for")
+    lossy = _lossy(options.get("lossy", False))
     return Session(
         id=SessionId(f"s-{host.token()}" if session_id is None else session_id),
         handler=_name_of(handler),
@@ -61,11 +63,11 @@ def session_of(
         priority=options.get("priority", defaults.PRIORITY),
         retry=options.get("retry") or RetryPolicy(),
         timeout=duration("timeout", options.get("timeout")),
-        codec=codec_of(options.get("codec", "json")).name,
+        codec=codec_of(options.get("codec", TYPED), lossy=bool(lossy)).name,
         labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         output=_output(options.get("output", "failed")),
-        codec_options=told(_client()),
+        codec_options=lossy | told(_client()),
         calls=calls,
     )
 
@@ -111,6 +113,13 @@ def _folders(path: tuple[str, ...]) -> tuple[str, ...]:
     installed = tuple({str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.base_prefix)})
     own = (one or "." for one in path if not one.startswith(installed) and one.isprintable() and len(one) <= _FOLDER)
     return tuple(islice(own, _FOLDERS))
+
+
+def _lossy(value: object) -> dict[str, Any]:
+    """Return the codec options that say it; none when it is not so, as in clients of other languages."""
+    if not isinstance(value, bool):
+        raise ConfigError(f"lossy must be True or False, not {value!r}")
+    return {LOSSY: True} if value else {}
 
 
 def _output(value: object) -> KeepOutput:

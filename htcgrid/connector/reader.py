@@ -14,7 +14,7 @@ from htcgrid.errors import EncodingError, ResultTimeoutError, SessionNotFoundErr
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Entry, Pack, Part, Session, SessionStatus
-from htcgrid.model.codec import codec_of
+from htcgrid.model.codec import codec_of_session
 
 _Answer = TypeVar("_Answer")
 #: How long one look at the log waits for news; a session whose total grew meanwhile is seen after it: seconds.
@@ -47,7 +47,7 @@ class Reader:
         #: What goes on submitting to it, if this process does.
         self._submitter = submitter
         #: What makes a value of its bytes; the session's codec does when left out.
-        self._decode = decode or codec_of(session.codec).decode
+        self._decode = decode or codec_of_session(session).decode
         self.host = host
         self.check = check
 

@@ -63,6 +63,11 @@ class SessionHandle:
         return self._session.origin
 
     @property
+    def codec(self) -> str:
+        """The name of the codec of its payloads and results."""
+        return self._session.codec
+
+    @property
     def handler(self) -> str:
         """The name of the handler that its tasks are for."""
         return self._session.handler

@@ -9,14 +9,14 @@ from htcgrid.errors import EncodingError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import SHARED, Session, SessionId, SharedInput, SharedRef, defaults
-from htcgrid.model.codec import codec_of
+from htcgrid.model.codec import Codec
 
 
 def put_shared(
     state: StateStore,
     payloads: PayloadStore,
     data: Any,
-    codec: str,
+    codec: Codec,
     keep_for: float | timedelta | None,
     *,
     host: Host,
@@ -27,7 +27,7 @@ def put_shared(
         ConfigError: an argument is not right.
         EncodingError: the data cannot be carried.
     """
-    encoded = codec_of(codec).encode(data)
+    encoded = codec.encode(data)
     if len(encoded) > payloads.limits.size:
         raise EncodingError(
             f"the shared input is {len(encoded)} bytes long, more than the {payloads.limits.size} that the payload "
@@ -40,7 +40,7 @@ def put_shared(
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
     )
     check_kept(session, payloads.limits)
-    shared = SharedInput.of(session.id, codec, encoded)
+    shared = SharedInput.of(session.id, codec.name, encoded)
     # The session first: data that no session stands for would never be collected.
     state.create(session, sealed=True)
     payloads.put({shared.key: encoded})

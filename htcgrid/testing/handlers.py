@@ -3,9 +3,26 @@
 import os
 import threading
 import time
+from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from htcgrid.errors import TaskError
+
+
+class Side(Enum):
+    """An Enum that payloads hold."""
+
+    BUY = "buy"
+    SELL = "sell"
+
+
+@dataclass(frozen=True)
+class Trade:
+    """A dataclass that payloads hold."""
+
+    side: Side
+    prices: tuple[float, ...]
 
 
 def echo(event: Any) -> Any:

@@ -154,5 +154,9 @@ def refuse_connection(event: Any) -> None:
     raise ConnectionRefusedError(f"no {event}")
 
 
+def shared(ref: str, context: Any) -> Any:
+    return context.get(ref)
+
+
 def length_of_shared(ref: str, context: Any) -> int:
     return len(context.get(ref))

@@ -115,7 +115,7 @@ def test_of_an_installed_package_its_own_files_are_watched(folder: Path) -> None
     installed = folder / "site-packages" / "watched_product"
     installed.mkdir()
     (installed / "__init__.py").write_text("")
-    (installed / "jobs.py").write_text("import watched_library\nfrom watched_product import deep\ndef run(event): ...\n")
+    (installed / "jobs.py").write_text("import watched_library\nfrom watched_product import deep\ndef run(_): ...\n")
     (installed / "deep.py").write_text("")
     importlib.invalidate_caches()
     sources = Sources()

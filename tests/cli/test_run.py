@@ -124,7 +124,7 @@ def test_tasks_that_fail_are_named_and_the_others_merged(htcgrid: Command, examp
     assert shown.status == 1
     first, second, third = json.loads(shown.out)["results"]
     assert (first, third) == (2, 6)
-    reason = "failed after 1 try: EncodingError: a value of type float cannot be encoded as JSON"
+    reason = "failed after 1 try: EncodingError: the result: a value of type float cannot be sent with codec 'json'"
     assert reason in second
     assert reason in shown.err
     assert shown.err.endswith("htcgrid: 1 of 3 tasks failed\n")
@@ -257,7 +257,10 @@ def test_an_output_is_left_alone_when_the_run_comes_to_nothing(htcgrid: Command,
     [
         ("return {}['trades']", "{file}, line 5: merge fails: KeyError: 'trades'"),
         ("return split", "what merge of {file} returns is no JSON document: a value of type function cannot"),
-        ("return [float('nan')]", "what merge of {file} returns is no JSON document: a value of type list cannot"),
+        (
+            "return [float('nan')]",
+            "what merge of {file} returns is no JSON document: a value of type float at [0] cannot",
+        ),
     ],
 )
 def test_a_merge_that_goes_wrong_is_told_by_file_and_line(
@@ -295,7 +298,7 @@ def test_a_result_that_stdout_does_not_take_is_told(example: Path) -> None:
 def test_payloads_that_cannot_be_carried_are_told(htcgrid: Command, example: Path) -> None:
     client = example / "client.py"
     client.write_text("HANDLER = 'prices:price'\nsplit = lambda document: [1, split]\nmerge = list\n")
-    assert run(htcgrid).error.startswith("task 1: a value of type function cannot be encoded as JSON")
+    assert run(htcgrid).error.startswith("task 1: a value of type function cannot be sent with codec 'json'")
 
 
 def test_a_handler_that_is_missing_fails_every_task_with_the_reason(htcgrid: Command, example: Path) -> None:

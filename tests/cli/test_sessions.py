@@ -5,12 +5,16 @@ import re
 import subprocess
 import sys
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from htcgrid import Grid
+from htcgrid.testing.handlers import Side, Trade
 from tests.cli.conftest import PATIENCE, Command, Ended, ended, started
 from tests.cli.terminal import Terminal
 
@@ -291,6 +295,32 @@ def test_bytes_are_shown_in_hexadecimal(htcgrid: Command, served: Path) -> None:
         session = grid.submit("work:echo", [b"\x00\xff"], codec="bytes").id
     assert htcgrid("results", session, "--values").out == '"00ff"\n'
     assert objects(htcgrid("results", session))[0]["value"] == "00ff"
+
+
+def test_typed_values_are_shown_as_json_whatever_they_are(htcgrid: Command, served: Path) -> None:
+    tasks: list[tuple[Any, Any]] = [
+        ((1, {2}), [1, [2]]),
+        ([float("nan"), float("-inf")], [None, None]),
+        (Decimal("1.50"), "1.50"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02T00:00:00Z"),
+        (frozenset({1}), [1]),
+        (1 << 70, 1 << 70),
+        ("\udcff", "\udcff"),
+        (bytearray(b"\xff"), "ff"),
+        ({1: "a", (1, 2): "b", None: "c"}, {"1": "a", "[1,2]": "b", "null": "c"}),
+        (Side.BUY, "BUY"),
+        (Trade(side=Side.SELL, prices=(1.5, float("nan"))), {"side": "SELL", "prices": [1.5, None]}),
+        ({Side.BUY: {Trade(side=Side.BUY, prices=())}}, {"BUY": [{"side": "BUY", "prices": []}]}),
+        (np.array([1.5, np.nan]), [1.5, None]),
+        (np.array(["2026-01-02", "NaT"], "M8[D]"), ["2026-01-02", None]),
+        (pd.DataFrame({"a": [1.5, None], "b": ["x", None]}), [{"a": 1.5, "b": "x"}, {"a": None, "b": None}]),
+    ]
+    with Grid.open(served / "grid.toml") as grid:
+        session = grid.submit("work:echo", [task for task, _ in tasks]).id
+    expected = [shown for _, shown in tasks]
+    assert [json.loads(line) for line in htcgrid("results", session, "--values").out.splitlines()] == expected
+    outcomes = sorted(objects(htcgrid("results", session)), key=lambda outcome: int(outcome["index"]))
+    assert [outcome["value"] for outcome in outcomes] == expected
 
 
 def test_results_exits_with_1_when_a_task_failed(submit: Command, htcgrid: Command, served: Path) -> None:

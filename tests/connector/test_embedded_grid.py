@@ -76,9 +76,9 @@ def test_what_can_never_work_fails_at_its_first_try_with_the_reason(grid: Grid, 
     assert outcome.tries == 1
 
 
-@pytest.mark.parametrize("payload", [float("nan"), [1, float("inf")], object(), {"a": {1, 2}, "b": object()}])
+@pytest.mark.parametrize("payload", [memoryview(b""), [1, print], object(), {"a": {1, 2}, "b": object()}])
 def test_a_payload_that_cannot_be_encoded_is_refused_with_its_number(grid: Grid, payload: Any) -> None:
-    with pytest.raises(EncodingError, match=r"task 1: a value of type \w+ cannot be encoded as JSON"):
+    with pytest.raises(EncodingError, match=r"task 1: a value of type \w+ (at .* )?cannot be sent with codec 'typed'"):
         grid.submit(jobs.echo, [1, payload])
 
 

@@ -98,8 +98,8 @@ def test_a_call_by_name_has_the_result_of_its_function(named: GridExecutor) -> N
     assert list(named.map(calls.add, range(100), range(100), timeout=30)) == list(range(0, 200, 2))
 
 
-def test_with_json_tuples_come_as_lists(named: GridExecutor) -> None:
-    assert result(named.submit(calls.add, (1, 2), [3])) == [1, 2, 3]
+def test_tuples_come_as_tuples(named: GridExecutor) -> None:
+    assert result(named.submit(calls.add, (1, 2), (3,))) == (1, 2, 3)
 
 
 def test_each_function_has_a_session_under_its_own_name(grid: Grid) -> None:
@@ -134,9 +134,7 @@ def test_a_function_that_was_typed_into_a_prompt_is_told(named: GridExecutor, mo
 
 
 def test_arguments_that_cannot_be_carried_are_told_at_once(named: GridExecutor) -> None:
-    with pytest.raises(
-        EncodingError, match=r"a call of 'add': .* cannot be encoded as JSON: .*; or use codec 'pickle'"
-    ):
+    with pytest.raises(EncodingError, match=r"a call of 'add': a value of type object at \[0\]\[1\] .* codec 'pickle'"):
         named.submit(calls.add, {1, 2}, object())
     with pytest.raises(EncodingError, match=r"a call of 'add': the arguments are .* bytes long, more than the"):
         named.submit(calls.add, "x" * (65 << 20))
@@ -255,7 +253,7 @@ def test_a_task_that_exits_does_not_end_its_client(pickled: GridExecutor, kind: 
 
 def test_a_result_that_cannot_be_pickled_fails_its_call_alone(pickled: GridExecutor) -> None:
     failed, fine = pickled.submit(threading.Lock), pickled.submit(int, "5")
-    with pytest.raises(EncodingError, match="a value of type lock cannot be pickled: TypeError"):
+    with pytest.raises(EncodingError, match=r"a value of type _thread\.lock cannot be pickled: TypeError"):
         result(failed)
     assert result(fine) == 5
 

@@ -216,7 +216,7 @@ def test_a_list_that_cannot_be_submitted_whole_is_left_as_its_caller_asks(idle: 
 
 def test_a_payload_that_cannot_be_carried_is_named(idle: Grid) -> None:
     session = idle.submit(ECHO, iter([1, 2, object()]))
-    with pytest.raises(EncodingError, match="task 2: a value of type object cannot be encoded as JSON"):
+    with pytest.raises(EncodingError, match="task 2: a value of type object cannot be sent with codec 'typed'"):
         session.submitted(timeout=20)
 
 

@@ -400,8 +400,9 @@ def test_shared_inputs_are_not_listed_among_sessions_and_are_collected_as_sessio
 @pytest.mark.parametrize(
     ("data", "options", "error", "message"),
     [
-        (object(), {}, EncodingError, "cannot be encoded as JSON"),
-        (b"x", {}, EncodingError, "use codec 'bytes'"),
+        (object(), {}, EncodingError, "a value of type object cannot be sent with codec 'typed'"),
+        (b"x", {"codec": "json"}, EncodingError, "JSON has no bytes; codec 'typed' keeps it"),
+        (b"x", {"codec": "bytes", "lossy": True}, ConfigError, "has no lossy form"),
         (1, {"codec": "yaml"}, ConfigError, "there is no codec 'yaml'"),
         (1, {"keep_for": -1}, ConfigError, "keep_for must be"),
     ],

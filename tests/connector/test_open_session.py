@@ -108,7 +108,7 @@ def test_a_sealed_session_takes_no_more(idle: Grid) -> None:
 def test_a_payload_that_cannot_be_carried_is_refused_and_the_session_goes_on(idle: Grid) -> None:
     with idle.open_session(ECHO) as session:
         session.add(1)
-        with pytest.raises(EncodingError, match="task 1: a value of type object cannot be encoded as JSON"):
+        with pytest.raises(EncodingError, match="task 1: a value of type object cannot be sent with codec 'typed'"):
             session.add(object())
         assert session.add(2) == 1
     assert session.status().total == 2

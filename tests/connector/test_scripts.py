@@ -101,7 +101,9 @@ def test_a_flag_of_the_client_s_interpreter_reaches_its_workers(run: Run, flag: 
     assert there == here == json.loads(expected.stdout)
 
 
-def test_strings_have_the_same_hashes_in_workers_when_the_seed_is_set(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strings_have_the_same_hashes_in_workers_when_the_seed_is_set(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PYTHONHASHSEED", "7")
     code = asking("hash('EUR')").replace("print(json.dumps(", "print(json.dumps(hash('EUR') == ")
     assert run(code) is True
@@ -217,7 +219,8 @@ def test_on_a_grid_with_standing_agents_the_arguments_are_the_handler_s_name(run
     )
     (tmp_path / "pricing.py").write_text("import sys\nSEEN = list(sys.argv)\ndef seen(event): return SEEN\n")
     code = asking("sys.argv").replace("Grid.open(workers=1)", "Grid.open('grid.toml')")
-    both = code.replace("print(", "print(json.dumps(grid.submit('pricing:seen', [1]).results(timeout=40)[0]))\n        print(")
+    first = "print(json.dumps(grid.submit('pricing:seen', [1]).results(timeout=40)[0]))"
+    both = code.replace("print(", f"{first}\n        print(")
     with agent_process(tmp_path / "grid.toml"):
         assert run(both, "secret") == [str(tmp_path / "client.py")]
         seen = subprocess.run(

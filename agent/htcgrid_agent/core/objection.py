@@ -20,7 +20,7 @@ def objection(policy: AgentPolicy, claim: Claim) -> Failure | None:
     if claim.session.codec == PICKLE and not policy.pickle:
         message = (
             f"agent {policy.agent} does not unpickle, which can run any code; set 'pickle = true' in its "
-            "[agent] if all who can submit may do that, or use codec 'json' or 'msgpack'"
+            "[agent] if all who can submit may do that, or use another codec"
         )
         return Failure(type="PickleNotAllowed", message=message, final=True)
     version = python_client(claim.session.codec_options).version

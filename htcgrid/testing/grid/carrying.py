@@ -1,10 +1,12 @@
 """Clauses of payloads and results."""
 
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from htcgrid import Grid
 from htcgrid.testing.grid.clauses import GridClauses
+from htcgrid.testing.handlers import Side, Trade
 
 
 class Carrying(GridClauses):
@@ -24,8 +26,18 @@ class Carrying(GridClauses):
             [],
             {},
             {"a": [None, {"b": []}]},
+            (1, ("a", {2, 3})),
+            {1: b"\0", (2, None): 1j},
+            1 << 70,
+            float("inf"),
+            Decimal("1.50"),
+            datetime(2026, 1, 2, 3, 4, tzinfo=UTC),
+            Side.BUY,
+            Trade(side=Side.SELL, prices=(1.5, 2)),
         ]
-        assert self.results(self.submit(grid, "echo", values)) == values
+        results = self.results(self.submit(grid, "echo", values))
+        assert results == values
+        assert list(map(type, results)) == list(map(type, values))
 
     def test_large_payloads_pass(self, grid: Grid) -> None:
         sizes = [self.large, 1, self.large + 1]
@@ -46,8 +58,12 @@ class Carrying(GridClauses):
         session = self.submit(grid, "reverse", tasks, codec="bytes")
         assert self.results(session) == [task[::-1] for task in tasks]
 
+    def test_json_carries_what_it_has(self, grid: Grid) -> None:
+        tasks: list[Any] = [None, 1.5, "ü", {"a": [1, []]}]
+        assert self.results(self.submit(grid, "echo", tasks, codec="json")) == tasks
+
     def test_msgpack_carries_what_json_cannot(self, grid: Grid) -> None:
-        tasks = [float("inf"), b"\xff", {1: [b"\0", None]}, datetime(2026, 1, 2, tzinfo=UTC)]
+        tasks = [float("inf"), b"\xff", {1: [b"\0", None]}]
         assert self.results(self.submit(grid, "echo", tasks, codec="msgpack")) == tasks
 
     def test_a_shared_input_is_had_by_every_task(self, grid: Grid, client: Grid) -> None:

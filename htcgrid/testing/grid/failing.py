@@ -82,12 +82,13 @@ class Failing(GridClauses):
         assert outcome.error is not None
         assert outcome.error.message == "7"
 
-    @pytest.mark.parametrize("handler", ["lock", "not_a_number"])
-    def test_a_result_that_cannot_be_encoded_fails_at_the_first_try(self, grid: Grid, handler: str) -> None:
-        (outcome,) = self.outcomes(self.submit(grid, handler, [1], retry=SOON))
+    @pytest.mark.parametrize(("handler", "codec"), [("lock", "typed"), ("not_a_number", "json")])
+    def test_a_result_that_cannot_be_encoded_fails_at_the_first_try(self, grid: Grid, handler: str, codec: str) -> None:
+        (outcome,) = self.outcomes(self.submit(grid, handler, [1], codec=codec, retry=SOON))
         assert outcome.error is not None
         assert (outcome.error.type, outcome.tries) == ("EncodingError", 1)
-        assert "cannot be encoded as JSON" in outcome.error.message
+        assert outcome.error.message.startswith("the result: a value of type ")
+        assert f"cannot be sent with codec '{codec}'" in outcome.error.message
 
     def test_a_handler_that_is_not_there_fails_at_the_first_try_and_is_named(self, grid: Grid) -> None:
         (outcome,) = self.outcomes(self.submit(grid, "missing", [1], retry=SOON))

@@ -8,6 +8,7 @@ from types import TracebackType
 
 from htcgrid.errors import ConfigError, EncodingError, PayloadLostError, TaskError
 from htcgrid.model import codec
+from htcgrid.model.codec import Codec
 from htcgrid.model.outcome import Failure
 from htcgrid.model.python_client import python_client
 from htcgrid_agent.runtimes.python.loader import HandlerError, SetupError
@@ -17,6 +18,7 @@ from htcgrid_agent.workers.messages import RunTasks
 _TRACEBACK = 8_000
 _MESSAGE = 2_000
 _FOLDER = str(Path(__file__).parent)
+_CODEC = str(Path(codec.__file__).parent)
 #: What another try does not help, as the errors themselves say.
 _FINAL = (ConfigError, PayloadLostError)
 #: This worker's version of Python.
@@ -37,6 +39,20 @@ def failure_of(error: BaseException, tasks: RunTasks) -> Failure:
         traceback=_carried(shown[-_TRACEBACK:] + _versions(tasks)),
         final=hopeless or not tasks.retry.retries(_names(error)),
     )
+
+
+def said_of_what(error: BaseException, used: Codec) -> BaseException:
+    """Return an error of the codec's with the word whether payload or result could not be carried; others as they are.
+
+    Only an error costs anything here: the tasks before and after it do not.
+    """
+    frames = error.__traceback__
+    if not isinstance(error, EncodingError) or frames is None or frames.tb_next is None:
+        return error
+    for what, function in (("payload", used.decode), ("result", used.encode)):
+        if frames.tb_next.tb_frame.f_code is getattr(function, "__code__", None):
+            return EncodingError(f"the {what}: {error}").with_traceback(error.__traceback__)
+    return error
 
 
 def unloadable(error: HandlerError | ConfigError | SetupError, tasks: RunTasks) -> Failure:
@@ -101,4 +117,4 @@ def _users_frames(error: BaseException) -> TracebackType | None:
 
 
 def _is_own(file: str) -> bool:
-    return file == codec.__file__ or file.startswith(_FOLDER)
+    return file.startswith((_CODEC, _FOLDER))

@@ -9,14 +9,14 @@ import time
 from typing import Any
 
 from htcgrid.errors import ConfigError, EncodingError
-from htcgrid.model.codec import PICKLE, Codec, codec_of
+from htcgrid.model.codec import PICKLE, Codec, codec_of, codec_of_session
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.python_client import python_client
 from htcgrid.model.session import KeepOutput
 from htcgrid_agent.runtimes.python import call
 from htcgrid_agent.runtimes.python.channel import LATE, Channel
 from htcgrid_agent.runtimes.python.context import Context
-from htcgrid_agent.runtimes.python.faults import failure_of, unloadable
+from htcgrid_agent.runtimes.python.faults import failure_of, said_of_what, unloadable
 from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers, SetupError
 from htcgrid_agent.runtimes.python.memory import limit_memory
 from htcgrid_agent.runtimes.python.recorder import Recorder
@@ -70,7 +70,7 @@ class Worker:
         if name == PICKLE and not self._setup.pickle:
             raise ConfigError(
                 "a shared input is pickled, and this agent does not unpickle, which can run any code: set "
-                "'pickle = true' in its [agent], or put it with codec 'json', 'msgpack' or 'bytes'"
+                "'pickle = true' in its [agent], or put it with another codec"
             )
         return codec_of(name)
 
@@ -93,7 +93,7 @@ class Worker:
             if self._setup.argv is None:
                 sys.argv[:] = [tasks.handler.rpartition(":")[0]]
             handler, self._code = self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
-            codec = codec_of(tasks.codec)
+            codec = codec_of_session(tasks)
         except (HandlerError, ConfigError, SetupError) as error:
             self._refuse(tasks, unloadable(error, tasks))
             return
@@ -137,7 +137,7 @@ class Worker:
                 if len(value) > limit:
                     _refuse_length(len(value), limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
-                block.failures[index] = failure_of(error, tasks)
+                block.failures[index] = failure_of(said_of_what(error, codec), tasks)
                 values.append(call.raised(codec, error) if codec.name == PICKLE else None)
                 # What it left behind must not cost the next task its memory: that begins in a new process.
                 self._wear.spent |= isinstance(error, MemoryError)

@@ -1,0 +1,80 @@
+"""Any object as pickle has it; whoever reads the bytes runs whatever code they ask for."""
+
+import io
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from htcgrid.errors import EncodingError
+from htcgrid.model.codec.place import shown
+
+_MAIN = ("__main__", "__mp_main__")
+
+
+def pickler(*, main: bool) -> Callable[[Any], bytes]:
+    """Return a function that pickles; with ``main``, what the client's script defines by its name there."""
+    return (lambda value: _pickled(value, main=True)) if main else pickled
+
+
+def pickled(value: Any) -> bytes:
+    """Return an object pickled, with functions and classes that have no importable name taken along.
+
+    Raises:
+        EncodingError: it cannot be pickled.
+    """
+    return _pickled(value, main=False)
+
+
+def _pickled(value: Any, *, main: bool) -> bytes:
+    file = io.BytesIO()
+    try:
+        _class_of_picklers()(file, main=main).dump(value)
+    except (Exception, SystemExit, GeneratorExit) as error:  # the user's objects are asked how they are pickled
+        raise EncodingError(
+            f"{shown(value)} cannot be pickled: {type(error).__name__}: {error}; leave out what belongs to this "
+            "process, as locks, open files and connections"
+        ) from error
+    return file.getvalue()
+
+
+def _class_of_picklers() -> Any:
+    """Return our class of picklers, made when it is needed first."""
+    from htcgrid.model.codec.by_reference import ReferringPickler  # noqa: PLC0415 - imports cloudpickle: 25 ms
+
+    return ReferringPickler
+
+
+def unpickled(data: bytes) -> Any:
+    """Return the object.
+
+    Raises:
+        EncodingError: it cannot be made here.
+    """
+    import pickle  # noqa: PLC0415 - needed by few
+
+    try:
+        return pickle.loads(data)  # noqa: S301 - both sides have asked for it
+    except (Exception, SystemExit, GeneratorExit) as error:  # the user's objects are made again
+        raise EncodingError(
+            f"{len(data)} bytes cannot be unpickled: {type(error).__name__}: {error}; what they refer to must be "
+            "importable here, in the same version as where they come from"
+        ) from error
+
+
+def from_main(qualname: str) -> Any:
+    """Return what the script that is ``__main__`` here has under this name."""
+    found: Any = sys.modules["__main__"]
+    for part in qualname.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def named_in_main(value: Any) -> str | None:
+    """Return the name under which the script, ``__main__`` here, has a class or function; None if it has not."""
+    name = getattr(value, "__qualname__", None)
+    if not isinstance(name, str) or getattr(value, "__module__", None) not in _MAIN:
+        return None
+    try:
+        return name if from_main(name) is value else None
+    except (AttributeError, KeyError):
+        return None

@@ -1,0 +1,118 @@
+"""Typed MessagePack: what arrives equals what was sent, in type and value.
+
+Lists, dicts with keys of text, and what else MessagePack has stand as they do there. Values without contents of their
+own are extensions. Containers of other types would nest extensions in each other, and the time and stack that this
+takes grows with their depth; so each is a part of its own, and where it stood there is a reference to it. A value with
+such parts is one extension that holds all of them: the value itself, then tag and contents of each part, which refers
+only to later parts.
+"""
+
+from collections.abc import Callable, Iterable
+from threading import get_ident
+from typing import Any
+
+from ormsgpack import Ext, packb, unpackb
+
+from htcgrid.errors import EncodingError
+from htcgrid.model.codec.advice import keeper
+from htcgrid.model.codec.buffers import holds_buffer, may_hold_buffer
+from htcgrid.model.codec.classes import Classes
+from htcgrid.model.codec.kinds import Kinds
+from htcgrid.model.codec.pickled import pickled
+from htcgrid.model.codec.place import entries_of, items_of, refused_in, shown
+from htcgrid.model.codec.reading import LARGE, Reading
+from htcgrid.model.codec.strict import STRICT
+from htcgrid.model.codec.writing import Writing
+
+#: What stands in MessagePack as it is.
+_NATIVE = frozenset({type(None), bool, int, float, str, bytes, bytearray})
+
+
+def typed_codec(classes: Classes) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:
+    """Return the functions that write and read, each for any number of threads."""
+    kinds = Kinds(classes)
+    encode = _encoder(kinds)
+    kinds.frames(encode, Reading(kinds, nested=True).read)
+    return encode, _decoder(Reading(kinds))
+
+
+def _encoder(kinds: Kinds) -> Callable[[Any], bytes]:
+    with_parts = kinds.with_parts
+    #: Ends of the program and of its threads, which came while a value was asked for its form.
+    ends: dict[int, BaseException] = {}
+
+    def leaf(value: Any) -> Ext:
+        """Return the form of a value that holds no others; for others this is not the way, and the encoder says so."""
+        try:
+            kind = kinds.by_type[type(value)]
+            return Ext(kind.tag, kind.encode(value))
+        except Exception:
+            raise
+        except BaseException as end:
+            ends[get_ident()] = end
+            raise
+
+    def encode(value: Any) -> bytes:
+        if type(value) in with_parts:
+            return _written(kinds, value)
+        try:
+            # By position: keywords take some 30 ns.
+            data = packb(value, leaf, STRICT)
+        except TypeError:
+            if ends and (end := ends.pop(get_ident(), None)):
+                raise end from None
+        else:
+            if (0xC4 not in data and len(data) < 259) or not may_hold_buffer(data) or not holds_buffer(value):
+                return data
+        return _written(kinds, value)
+
+    return encode
+
+
+def _decoder(reading: Reading) -> Callable[[bytes], Any]:
+    extension = reading.leaf
+
+    def decode(data: bytes) -> Any:
+        if len(data) > LARGE:
+            return reading.read(data)
+        try:
+            return unpackb(data, ext_hook=extension)
+        except Exception as error:  # noqa: BLE001 - whatever the bytes, and the classes that they name, make of it
+            reading.refuse(data, error)
+
+    return decode
+
+
+def _written(kinds: Kinds, value: Any) -> bytes:
+    try:
+        return Writing(kinds).write(value)
+    except Exception as error:  # the user's classes are asked for their fields
+        raise _refusal(kinds, value, error) from error
+
+
+def _refusal(kinds: Kinds, value: Any, error: Exception) -> EncodingError:
+    found = refused_in(value, lambda part: _look(kinds, part))
+    if found is None:
+        return EncodingError(f"{shown(value)} cannot be encoded as typed MessagePack: {type(error).__name__}: {error}")
+    place = f" at {found.place}" if found.place else ""
+    kept = keeper(found.part, {"pickle": pickled})
+    return EncodingError(f"{shown(found.part)}{place} cannot be sent with codec 'typed': {found.reason}{kept}")
+
+
+def _look(kinds: Kinds, part: Any) -> str | Iterable[tuple[str, Any]]:
+    """Return what is inside of a part, or why it is refused."""
+    kind = type(part)
+    if kind in _NATIVE:
+        return ()
+    if kind is list:
+        return items_of(part)
+    if kind is dict:
+        return entries_of(part)
+    try:
+        form = kinds.of(part)
+        if form.parts is None:
+            form.encode(part)
+            return ()
+        return form.inside(part)
+    except Exception as error:  # noqa: BLE001 - the user's classes are asked for their fields
+        return str(error) if isinstance(error, TypeError | EncodingError) else f"it raised {type(error).__name__}"
