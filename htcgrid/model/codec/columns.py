@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from htcgrid.errors import EncodingError
 from htcgrid.model.codec.arrays import library
 from htcgrid.model.codec.parts import PartsReader, PartsWriter, refused_in
 from htcgrid.model.codec.zones import Zone, zone_named, zone_of
@@ -204,8 +205,13 @@ def _string_dtype(storage: str, *, nan: bool) -> Any:
         return pandas.StringDtype(storage)
     try:
         return pandas.StringDtype(storage, na_value=float("nan"))
-    except TypeError:
-        return pandas.StringDtype(f"{storage}_numpy")
+    except TypeError as error:
+        if storage == "python":
+            raise EncodingError(
+                f"pandas {pandas.__version__} has no such strings as the other side's: install 2.3 or newer on both "
+                "sides, or convert them with astype(object)"
+            ) from error
+        return pandas.StringDtype("pyarrow_numpy")
 
 
 def _frequency(freq: Any) -> str | None:
