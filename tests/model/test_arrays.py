@@ -107,7 +107,7 @@ def refused() -> dict[str, tuple[Any, str]]:
     """Return what is refused, and what the refusal says."""
     records = np.array([(1, 2.5)], "i4,f8")
     found = {
-        "objects": (np.array([1, "a"], object), "of objects: give it a dtype"),
+        "objects": (np.array([1, "a"], object), "^an array of objects: give it a dtype"),
         "one object": (np.array(None, object), "of objects"),
         "Decimals": (np.array([__import__("decimal").Decimal(1)]), "of objects"),
         "ragged": (np.array([[1], [1, 2]], object), r"array.tolist\(\)"),
@@ -129,7 +129,7 @@ def refused() -> dict[str, tuple[Any, str]]:
 
 
 REFUSED_SCALARS = {
-    "raw memory": (np.void(b"abc"), "raw memory"),
+    "raw memory": (np.void(b"abc"), "^a scalar of raw memory"),
     "a structure": (np.array([(1, 2.5)], "i4,f8")[0], "of structures"),
     "a record": (np.rec.array([(1, 2.5)])[0], "of structures"),
     "a subclass": (Rate(1.5), r"a Rate is a subclass of a numpy scalar: send scalar.item\(\)"),

@@ -531,6 +531,13 @@ def shown_without(missing: str, frame: Any) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def test_frames_in_the_attrs_of_others_are_refused_by_any_codec() -> None:
+    frame = pd.DataFrame({"n": [1]})
+    frame.attrs["others"] = [("a", pd.Series([1]))]
+    with pytest.raises(TypeError, match=r"^the attrs: .* does not travel inside of another: send it beside"):
+        frame_bytes(frame, lambda _: b"")
+
+
 def test_a_side_without_pandas_says_so() -> None:
     shown = shown_without("pandas", FRAMES["mixed"])
     assert shown.count(f"pandas is not installed here ({sys.executable}): ") == 3

@@ -70,7 +70,7 @@ def array_parts(array: "NDArray[Any]") -> tuple[bytes, Any]:
     if type(array) is not numpy.ndarray:
         raise TypeError(_refused_class(type(array)))
     dtype = array.dtype
-    name = _dtype_name(dtype)
+    name = _dtype_name(dtype, "an array")
     contiguous = array.flags.c_contiguous
     fortran = not contiguous and array.flags.f_contiguous
     header = struct.pack(f"<BBB{len(name)}s{array.ndim}Q", array.ndim, fortran, len(name), name, *array.shape)
@@ -113,7 +113,7 @@ def scalar_bytes(scalar: Any) -> bytes:
         return _scalar(_BYTES, scalar.tobytes())
     if type(scalar) is not scalar.dtype.type:
         raise TypeError(f"a {type(scalar).__name__} is a subclass of a numpy scalar: send scalar.item()")
-    return _scalar(_dtype_name(scalar.dtype), scalar.tobytes())
+    return _scalar(_dtype_name(scalar.dtype, "a scalar"), scalar.tobytes())
 
 
 def scalar_of(data: Buffer) -> "generic":
@@ -162,12 +162,12 @@ def _scalar(name: bytes, value: bytes) -> bytes:
     return b"%c%b%b" % (len(name), name, value)
 
 
-def _dtype_name(dtype: "dtype[Any]") -> bytes:
+def _dtype_name(dtype: "dtype[Any]", whose: str) -> bytes:
     """Return what :func:`_dtype_of` has the same dtype from."""
     kind = dtype.kind
     # Numbers above are of dtypes that other libraries, and numpy's strings of any length, have registered.
     if kind not in _KINDS or dtype.num > 23 or not dtype.itemsize or dtype.metadata is not None:
-        raise TypeError(_refused_dtype(dtype))
+        raise TypeError(f"{whose} {_refused_dtype(dtype)}")
     name = dtype.str
     if kind in "iu" and dtype.itemsize == 8 and dtype.char in "qQ":
         # Two of numpy's integers have 64 bits, and are two classes.
@@ -216,4 +216,4 @@ def _refused_dtype(dtype: "dtype[Any]") -> str:
         reason = "of raw memory (void): send array.tobytes() and its shape"
     else:
         reason = f"of dtype {dtype}, which is not numpy's own: send array.astype('float32') or another of numpy's"
-    return f"an array or scalar {reason}"
+    return reason

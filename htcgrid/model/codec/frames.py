@@ -48,8 +48,7 @@ def frame_bytes(frame: Any, encode: Encode) -> bytes:
         index = index_written(frame.index, parts)
     with refused_in("the columns"):
         columns = index_written(frame.columns, parts)
-    with refused_in("the attrs"):
-        parts.value(frame.attrs)
+    _attrs_written(frame.attrs, parts)
     if _is_one_array(frame):
         parts.array(frame.to_numpy())
         return parts.joined(_Frame(index, columns, None))
@@ -94,8 +93,7 @@ def series_bytes(series: Any, encode: Encode) -> bytes:
         index = index_written(series.index, parts)
     with refused_in("the name"):
         parts.value(series.name)
-    with refused_in("the attrs"):
-        parts.value(series.attrs)
+    _attrs_written(series.attrs, parts)
     with refused_in("the values"):
         return parts.joined(_Series(index, values_written(series, parts)))
 
@@ -138,6 +136,23 @@ def index_of(data: Buffer, decode: Decode) -> Any:
     with decoded_as("a pandas index", data):
         parts = PartsReader(data, decode, _Index)
         return index_read(parts.description.index, parts)
+
+
+def _attrs_written(attrs: dict[Any, Any], parts: PartsWriter) -> None:
+    with refused_in("the attrs"):
+        # First, as it refuses those that hold themselves.
+        parts.value(attrs)
+        if _holds_frames(attrs):
+            raise TypeError("a frame, a series or an index does not travel inside of another: send it beside")
+
+
+def _holds_frames(value: Any) -> bool:
+    pandas = library("pandas")
+    if isinstance(value, pandas.DataFrame | pandas.Series | pandas.Index):
+        return True
+    if isinstance(value, dict):
+        return any(map(_holds_frames, value.values()))
+    return isinstance(value, list | tuple) and any(map(_holds_frames, value))
 
 
 def _is_one_array(frame: Any) -> bool:
