@@ -16,6 +16,8 @@ from htcgrid_agent.runtimes.python import call
 from htcgrid_agent.runtimes.python.channel import LATE, Channel
 from htcgrid_agent.runtimes.python.context import Context
 from htcgrid_agent.runtimes.python.faults import failure_of, unloadable
+from htcgrid_agent.runtimes.python.forked import OwnProcess
+from htcgrid_agent.runtimes.python.leftovers import Leftovers
 from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers, SetupError
 from htcgrid_agent.runtimes.python.memory import limit_memory
 from htcgrid_agent.runtimes.python.recorder import Recorder
@@ -33,6 +35,11 @@ _REPORT_NS = 25_000_000
 class Worker:
     """Runs tasks one after the other; a task can crash, leak or hang this process only."""
 
+    # Attributes of a class: libraries that stop the time look for the functions themselves in all modules.
+    _wall = staticmethod(time.time)
+    _monotonic = staticmethod(time.monotonic)
+    _tick = staticmethod(time.perf_counter_ns)
+
     def __init__(self, channel: Channel, cell: Cell, setup: Setup) -> None:
         self._channel = channel
         self._cell = cell
@@ -42,6 +49,10 @@ class Worker:
         self._recorder = Recorder()
         self._values = SharedValues(channel.ask, self._codec)
         self._wear = Wear(setup.recycle_tasks, setup.recycle_bytes)
+        self._process = OwnProcess()
+        self._leftovers = Leftovers()
+        #: Handlers that were loaded.
+        self._known: set[tuple[str, bool]] = set()
 
     def run(self) -> None:
         """Work until the agent closes the channel."""
@@ -49,6 +60,7 @@ class Worker:
         limit_memory(self._setup.memory_bytes)
         self._recorder.install()
         sys.path[:0] = [folder for folder in self._setup.path if folder not in sys.path]
+        self._leftovers.install()
         self._channel.report(Report(0, None, done=True))
         while (tasks := self._channel.run()) is not None:
             self._run(tasks)
@@ -70,25 +82,56 @@ class Worker:
     def _run(self, tasks: RunTasks) -> None:
         # A handler whose import kills the process is blamed on the first task.
         self._cell.begin(tasks.start, tasks.start + len(tasks.payloads))
+        if not self._leftovers.begin(tasks.session):
+            # The agent takes the tasks back.
+            self._cell.rest()
+            self._channel.report(Report(tasks.run, None, done=True, worn=True))
+            return
         try:
-            handler = self._handlers.load(tasks.handler, calls=tasks.calls)
+            handler = self._load(tasks)
             codec = codec_of(tasks.codec)
         except (HandlerError, ConfigError, SetupError) as error:
+            self._process.leave_if_child(error)
             self._refuse(tasks, unloadable(error, tasks))
             return
         context = self._context
         context.session_id, context.labels, context.deadline = tasks.session, tasks.labels, None
         self._channel.open()
-        block, last = self._run_all(tasks, handler, codec, context)
+        block, last = self._leftovers.run(self._run_all, tasks, handler, codec, context)
         self._cell.rest()
         self._channel.close()
-        self._channel.report(Report(tasks.run, block if last > block.start else None, done=True, worn=self._wear.worn))
+        self._recorder.restore()
+        worn = self._wear.worn or self._leftovers.spoilt
+        self._channel.report(Report(tasks.run, block if last > block.start else None, done=True, worn=worn))
+
+    def _load(self, tasks: RunTasks) -> Any:
+        """Return the handler; what its module has set by then is the module's."""
+        name = (tasks.handler, tasks.calls)
+        if name in self._known:
+            return self._handlers.load(tasks.handler, calls=tasks.calls)
+        # Another import may have failed half-way.
+        self._recorder.renew()
+        self._recorder.restore()
+        try:
+            handler = self._handlers.load(tasks.handler, calls=tasks.calls)
+        except SetupError:
+            self._keep_process()
+            raise
+        self._process.leave_if_child()
+        self._known.add(name)
+        self._keep_process()
+        return handler
+
+    def _keep_process(self) -> None:
+        self._recorder.keep()
+        self._leftovers.keep()
 
     def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:
         """Run the tasks; return the outcomes that were not reported yet, and one more than the last task."""
-        enter, decode, encode, tick = self._cell.enter, codec.decode, codec.encode, time.perf_counter_ns
+        enter, decode, encode, tick = self._cell.enter, codec.decode, codec.encode, self._tick
         limit, tries, timeout = self._setup.result_limit, tasks.tries, tasks.timeout
         output, recorder = tasks.output, self._recorder
+        printed, leave_if_child = recorder.printed, self._process.leave_if_child
         recorder.renew()
         block = self._block(tasks.start)
         values, durations = block.values, block.durations
@@ -100,21 +143,23 @@ class Worker:
             context.index = index
             context.try_number = tries.get(index, 0) + 1 if tries else 1
             if timeout is not None:
-                context.deadline = time.monotonic() + timeout
+                context.deadline = self._monotonic() + timeout
             try:
                 value = encode(handler(decode(payload), context))
                 if len(value) > limit:
                     _refuse_length(len(value), limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
+                leave_if_child(error)
                 block.failures[index] = failure_of(error, tasks)
                 values.append(call.raised(codec, error) if codec.name == PICKLE else None)
                 # What it left behind must not cost the next task its memory: that begins in a new process.
                 self._wear.spent |= isinstance(error, MemoryError)
             else:
+                leave_if_child()
                 values.append(value)
             ended = tick()
             durations.append((ended - began) // 1000)
-            if recorder.used:
+            if printed():
                 self._keep(block, index, output)
                 ended = tick()
             began = ended
@@ -139,12 +184,12 @@ class Worker:
 
     def _block(self, start: int) -> Block:
         self._recorder.report()
-        return Block(start, [], time.time(), [], self._setup.worker, {}, {}, {})
+        return Block(start, [], self._wall(), [], self._setup.worker, {}, {}, {})
 
     def _refuse(self, tasks: RunTasks, failure: Failure) -> None:
         count = len(tasks.payloads)
         failures = dict.fromkeys(range(tasks.start, tasks.start + count), failure)
-        block = Block(tasks.start, [None] * count, time.time(), [0] * count, self._setup.worker, failures, {})
+        block = Block(tasks.start, [None] * count, self._wall(), [0] * count, self._setup.worker, failures, {})
         self._cell.rest()
         self._channel.report(Report(tasks.run, block, done=True))
 
@@ -155,8 +200,10 @@ def _refuse_length(length: int, limit: int) -> None:
 
 def _die_with_agent(lifeline: int) -> None:
     """End the process when the agent is gone: its work is another's by then."""
+    # Looked up by then: handlers may leave it patched.
+    leave = os._exit
     os.read(lifeline, 1)
-    os._exit(1)
+    leave(1)
 
 
 def main(channel: int, cell: int, lifeline: int) -> None:
