@@ -45,7 +45,8 @@ def _show(error: BaseException | None) -> int:
         status = _status(error.code)
     elif error is not None:
         status = 1
-        sys.excepthook(type(error), error, users_frames(error))
+        frames = users_frames(error)
+        sys.excepthook(type(error), error.with_traceback(frames), frames)
     for stream in (sys.stdout, sys.stderr):
         # Whatever the handler has made of it.
         with suppress(Exception):

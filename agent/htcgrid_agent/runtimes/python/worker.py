@@ -145,7 +145,9 @@ class Worker:
             if timeout is not None:
                 context.deadline = self._monotonic() + timeout
             try:
-                value = encode(handler(decode(payload), context))
+                result = handler(decode(payload), context)
+                leave_if_child()
+                value = encode(result)
                 if len(value) > limit:
                     _refuse_length(len(value), limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
@@ -155,7 +157,6 @@ class Worker:
                 # What it left behind must not cost the next task its memory: that begins in a new process.
                 self._wear.spent |= isinstance(error, MemoryError)
             else:
-                leave_if_child()
                 values.append(value)
             ended = tick()
             durations.append((ended - began) // 1000)
