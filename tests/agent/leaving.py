@@ -61,6 +61,11 @@ def do(code: str) -> Any:
     return names.get("result")
 
 
+def do_with_context(code: str, context: Any) -> Any:
+    NAMES["CONTEXT"] = context
+    return do(code)
+
+
 def say(event: str) -> str:
     """Say it in all ways, and return the worker's process."""
     print("out", event)  # noqa: T201 - as above

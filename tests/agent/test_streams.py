@@ -64,3 +64,10 @@ def test_what_programs_print_goes_to_the_log_again_after_a_descriptor_was_closed
     [seen] = outcomes(lone, leaving.see, before)
     outcomes(lone, leaving.do, "os.close(1)")
     assert outcomes(lone, leaving.see, after)[0].value == seen.value
+
+
+def test_the_next_call_of_an_executor_has_its_output_whatever_the_one_before_did_to_it() -> None:
+    with Grid.open(workers=1) as grid, grid.executor() as executor:
+        for code in ("sys.stdout.detach()", "os.close(1)"):
+            executor.submit(leaving.do, code).result(timeout=60)
+            executor.submit(leaving.say, "hello").result(timeout=60)

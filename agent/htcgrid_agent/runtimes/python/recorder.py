@@ -118,6 +118,8 @@ class Recorder:
 
     def _be_as_any(self) -> None:
         """Print as any process does: whoever forks may redirect the descriptors."""
+        # They are not closed, for which they might wait for a thread that is not in this process.
+        self._parent_s = [tee.file for tee in self._tees]
         for tee in self._tees:
             with suppress(OSError):
                 tee.file = _file(tee.descriptor)

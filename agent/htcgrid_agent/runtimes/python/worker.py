@@ -109,9 +109,6 @@ class Worker:
         name = (tasks.handler, tasks.calls)
         if name in self._known:
             return self._handlers.load(tasks.handler, calls=tasks.calls)
-        # Another import may have failed half-way.
-        self._recorder.renew()
-        self._recorder.restore()
         try:
             handler = self._handlers.load(tasks.handler, calls=tasks.calls)
         except SetupError:
@@ -192,6 +189,8 @@ class Worker:
         failures = dict.fromkeys(range(tasks.start, tasks.start + count), failure)
         block = Block(tasks.start, [None] * count, self._wall(), [0] * count, self._setup.worker, failures, {})
         self._cell.rest()
+        self._recorder.renew()
+        self._recorder.restore()
         self._channel.report(Report(tasks.run, block, done=True))
 
 
