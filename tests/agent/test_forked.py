@@ -1,10 +1,12 @@
 """Processes that handlers fork, and that come back to the worker's loop."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from htcgrid import Grid
+from htcgrid_agent.runtimes.python.forked import OwnProcess
 from tests.agent import leaving
 from tests.agent.leaving import outcomes
 
@@ -66,6 +68,22 @@ def test_what_a_child_prints_is_not_its_parent_s(lone: Grid) -> None:
     code = "print('parent')\nif pid := os.fork():\n    os.waitpid(pid, 0)\nprint('end')"
     [outcome] = outcomes(lone, leaving.do, code)
     assert (outcome.error, outcome.stdout) == (None, "parent\nend\n")
+
+
+def test_a_child_that_python_does_not_know_of_ends_too(lone: Grid) -> None:
+    code = "import ctypes\nif pid := ctypes.CDLL(None).fork():\n    result = os.waitpid(pid, 0)[1]"
+    values = [outcome.value for outcome in outcomes(lone, leaving.do, *[code, "result = os.getpid()"] * 4)]
+    assert values[::2] == [0] * 4
+    assert len(set(values[1::2])) == 1
+
+
+def test_a_process_without_such_a_page_knows_its_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "darwin")
+    mark = OwnProcess().mark
+    assert mark[0]
+    if (pid := os.fork()) == 0:
+        os._exit(bool(mark[0]))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 def test_a_grid_of_one_worker_stays_one_when_handlers_fork_and_do_not_wait(lone: Grid) -> None:

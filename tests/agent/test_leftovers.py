@@ -134,6 +134,13 @@ def test_what_a_task_sets_is_not_seen_by_another_session(lone: Grid, innocent: G
         assert (after.value[1] != left.value[1]) is (name in REPLACED)
 
 
+@pytest.fixture
+def alone(tmp_path: Path) -> Iterator[Grid]:
+    """A grid for one test, whose module leaves its marks."""
+    with Grid.open(folder=tmp_path / "alone", workers=1) as grid:
+        yield grid
+
+
 HANDLERS = """
 import os
 import sys
@@ -169,6 +176,14 @@ def test_what_a_module_sets_that_a_task_imports_stays_as_the_module_does(lone: G
         assert [each.value for each in outcomes(lone, f"{module}:first", 1, 2)] == ["lazy"] * 2
         [outcome] = outcomes(lone, f"{module}:second", 1)
         assert outcome.value == ["set", True]
+
+
+def test_a_worker_is_replaced_when_nobody_can_tell_what_is_the_module_s(alone: Grid, module: str) -> None:
+    code = f"os.environ['LEFT'] = 'left'; sys.path.append({str(Path(module).parent)!r}); import lazy"
+    [left] = outcomes(alone, leaving.leave, [code, "1"])
+    [after] = outcomes(alone, leaving.see, "[os.environ.get('LEFT'), os.environ.get('LAZY')]")
+    assert (left.error, after.value[0]) == (None, "[None, None]")
+    assert after.value[1] != left.value[1]
 
 
 def test_the_traceback_of_an_import_that_fails_shows_the_user_s_lines_alone(lone: Grid, module: str) -> None:
@@ -209,13 +224,6 @@ def see(event):
 def found(event):
     return FOUND
 """
-
-
-@pytest.fixture
-def alone(tmp_path: Path) -> Iterator[Grid]:
-    """A grid for one test, whose module leaves its marks."""
-    with Grid.open(folder=tmp_path / "alone", workers=1) as grid:
-        yield grid
 
 
 def test_what_a_module_sets_at_its_import_and_in_its_setup_stays(tmp_path: Path, alone: Grid) -> None:

@@ -1,12 +1,13 @@
 """What tasks leave behind in their process, undone before another session's tasks begin."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 
 from htcgrid_agent.runtimes.python.clocks import Clocks
 from htcgrid_agent.runtimes.python.import_watch import ImportWatch
 from htcgrid_agent.runtimes.python.process_settings import Setting, process_settings
+from htcgrid_agent.runtimes.python.recorder import Recorder
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,8 +24,10 @@ class Leftovers:
     What a module sets that a task imports is the module's, too, for it is not imported again.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
         self._settings = process_settings()
+        self._looks = [setting.look for setting in self._settings]
         self._clocks = Clocks()
         self._session: str | None = None
         #: In which the session's tasks run: what they set in context variables is seen by no other session's.
@@ -39,13 +42,9 @@ class Leftovers:
         self.keep()
         self._imports.install()
 
-    @property
-    def spoilt(self) -> bool:
-        """Whether this process is no good for another run."""
-        return self._clocks.changed
-
     def keep(self) -> None:
         """Take the process as it is for what it is to be: a handler was loaded."""
+        self._recorder.keep()
         self._kept = self._look()
         self._clocks.keep()
         self._context = copy_context()
@@ -56,9 +55,15 @@ class Leftovers:
             return True
         self._session = session
         self._context = copy_context()
+        self._recorder.restore_all()
         # All of them, whatever becomes of one.
-        again = [_is_again(setting, kept) for setting, kept in self._changed()]
+        again = [_is_again(self._settings[number], self._kept[number]) for number in self._changed()]
         return all(again) and not self._mixed
+
+    def end(self) -> bool:
+        """Let the output be what it was at the end of a run; return whether this process is no good for another."""
+        self._recorder.restore()
+        return self._clocks.changed
 
     def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function in the session's context, as its tasks run."""
@@ -68,13 +73,13 @@ class Leftovers:
         finally:
             self._imports.watching = False
 
-    def _changed(self) -> list[tuple[Setting, Any]]:
-        """Return the settings that are not what they were, and what they were."""
-        kept = zip(self._settings, self._kept, strict=True)
+    def _changed(self) -> Sequence[int]:
+        """Return the numbers of the settings that are not what they were."""
         try:
-            return [pair for pair in kept if pair[0].look() != pair[1]]
+            looks = enumerate(zip(self._looks, self._kept, strict=True))
+            return [number for number, (look, kept) in looks if look() != kept]
         except Exception:  # noqa: BLE001 - what tasks have put there may do anything
-            return list(zip(self._settings, self._kept, strict=True))
+            return range(len(self._settings))
 
     def _look(self) -> list[Any]:
         return [_seen(setting) for setting in self._settings]

@@ -61,14 +61,24 @@ class Recorder:
 
     def printed(self) -> bool:
         """Let the next task find its streams whatever this one did to them; return whether this one printed."""
-        if self._here("stdout") is not self._out or self._here("stderr") is not self._err or self._marks.changed:
-            self._restore()
+        marks = self._marks
+        try:
+            if sys.stdout is self._out and sys.stderr is self._err and not marks.changed and not self._others:
+                return marks.used
+        except AttributeError:
+            # One has no name any more.
+            marks.changed = True
+        self._restore()
         if self._others:
             self._flush_others()
-        return self._marks.used
+        return marks.used
 
     def restore(self) -> None:
-        """Let the descriptors be what they were."""
+        """Let the descriptors of output be what they were."""
+        self._descriptors.restore_output()
+
+    def restore_all(self) -> None:
+        """Let all standard descriptors be what they were."""
         self._descriptors.restore()
 
     def report(self) -> None:

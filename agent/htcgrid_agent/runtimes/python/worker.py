@@ -50,7 +50,7 @@ class Worker:
         self._values = SharedValues(channel.ask, self._codec)
         self._wear = Wear(setup.recycle_tasks, setup.recycle_bytes)
         self._process = OwnProcess()
-        self._leftovers = Leftovers()
+        self._leftovers = Leftovers(self._recorder)
         #: Handlers that were loaded.
         self._known: set[tuple[str, bool]] = set()
 
@@ -100,8 +100,7 @@ class Worker:
         block, last = self._leftovers.run(self._run_all, tasks, handler, codec, context)
         self._cell.rest()
         self._channel.close()
-        self._recorder.restore()
-        worn = self._wear.worn or self._leftovers.spoilt
+        worn = self._leftovers.end() or self._wear.worn
         self._channel.report(Report(tasks.run, block if last > block.start else None, done=True, worn=worn))
 
     def _load(self, tasks: RunTasks) -> Any:
@@ -112,23 +111,23 @@ class Worker:
         try:
             handler = self._handlers.load(tasks.handler, calls=tasks.calls)
         except SetupError:
-            self._keep_process()
+            self._leftovers.keep()
             raise
         self._process.leave_if_child()
         self._known.add(name)
-        self._keep_process()
+        self._leftovers.keep()
         return handler
 
-    def _keep_process(self) -> None:
-        self._recorder.keep()
-        self._leftovers.keep()
+    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:  # noqa: C901
+        """Run the tasks; return the outcomes that were not reported yet, and one more than the last task.
 
-    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:
-        """Run the tasks; return the outcomes that were not reported yet, and one more than the last task."""
+        It is long, and has many branches, for each call would cost every task as much as the rest of it.
+        """
         enter, decode, encode, tick = self._cell.enter, codec.decode, codec.encode, self._tick
         limit, tries, timeout = self._setup.result_limit, tasks.tries, tasks.timeout
         output, recorder = tasks.output, self._recorder
         printed, leave_if_child = recorder.printed, self._process.leave_if_child
+        own = self._process.mark
         recorder.renew()
         block = self._block(tasks.start)
         values, durations = block.values, block.durations
@@ -143,7 +142,8 @@ class Worker:
                 context.deadline = self._monotonic() + timeout
             try:
                 result = handler(decode(payload), context)
-                leave_if_child()
+                if not own[0]:
+                    leave_if_child()
                 value = encode(result)
                 if len(value) > limit:
                     _refuse_length(len(value), limit)
@@ -189,8 +189,9 @@ class Worker:
         failures = dict.fromkeys(range(tasks.start, tasks.start + count), failure)
         block = Block(tasks.start, [None] * count, self._wall(), [0] * count, self._setup.worker, failures, {})
         self._cell.rest()
+        # What an import that failed has done to the streams is no module's.
         self._recorder.renew()
-        self._recorder.restore()
+        self._recorder.restore_all()
         self._channel.report(Report(tasks.run, block, done=True))
 
 
