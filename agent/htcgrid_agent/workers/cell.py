@@ -20,6 +20,9 @@ _LOADING_NS = 60_000_000_000
 class Cell:
     """One worker's cell. Only the worker writes task and time; only the agent shortens a run."""
 
+    # An attribute of the class: libraries that stop the time look for the function itself in all modules.
+    _now = staticmethod(time.monotonic_ns)
+
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._memory = mmap.mmap(fd, _SIZE)
@@ -44,12 +47,12 @@ class Cell:
         The first task's time begins when it is entered, or a minute from now: by then the import hangs.
         """
         self._slots[_STOP] = stop
-        self._slots[_SINCE] = time.monotonic_ns() + _LOADING_NS
+        self._slots[_SINCE] = self._now() + _LOADING_NS
         self._slots[_TASK] = task
 
     def enter(self, task: int) -> bool:
         """Note that a task begins now; return whether it is still to be run."""
-        self._slots[_SINCE] = time.monotonic_ns()
+        self._slots[_SINCE] = self._now()
         self._slots[_TASK] = task
         return task < self._slots[_STOP]
 

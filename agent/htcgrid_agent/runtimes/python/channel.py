@@ -17,6 +17,8 @@ class Channel:
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
+        # Looked up once: handlers may leave these patched.
+        self._getpid, self._exit = os.getpid, os._exit
         self._process = os.getpid()
         self._frames = Frames()
         self._bodies: list[bytearray] = []
@@ -47,7 +49,9 @@ class Channel:
             self.is_open = False
 
     def report(self, report: Report) -> None:
-        """Send a report."""
+        """Send a report; a process that a handler forked has none to send, and ends."""
+        if self._getpid() != self._process:
+            self._exit(1)
         self._send(report)
 
     def ask(self, need: Need) -> Found:
@@ -56,7 +60,7 @@ class Channel:
         Raises:
             RuntimeError: no handler runs, or this is another process, which the handler started.
         """
-        if os.getpid() != self._process:
+        if self._getpid() != self._process:
             raise RuntimeError("context.get() serves the worker's own process: call it before starting another one")
         with self._asking:
             if not self.is_open:
@@ -65,7 +69,7 @@ class Channel:
             body = self._next()
         if body is None:
             # The agent is gone, and its work is another's: nothing that this process does counts any more.
-            os._exit(1)
+            self._exit(1)
         return msgspec.msgpack.decode(body, type=Found)
 
     def _send(self, message: Report | Need) -> None:

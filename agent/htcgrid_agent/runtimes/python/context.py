@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 class Context:
     """The second argument of a handler; valid during the call only, for one object serves all tasks of a worker."""
 
+    # An attribute of the class: libraries that stop the time look for the function itself in all modules.
+    _monotonic = staticmethod(time.monotonic)
+
     def __init__(self, worker: str, shared: Callable[[str], Any]) -> None:
         #: The worker that runs it, as ``agent/number``.
         self.worker = worker
@@ -28,7 +31,7 @@ class Context:
 
     def remaining(self) -> float | None:
         """Return the seconds until the grid ends this try; None for no limit."""
-        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        return None if self.deadline is None else max(0.0, self.deadline - self._monotonic())
 
     @property
     def logger(self) -> "logging.Logger":

@@ -27,7 +27,7 @@ PYTHON = "{}.{}".format(*sys.version_info)
 
 def failure_of(error: BaseException, tasks: RunTasks) -> Failure:
     """Return what a task raised, with the traceback as the user knows it."""
-    frames = _users_frames(error)
+    frames = users_frames(error)
     message = _message(error)
     # What the codec refuses says so itself: there is no line of the user's to show, and another try is no better.
     refused = frames is None and isinstance(error, EncodingError)
@@ -58,7 +58,7 @@ def said_of_what(error: BaseException, used: Codec) -> BaseException:
 def unloadable(error: HandlerError | ConfigError | SetupError, tasks: RunTasks) -> Failure:
     """Return why no task of a run can begin; only what a ``setup()`` raised may go better another time."""
     cause = error.__cause__
-    shown = "".join(traceback.format_exception(cause.with_traceback(_users_frames(cause)))) if cause else ""
+    shown = "".join(traceback.format_exception(cause.with_traceback(users_frames(cause)))) if cause else ""
     raised = cause if isinstance(error, SetupError) and cause else None
     return Failure(
         type=_carried(type(raised or error).__name__),
@@ -108,7 +108,7 @@ def _out_of_memory(error: MemoryError) -> str:
     return f"{said}: {why}" if said else why
 
 
-def _users_frames(error: BaseException) -> TracebackType | None:
+def users_frames(error: BaseException) -> TracebackType | None:
     """Return the traceback without the frames above the user's code, which tell a user nothing."""
     frames = error.__traceback__
     while frames is not None and _is_own(frames.tb_frame.f_code.co_filename):

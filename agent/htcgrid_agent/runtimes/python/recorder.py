@@ -1,45 +1,85 @@
 """What a handler prints, kept by task."""
 
+import faulthandler
 import io
+import os
 import sys
-from typing import BinaryIO
+from contextlib import suppress
+from typing import Any, BinaryIO
 
 from htcgrid.model.outcome import Printed
+from htcgrid_agent.runtimes.python.descriptors import Descriptors
+from htcgrid_agent.runtimes.python.streams import LIMIT, Marks, Stream, Tee
 
-#: Most bytes that are kept of each stream of one try: the last ones, for they tell how it went wrong.
-LIMIT = 8_000
 #: Once the tries of one report have printed this much, less is kept of each.
 _BUDGET = 1 << 20
 _LESS = 500
 
 
 class Recorder:
-    """Keeps the end of what was printed since it was last asked.
+    """Keeps the end of what was printed since it was last asked, whatever tasks do to the streams.
 
     What goes through :data:`sys.stdout` and :data:`sys.stderr` is kept, which libraries in C do not use; they are
-    still in the agent's log, as everything is.
+    still in the agent's log, as everything is. Streams that a module puts there at its import are the module's, and
+    stay.
     """
 
     def __init__(self) -> None:
-        self._streams = [_Tee(self), _Tee(self)]
-        #: Whether anything was printed since it was last asked.
-        self.used = False
+        self._marks = Marks()
         self._spent = 0
 
     def install(self) -> None:
         """Record from now on what this process prints; it still goes where it went."""
-        self._files = sys.stdout.buffer, sys.stderr.buffer
-        self._open()
+        self._here = vars(sys).get
+        self._descriptors = Descriptors()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        # Through duplicates of its descriptors, which tasks may close or redirect.
+        files = {number: os.dup(number) for number in (1, 2)}
+        faulthandler.enable(file=files[2], all_threads=False)
+        self._tees = [Tee(number, _file(file), self._marks) for number, file in files.items()]
+        self._stdout, self._stderr = self._streams = [Stream(tee, self._marks) for tee in self._tees]
+        # Handlers give back what they replaced by these names.
+        vars(sys).update(__stdout__=self._stdout, __stderr__=self._stderr)
+        self._put(self._stdout, self._stderr)
+        os.register_at_fork(before=self._flush, after_in_child=self._be_as_any)
+
+    def keep(self) -> None:
+        """Take the streams that are there now for those that every task is to find."""
+        ours = self._streams
+        found = [_usable(self._here(name)) for name in ("stdout", "stderr")]
+        for stream in ours:
+            stream.keep()
+        self._marks.changed = False
+        self._put(*(own if stream is None else stream for stream, own in zip(found, ours, strict=True)))
+        self._descriptors.keep()
 
     def renew(self) -> None:
-        """Forget what was printed, and open again what a handler has closed: later tasks print, too."""
-        if any(stream is None or getattr(stream, "closed", False) for stream in (sys.stdout, sys.stderr)):
-            self._streams = [_Tee(self), _Tee(self)]
-            self._open()
+        """Forget what was printed, and let the first task of a run find its streams."""
+        self.printed()
         self.drop()
 
-    def _open(self) -> None:
-        sys.stdout, sys.stderr = (stream.opened(file) for stream, file in zip(self._streams, self._files, strict=True))
+    def printed(self) -> bool:
+        """Let the next task find its streams whatever this one did to them; return whether this one printed."""
+        marks = self._marks
+        try:
+            if sys.stdout is self._out and sys.stderr is self._err and not marks.changed and not self._others:
+                return marks.used
+        except AttributeError:
+            # One has no name any more.
+            marks.changed = True
+        self._restore()
+        if self._others:
+            self._flush_others()
+        return marks.used
+
+    def restore(self) -> None:
+        """Let the descriptors of output be what they were."""
+        self._descriptors.restore_output()
+
+    def restore_all(self) -> None:
+        """Let all standard descriptors be what they were."""
+        self._descriptors.restore()
 
     def report(self) -> None:
         """Begin another report; what tasks print counts towards the bound of one report."""
@@ -47,63 +87,61 @@ class Recorder:
 
     def take(self) -> Printed:
         """Return what was printed since the last call."""
-        self.used = False
+        self._marks.used = False
         limit = LIMIT if self._spent < _BUDGET else _LESS
-        stdout, stderr = (stream.take(limit) for stream in self._streams)
+        stdout, stderr = (tee.take(limit) for tee in self._tees)
         self._spent += len(stdout) + len(stderr)
         return Printed(stdout, stderr)
 
     def drop(self) -> None:
         """Forget what was printed."""
-        self.used = False
+        self._marks.used = False
+        for tee in self._tees:
+            tee.take(0)
+
+    def _put(self, out: Any, err: Any) -> None:
+        sys.stdout, sys.stderr = self._out, self._err = out, err
+        #: Modules' own streams, which may hold back what was printed.
+        self._others = [stream for stream in (out, err) if stream is not self._stdout and stream is not self._stderr]
+
+    def _restore(self) -> None:
+        for stream in (self._here("stdout"), self._here("stderr"), *self._streams):
+            # What it holds back is this task's. Whatever it is, it may be broken in any way.
+            with suppress(Exception):
+                stream.flush()  # type: ignore[union-attr]
         for stream in self._streams:
-            stream.take(0)
+            stream.restore()
+        self._marks.changed = False
+        self._put(self._out, self._err)
+
+    def _flush_others(self) -> None:
+        for stream in self._others:
+            with suppress(Exception):
+                stream.flush()
+        out, err = _usable(self._out), _usable(self._err)
+        if out is None or err is None:
+            self._put(self._stdout if out is None else out, self._stderr if err is None else err)
+
+    def _flush(self) -> None:
+        for tee in self._tees:
+            tee.flush()
+
+    def _be_as_any(self) -> None:
+        """Print as any process does: whoever forks may redirect the descriptors."""
+        # They are not closed, for which they might wait for a thread that is not in this process.
+        self._parent_s = [tee.file for tee in self._tees]
+        for tee in self._tees:
+            with suppress(OSError):
+                tee.file = _file(tee.descriptor)
 
 
-class _Tee(io.BufferedIOBase):
-    """A stream that hands on what is written, and keeps the end of it."""
+def _file(descriptor: int) -> BinaryIO:
+    return io.BufferedWriter(io.FileIO(descriptor, "w", closefd=False))
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
-        self._kept = bytearray()
-        self._dropped = 0
 
-    def opened(self, file: BinaryIO) -> io.TextIOWrapper:
-        """Return the text stream that writes to ``file`` through this."""
-        self._file = file
-        return io.TextIOWrapper(self, "utf-8", "backslashreplace", line_buffering=True, write_through=True)
-
-    @property
-    def name(self) -> object:
-        return self._file.name
-
-    def writable(self) -> bool:
-        return True
-
-    def fileno(self) -> int:
-        return self._file.fileno()
-
-    def flush(self) -> None:
-        if not self.closed:
-            self._file.flush()
-
-    def write(self, data: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override]
-        self._recorder.used = True
-        self._kept += data
-        if len(self._kept) > 2 * LIMIT:
-            self._cut(LIMIT)
-        return self._file.write(data)
-
-    def take(self, limit: int) -> str:
-        self._cut(limit)
-        text = self._kept.decode("utf-8", "replace")
-        if self._dropped:
-            text = f"({self._dropped} bytes before this were dropped)\n{text}"
-        self._kept.clear()
-        self._dropped = 0
-        return text
-
-    def _cut(self, limit: int) -> None:
-        if (more := len(self._kept) - limit) > 0:
-            del self._kept[:more]
-            self._dropped += more
+def _usable(stream: Any) -> Any | None:
+    """Return a stream, None when it takes nothing: it is closed, or detached."""
+    try:
+        return None if stream is None or getattr(stream, "closed", False) else stream
+    except ValueError:
+        return None

@@ -12,7 +12,8 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 _NAME = "__mp_main__"
-_NAMES = ("__main__", _NAME)
+#: The names of the client's script in a worker.
+NAMES = ("__main__", _NAME)
 
 
 class Script:
@@ -36,8 +37,8 @@ class Script:
         """
         if self._module is None:
             module, code = _prepared(home)
-            before = {name: sys.modules.get(name) for name in _NAMES}
-            sys.modules.update(dict.fromkeys(_NAMES, module))
+            before = {name: sys.modules.get(name) for name in NAMES}
+            sys.modules.update(dict.fromkeys(NAMES, module))
             try:
                 exec(code, module.__dict__)  # noqa: S102 - a handler's module, which the agent allows
             except BaseException:

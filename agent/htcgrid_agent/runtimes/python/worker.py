@@ -9,15 +9,18 @@ import time
 from typing import Any
 
 from htcgrid.errors import ConfigError, EncodingError
-from htcgrid.model.codec import PICKLE, Codec, codec_of, codec_of_session
+from htcgrid.model.codec import PICKLE, Codec
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.python_client import python_client
 from htcgrid.model.session import KeepOutput
 from htcgrid_agent.runtimes.python import call
 from htcgrid_agent.runtimes.python.channel import LATE, Channel
+from htcgrid_agent.runtimes.python.codecs import Codecs
 from htcgrid_agent.runtimes.python.context import Context
 from htcgrid_agent.runtimes.python.faults import failure_of, said_of_what, unloadable
-from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers, SetupError
+from htcgrid_agent.runtimes.python.forked import OwnProcess
+from htcgrid_agent.runtimes.python.leftovers import Leftovers
+from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers, Loaded, SetupError
 from htcgrid_agent.runtimes.python.memory import limit_memory
 from htcgrid_agent.runtimes.python.recorder import Recorder
 from htcgrid_agent.runtimes.python.script import Script
@@ -36,10 +39,17 @@ _REPORT_NS = 25_000_000
 class Worker:
     """Runs tasks one after the other; a task can crash, leak or hang this process only."""
 
+    # Attributes of a class: libraries that stop the time look for the functions themselves in all modules.
+    _wall = staticmethod(time.time)
+    _monotonic = staticmethod(time.monotonic)
+    _tick = staticmethod(time.perf_counter_ns)
+
     def __init__(self, channel: Channel, cell: Cell, setup: Setup) -> None:
         self._channel = channel
         self._cell = cell
         self._setup = setup
+        self._recorder = Recorder()
+        self._leftovers = Leftovers(self._recorder)
         self._script = Script()
         self._sources = Sources()
         self._handlers = Handlers(self._script, self._sources)
@@ -48,10 +58,13 @@ class Worker:
         self._code = ""
         #: A file that was edited since it was imported; this worker goes on without.
         self._edited = ""
+        self._codecs = Codecs(setup, self._script, self._leftovers.importing)
         self._context = Context(setup.worker, self._shared)
-        self._recorder = Recorder()
-        self._values = SharedValues(channel.ask, self._codec)
+        self._values = SharedValues(channel.ask, self._codecs.shared)
         self._wear = Wear(setup.recycle_tasks, setup.recycle_bytes)
+        self._process = OwnProcess()
+        #: Handlers that were loaded.
+        self._known: set[tuple[str, bool, bool]] = set()
 
     def run(self) -> None:
         """Work until the agent closes the channel."""
@@ -61,18 +74,10 @@ class Worker:
         if self._setup.argv is not None:
             sys.argv[:] = map(os.fsdecode, self._setup.argv)
         sys.path[:0] = [folder for folder in self._setup.path if folder not in sys.path]
+        self._leftovers.install()
         self._channel.report(Report(0, None, done=True))
         while (tasks := self._channel.run()) is not None:
             self._run(tasks)
-
-    def _codec(self, name: str) -> Codec:
-        """Return a codec that this worker may decode with."""
-        if name == PICKLE and not self._setup.pickle:
-            raise ConfigError(
-                "a shared input is pickled, and this agent does not unpickle, which can run any code: set "
-                "'pickle = true' in its [agent], or put it with another codec"
-            )
-        return codec_of(name)
 
     def _shared(self, ref: str) -> Any:
         if not self._channel.is_open:
@@ -80,46 +85,71 @@ class Worker:
         return self._values.get(ref)
 
     def _run(self, tasks: RunTasks) -> None:
-        main = python_client(tasks.codec_options).defines(tasks.handler)
-        other_script = main and not self._script.suits(tasks.handler.rpartition(":")[0])
-        if other_script or self._is_outdated(tasks.session):
-            # Another worker does it: the agent has the tasks back, and replaces this one.
+        # A handler whose import kills the process is blamed on the first task.
+        self._cell.begin(tasks.start, tasks.start + len(tasks.payloads))
+        if self._is_unfit(tasks):
+            # The agent has the tasks back, for the worker that takes this one's place.
             self._cell.rest()
             self._channel.report(Report(tasks.run, None, done=True, worn=True))
             return
-        # A handler whose import kills the process is blamed on the first task.
-        self._cell.begin(tasks.start, tasks.start + len(tasks.payloads))
         try:
-            if self._setup.argv is None:
-                sys.argv[:] = [tasks.handler.rpartition(":")[0]]
-            handler, self._code = self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
-            codec = codec_of_session(tasks)
+            handler, self._code = self._load(tasks)
+            codec = self._codecs.of(tasks)
         except (HandlerError, ConfigError, SetupError) as error:
+            self._process.leave_if_child(error)
             self._refuse(tasks, unloadable(error, tasks))
             return
         context = self._context
         context.session_id, context.labels, context.deadline = tasks.session, tasks.labels, None
         self._channel.open()
-        block, last = self._run_all(tasks, handler, codec, context)
+        block, last = self._leftovers.run(self._run_all, tasks, handler, codec, context)
         self._cell.rest()
         self._channel.close()
         self._sources.note()
+        worn = self._leftovers.end() or self._wear.worn
         left = block if last > block.start else None
-        self._channel.report(Report(tasks.run, left, done=True, worn=self._wear.worn, edited=self._edited))
+        self._channel.report(Report(tasks.run, left, done=True, worn=worn, edited=self._edited))
 
-    def _is_outdated(self, session: str) -> bool:
-        """Look, once per session, whether code was edited; return whether this worker is to be replaced for that."""
-        if session == self._session:
-            return False
-        self._session = session
-        self._edited = self._sources.edited() or ""
-        return bool(self._edited) and self._setup.reload
+    def _is_unfit(self, tasks: RunTasks) -> bool:
+        """Return whether these tasks are for another process: this has another script, old code or what others left."""
+        home = tasks.handler.rpartition(":")[0]
+        if python_client(tasks.codec_options).defines(tasks.handler) and not self._script.suits(home):
+            return True
+        if tasks.session != self._session:
+            self._session = tasks.session
+            self._edited = self._sources.edited() or ""
+            if self._edited and self._setup.reload:
+                return True
+        return not self._leftovers.begin(tasks.session)
 
-    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:
-        """Run the tasks; return the outcomes that were not reported yet, and one more than the last task."""
-        enter, decode, encode, tick = self._cell.enter, codec.decode, codec.encode, time.perf_counter_ns
+    def _load(self, tasks: RunTasks) -> Loaded:
+        """Return the handler; what its module has set by then is the module's."""
+        main = python_client(tasks.codec_options).defines(tasks.handler)
+        if self._setup.argv is None:
+            sys.argv[:] = [tasks.handler.rpartition(":")[0]]
+        name = (tasks.handler, tasks.calls, main)
+        if name in self._known:
+            return self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
+        try:
+            found = self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
+        except SetupError:
+            self._leftovers.keep()
+            raise
+        self._process.leave_if_child()
+        self._known.add(name)
+        self._leftovers.keep()
+        return found
+
+    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:  # noqa: C901
+        """Run the tasks; return the outcomes that were not reported yet, and one more than the last task.
+
+        It is long, and has many branches, for each call would cost every task as much as the rest of it.
+        """
+        enter, decode, encode, tick = self._cell.enter, codec.decode, codec.encode, self._tick
         limit, tries, timeout = self._setup.result_limit, tasks.tries, tasks.timeout
         output, recorder = tasks.output, self._recorder
+        printed, leave_if_child = recorder.printed, self._process.leave_if_child
+        own = self._process.mark
         recorder.renew()
         block = self._block(tasks.start)
         values, durations = block.values, block.durations
@@ -131,12 +161,16 @@ class Worker:
             context.index = index
             context.try_number = tries.get(index, 0) + 1 if tries else 1
             if timeout is not None:
-                context.deadline = time.monotonic() + timeout
+                context.deadline = self._monotonic() + timeout
             try:
-                value = encode(handler(decode(payload), context))
+                result = handler(decode(payload), context)
+                if not own[0]:
+                    leave_if_child()
+                value = encode(result)
                 if len(value) > limit:
                     _refuse_length(len(value), limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
+                leave_if_child(error)
                 block.failures[index] = failure_of(said_of_what(error, codec), tasks)
                 values.append(call.raised(codec, error) if codec.name == PICKLE else None)
                 # What it left behind must not cost the next task its memory: that begins in a new process.
@@ -145,7 +179,7 @@ class Worker:
                 values.append(value)
             ended = tick()
             durations.append((ended - began) // 1000)
-            if recorder.used:
+            if printed():
                 self._keep(block, index, output)
                 ended = tick()
             began = ended
@@ -170,13 +204,16 @@ class Worker:
 
     def _block(self, start: int) -> Block:
         self._recorder.report()
-        return Block(start, [], time.time(), [], self._setup.worker, {}, {}, {}, self._code)
+        return Block(start, [], self._wall(), [], self._setup.worker, {}, {}, {}, self._code)
 
     def _refuse(self, tasks: RunTasks, failure: Failure) -> None:
         count = len(tasks.payloads)
         failures = dict.fromkeys(range(tasks.start, tasks.start + count), failure)
-        block = Block(tasks.start, [None] * count, time.time(), [0] * count, self._setup.worker, failures, {})
+        block = Block(tasks.start, [None] * count, self._wall(), [0] * count, self._setup.worker, failures, {})
         self._cell.rest()
+        # What an import that failed has done to the streams is no module's.
+        self._recorder.renew()
+        self._recorder.restore_all()
         self._channel.report(Report(tasks.run, block, done=True))
 
 
@@ -186,8 +223,10 @@ def _refuse_length(length: int, limit: int) -> None:
 
 def _die_with_agent(lifeline: int) -> None:
     """End the process when the agent is gone: its work is another's by then."""
+    # Looked up by then: handlers may leave it patched.
+    leave = os._exit
     os.read(lifeline, 1)
-    os._exit(1)
+    leave(1)
 
 
 def main(channel: int, cell: int, lifeline: int) -> None:

@@ -1,0 +1,82 @@
+"""The codecs of the sessions that a worker runs, and the classes that these may find."""
+
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import ModuleType
+
+from htcgrid.errors import ConfigError
+from htcgrid.model.codec import PICKLE, Classes, Codec, codec_of, codec_of_session
+from htcgrid.model.handlers import allows
+from htcgrid.model.python_client import PythonClient, python_client
+from htcgrid_agent.runtimes.python.loader import loading
+from htcgrid_agent.runtimes.python.script import NAMES, Script
+from htcgrid_agent.workers.messages import RunTasks, Setup
+
+
+class Codecs:
+    """Gives each session its codec, for as long as its runs follow each other.
+
+    Data may name classes: those of modules that are imported, and of others that ``handlers`` in ``[agent]`` allow.
+    Those of the client's script are found when this worker has that script; on an embedded grid it is imported then.
+    """
+
+    def __init__(self, setup: Setup, script: Script, importing: Callable[[], AbstractContextManager[None]]) -> None:
+        self._setup = setup
+        self._script = script
+        #: Makes a context in which the script is imported.
+        self._importing = importing
+        self._session = ""
+        self._client = PythonClient()
+        self._codec: Codec | None = None
+        self._shared: dict[str, Codec] = {}
+
+    def of(self, tasks: RunTasks) -> Codec:
+        """Return the codec of a run.
+
+        Raises:
+            ConfigError: there is no such codec here.
+        """
+        if self._codec is None or tasks.session != self._session:
+            self._client = python_client(tasks.codec_options)
+            self._shared.clear()
+            self._codec = codec_of_session(tasks, classes=self._classes())
+            self._session = tasks.session
+        return self._codec
+
+    def shared(self, name: str) -> Codec:
+        """Return a codec for the shared inputs of the session that runs.
+
+        Raises:
+            ConfigError: there is none of this name, or this worker must not decode with it.
+        """
+        if name == PICKLE and not self._setup.pickle:
+            raise ConfigError(
+                "a shared input is pickled, and this agent does not unpickle, which can run any code: set "
+                "'pickle = true' in its [agent], or put it with codec 'typed', 'json', 'msgpack' or 'bytes'"
+            )
+        if name not in self._shared:
+            self._shared[name] = codec_of(name, classes=self._classes())
+        return self._shared[name]
+
+    def _classes(self) -> Classes:
+        return Classes(allow=self._allows, load_main=self._main, folders=self._client.folders)
+
+    def _allows(self, name: str) -> bool:
+        module = name.partition(":")[0]
+        return module in NAMES or module in sys.modules or allows(self._setup.handlers, name)
+
+    def _main(self) -> ModuleType:
+        """Return the client's script, to which a name in the data refers."""
+        wanted = self._client.script
+        if not wanted:
+            raise ImportError("its client has no script, but a prompt or a notebook: put the class into a module")
+        if self._script.home is None and wanted == self._setup.script:
+            with self._importing(), loading(wanted):
+                return self._script.load(wanted)
+        if self._script.home != wanted:
+            raise ImportError(
+                f"it is defined in the client's script {wanted}, which a worker has only when the handler is defined "
+                "there, too: put the class into a module"
+            )
+        return sys.modules[NAMES[0]]
