@@ -10,12 +10,13 @@ from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
 from htcgrid.config import Config, find_config, parse_config, read_config
-from htcgrid.connector.again import failed_in, payloads_of, session_again
+from htcgrid.connector.again import failed_in, payloads_of, session_again, with_functions
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.embedded import EmbeddedGrid
 from htcgrid.connector.encoding import encoded, refuse_to_unpickle
 from htcgrid.connector.executor import GridExecutor
+from htcgrid.connector.functions import Functions, payloads_of_map
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
 from htcgrid.connector.open_session import OpenSession
@@ -298,6 +299,7 @@ class Grid:
 
         Raises:
             ConfigError: an argument is not right.
+            EncodingError: the function cannot be pickled.
         """
         self._check()
         rule_of(None, ahead, named=False)
@@ -307,7 +309,12 @@ class Grid:
         handler = form.handler(function)
         session = session_of(handler, None, options, host=self._host, calls=handler != PICKLED_CALL)
         # Not strict: as the map that Python has, it ends with the shortest.
-        payloads = (form.payload(function, args, {}, handler=handler) for args in zip(*iterables, strict=False))
+        items = zip(*iterables, strict=False)
+        if handler == PICKLED_CALL and not isinstance(function, str):
+            functions = Functions(self._payloads, host=self._host)
+            payloads = payloads_of_map(functions, session.id, functions.pickled(function), form, items)
+        else:
+            payloads = (form.payload(function, args, {}) for args in items)
         made = MappedCalls(
             session,
             payloads,
@@ -385,7 +392,10 @@ class Grid:
         session = session_again(status, id, host=self._host)
         reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._check)
         rule = rule_of(None, defaults.AHEAD, named=True)
-        self._submissions.submit_all(session, payloads_of(reader, failed_in(reader)), rule)
+        payloads = payloads_of(reader, failed_in(reader))
+        if (session.handler, session.codec) == (PICKLED_CALL, PICKLE):
+            payloads = with_functions(payloads, reader, session, self._payloads)
+        self._submissions.submit_all(session, payloads, rule)
         return self.session(session.id, pickle=pickle)
 
     def origins(self, session_id: str) -> list[int]:

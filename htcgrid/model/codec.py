@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from htcgrid.errors import ConfigError, EncodingError
+from htcgrid.model.shared import SharedRef
 
 #: The codec whose data can run any code.
 PICKLE = "pickle"
@@ -41,7 +42,9 @@ def codec_of(name: str) -> Codec:
 
 
 def _natural(value: Any) -> Any:
-    """Turn numpy scalars and arrays into plain numbers and lists; all else is refused."""
+    """Turn numpy scalars and arrays into plain numbers and lists, and references into text; all else is refused."""
+    if type(value) is SharedRef:
+        return str(value)
     convert = getattr(value, "tolist", None)
     if convert is None:
         raise TypeError(f"an object of type {type(value).__name__} has no such form")

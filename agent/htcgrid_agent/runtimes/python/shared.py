@@ -8,7 +8,6 @@ from typing import Any
 
 from htcgrid.errors import PayloadLostError, ProviderUnavailableError
 from htcgrid.model import defaults
-from htcgrid.model.codec import Codec
 from htcgrid.model.shared import SharedInput, parse_shared
 from htcgrid_agent.workers.messages import Found, Need
 
@@ -22,12 +21,12 @@ class SharedValues:
     def __init__(
         self,
         ask: Callable[[Need], Found],
-        codec: Callable[[str], Codec],
+        decoder: Callable[[str], Callable[[bytes], Any]],
         *,
         limit: int = defaults.SHARED_HELD,
     ) -> None:
         self._ask = ask
-        self._codec = codec
+        self._decoder = decoder
         self._limit = limit
         self._lock = threading.Lock()
         #: The encoded size and the value by digest and codec, the one used last at the end.
@@ -47,7 +46,7 @@ class SharedValues:
         with self._lock:
             if name not in self._values:
                 data = self._fetch(shared)
-                value = self._codec(shared.codec).decode(data)
+                value = self._decoder(shared.codec)(data)
                 self._make_room(len(data))
                 self._values[name] = (len(data), value)
                 self._size += len(data)

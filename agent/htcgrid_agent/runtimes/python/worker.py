@@ -6,13 +6,15 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from htcgrid.errors import ConfigError, EncodingError
+from htcgrid.model.call import FUNCTION
 from htcgrid.model.codec import PICKLE, Codec, codec_of
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.session import KeepOutput
-from htcgrid_agent.runtimes.python import call
+from htcgrid_agent.runtimes.python import calls
 from htcgrid_agent.runtimes.python.channel import LATE, Channel
 from htcgrid_agent.runtimes.python.context import Context
 from htcgrid_agent.runtimes.python.faults import failure_of, unloadable
@@ -40,7 +42,7 @@ class Worker:
         self._handlers = Handlers()
         self._context = Context(setup.worker, self._shared)
         self._recorder = Recorder()
-        self._values = SharedValues(channel.ask, self._codec)
+        self._values = SharedValues(channel.ask, self._decoder)
         self._wear = Wear(setup.recycle_tasks, setup.recycle_bytes)
 
     def run(self) -> None:
@@ -53,14 +55,14 @@ class Worker:
         while (tasks := self._channel.run()) is not None:
             self._run(tasks)
 
-    def _codec(self, name: str) -> Codec:
-        """Return a codec that this worker may decode with."""
-        if name == PICKLE and not self._setup.pickle:
+    def _decoder(self, name: str) -> Callable[[bytes], Any]:
+        """Return what makes a shared input of its bytes, if this worker may."""
+        if name in {PICKLE, FUNCTION} and not self._setup.pickle:
             raise ConfigError(
                 "a shared input is pickled, and this agent does not unpickle, which can run any code: set "
                 "'pickle = true' in its [agent], or put it with codec 'json', 'msgpack' or 'bytes'"
             )
-        return codec_of(name)
+        return calls.Function if name == FUNCTION else codec_of(name).decode
 
     def _shared(self, ref: str) -> Any:
         if not self._channel.is_open:
@@ -73,6 +75,8 @@ class Worker:
         try:
             handler = self._handlers.load(tasks.handler, calls=tasks.calls)
             codec = codec_of(tasks.codec)
+            if tasks.calls or calls.is_pickled(tasks):
+                codec = calls.codec_of_calls(codec, tasks, self._shared)
         except (HandlerError, ConfigError, SetupError) as error:
             self._refuse(tasks, unloadable(error, tasks))
             return
@@ -107,7 +111,7 @@ class Worker:
                     _refuse_length(len(value), limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
                 block.failures[index] = failure_of(error, tasks)
-                values.append(call.raised(codec, error) if codec.name == PICKLE else None)
+                values.append(calls.raised(codec, error) if codec.name == PICKLE else None)
                 # What it left behind must not cost the next task its memory: that begins in a new process.
                 self._wear.spent |= isinstance(error, MemoryError)
             else:
