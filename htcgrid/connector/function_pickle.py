@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import cloudpickle
-import msgspec
 
 from htcgrid.errors import EncodingError
+from htcgrid.model.function_layout import join_function
 
 
 class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -24,7 +24,7 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
 
 def function_bytes(function: Callable[..., Any]) -> bytes:
-    """Return a function, and all that it captures, as a pair in msgpack: its pickle, and the buffers beside that.
+    """Return a function, and all that it captures, as bytes: its pickle, and beside it the data of arrays.
 
     Raises:
         EncodingError: it cannot be pickled.
@@ -34,7 +34,7 @@ def function_bytes(function: Callable[..., Any]) -> bytes:
         with io.BytesIO() as file:
             _Pickler(file, protocol=5, buffer_callback=buffers.append).dump(function)
             pickled = file.getvalue()
-        return msgspec.msgpack.encode((pickled, [buffer.raw() for buffer in buffers]))
+        return join_function(pickled, [buffer.raw() for buffer in buffers])
     except Exception as error:  # the user's objects are asked how they are pickled
         raise EncodingError(
             f"it cannot be pickled: {type(error).__name__}: {error}; leave out what belongs to this process, as locks, "

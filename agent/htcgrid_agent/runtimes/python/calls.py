@@ -8,6 +8,7 @@ import msgspec
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.call import FRESH_BYTES, PICKLED_CALL, read_call
 from htcgrid.model.codec import PICKLE, Codec
+from htcgrid.model.function_layout import split_function
 from htcgrid.model.session import SessionId
 from htcgrid.model.shared import MARK, SharedRef, parse_shared
 from htcgrid_agent.workers.messages import RunTasks
@@ -24,13 +25,10 @@ class Function:
     So no call sees what another has changed in a small one. In a large one, arrays are read-only.
     """
 
-    def __init__(self, data: bytes) -> None:
-        self._size = len(data)
-        try:
-            # Views: the data stays where it is.
-            self._pickle, self._buffers = msgspec.msgpack.decode(data, type=tuple[memoryview, list[memoryview]])
-        except msgspec.MsgspecError as error:
-            raise EncodingError(f"{len(data)} bytes are no pickled function: {error}") from error
+    def __init__(self, data: bytes | memoryview) -> None:
+        self._size = memoryview(data).nbytes
+        # Views: the data stays where it is.
+        self._pickle, self._buffers = split_function(data)
         self._kept: Callable[..., Any] | None = None
 
     def made(self) -> Callable[..., Any]:
@@ -43,8 +41,8 @@ class Function:
             return self._kept
         if self._size <= FRESH_BYTES:
             return self._unpickled([bytearray(buffer) for buffer in self._buffers])
-        # Each for itself, where memory is aligned as arrays need it.
-        self._kept = self._unpickled([bytes(buffer) for buffer in self._buffers])
+        # They can only be read, for that is how the data is held.
+        self._kept = self._unpickled(self._buffers)
         self._pickle, self._buffers = memoryview(b""), []
         return self._kept
 

@@ -55,7 +55,7 @@ class Worker:
         while (tasks := self._channel.run()) is not None:
             self._run(tasks)
 
-    def _decoder(self, name: str) -> Callable[[bytes], Any]:
+    def _decoder(self, name: str) -> Callable[[Any], Any]:
         """Return what makes a shared input of its bytes, if this worker may."""
         if name in {PICKLE, FUNCTION} and not self._setup.pickle:
             raise ConfigError(
