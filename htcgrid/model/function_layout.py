@@ -1,4 +1,4 @@
-"""The bytes of a pickled function: a header, its pickle, and the buffers of its arrays, each where memory is aligned."""
+"""The bytes of a pickled function: a header, its pickle, and the data of its arrays, each piece aligned."""
 
 import struct
 from collections.abc import Iterator, Sequence

@@ -11,7 +11,7 @@ from htcgrid.model.session import SessionId
 #: The handler of the sessions that stand for shared inputs: they have no tasks, and retention collects them as others.
 SHARED = "htcgrid:shared"
 _PREFIX = "htcgrid-shared"
-#: In the bytes of every payload that holds a reference, whatever its codec.
+#: In the bytes of every payload that holds a reference as text.
 MARK = b"htcgrid-shared:"
 
 

@@ -74,8 +74,8 @@ def codec_of_calls(codec: Codec, tasks: RunTasks, get: Callable[[str], Any]) -> 
 
     def arguments(data: bytes) -> Any:
         event = decode(data)
-        # Most calls have none.
-        if MARK not in data or isinstance(event, bytes):
+        # Most calls have none, and where they are text it shows.
+        if isinstance(event, bytes) or (plain and MARK not in data):
             return event
         args, kwargs = event
         named = {name: _value(value, get, plain=plain) for name, value in kwargs.items()}

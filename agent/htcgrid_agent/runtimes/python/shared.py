@@ -77,7 +77,7 @@ class SharedValues:
 
 def _mapped(path: str) -> bytes | memoryview:
     """Return what a file holds: if that is large, where all workers share it, as memory that can only be read."""
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= FRESH_BYTES:
             return file.read()
