@@ -17,9 +17,13 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, obj: Any) -> Any:
         numpy = sys.modules.get("numpy")
-        if numpy is not None and isinstance(obj, numpy.ndarray) and not obj.flags.forc and not obj.dtype.hasobject:
-            # What is not in one piece would be written among the rest.
-            return obj.copy(order="C").__reduce_ex__(5)
+        if numpy is not None and type(obj) is numpy.ndarray and not obj.dtype.hasobject:
+            # What is not in one piece, and times, would be written among the rest: they go as copies that are, and as
+            # what they are stored as.
+            whole = obj if obj.flags.forc else obj.copy(order="C")
+            if obj.dtype.kind in "mM" or obj.dtype.names:
+                return numpy.ndarray.view, (whole.view(f"V{obj.dtype.itemsize}"), obj.dtype)
+            return whole.__reduce_ex__(5)
         return super().reducer_override(obj)
 
 

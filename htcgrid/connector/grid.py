@@ -254,7 +254,8 @@ class Grid:
     def put(self, data: Any, *, codec: str = "json", keep_for: float | timedelta | None = None) -> SharedRef:
         """Store data that many tasks read, once; return a reference for their payloads.
 
-        A handler has it back by ``context.get(reference)``. An agent fetches it once, whichever of its workers ask, and
+        A handler has it back by ``context.get(reference)``; as an argument of :meth:`map` or of an executor's call, the
+        reference arrives as the data. An agent fetches it once, whichever of its workers ask, and
         a worker decodes it once. It is collected ``keep_for`` after this call, whether sessions use it or not. Costs 2
         requests.
 
@@ -290,8 +291,8 @@ class Grid:
 
         Args:
             function: one that agents can import by its name, or that name; with codec ``pickle``, anything that can be
-                called. It is called with the items, and no context.
-            iterables: the arguments: what the codec can carry.
+                called: it is pickled now, and sent once. It is called with the items, and no context.
+            iterables: the arguments: what the codec can carry, and references of :meth:`put` for what is large.
             ordered: yield the results in the order of the items, and not as they come.
             return_exceptions: yield the exception of a call that fails, and do not raise.
             ahead: most calls that are made and whose results have not been taken.

@@ -2,7 +2,8 @@
 
 A session of calls names the function as its handler, so that agents allow or refuse it as any other, and each payload
 is ``[args, kwargs]``; with codec ``bytes`` it is the one argument. Functions that have no name by which they could be
-found travel pickled: then the handler is :data:`PICKLED_CALL`, and each payload is a :class:`PickledCall`.
+found travel pickled: then the handler is :data:`PICKLED_CALL`, and each payload is a :class:`PickledCall`. An argument
+that is a shared input's reference by itself arrives as its value.
 """
 
 import msgspec

@@ -64,7 +64,7 @@ def closure(value: Any) -> Callable[[Any], Any]:
 
 
 def capturing(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    return lambda value: function(value)
+    return lambda value: [*function(value)]
 
 
 def nested(value: Any) -> Callable[[Any], Any]:
@@ -215,10 +215,12 @@ def test_captured_arrays_are_fresh_and_writable_or_kept_and_read_only(grid: Grid
     size = 200_000 if large else 10
     arrays = {
         "plain": numpy.arange(float(size)),
-        "fortran": numpy.ones((size // 10, 10), order="F"),
+        "fortran": numpy.ones((size // 5, 10), order="F"),
         "strided": numpy.arange(2 * size)[::2],
         "turned": numpy.arange(size)[::-1],
         "dates": numpy.zeros(size, dtype="datetime64[ns]"),
+        "strided dates": numpy.zeros(2 * size, dtype="datetime64[s]")[::2],
+        "records": numpy.zeros(size, dtype=[("when", "datetime64[ns]"), ("price", float)]),
     }
 
     def function(name: str) -> Any:
