@@ -12,19 +12,22 @@ from htcgrid.errors import EncodingError
 from htcgrid.model.function_layout import join_function
 
 
-class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _ArrayPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Leaves the data of every array outside, so that whoever unpickles it says where that is, and who may write."""
 
+    def __init__(self, file: io.BytesIO, numpy: Any, buffers: list[pickle.PickleBuffer]) -> None:
+        super().__init__(file, protocol=5, buffer_callback=buffers.append)
+        self._array = numpy.ndarray
+
     def reducer_override(self, obj: Any) -> Any:
-        numpy = sys.modules.get("numpy")
-        if numpy is not None and type(obj) is numpy.ndarray and not obj.dtype.hasobject:
-            # What is not in one piece, and times, would be written among the rest: they go as copies that are, and as
-            # what they are stored as.
-            whole = obj if obj.flags.forc else obj.copy(order="C")
-            if obj.dtype.kind in "mM" or obj.dtype.names:
-                return numpy.ndarray.view, (whole.view(f"V{obj.dtype.itemsize}"), obj.dtype)
-            return whole.__reduce_ex__(5)
-        return super().reducer_override(obj)
+        if type(obj) is not self._array or obj.dtype.hasobject:
+            return super().reducer_override(obj)
+        # What is not in one piece, and times, would be written among the rest: they go as copies that are, and as what
+        # they are stored as.
+        whole = obj if obj.flags.forc else obj.copy(order="C")
+        if obj.dtype.kind in "mM" or obj.dtype.names:
+            return self._array.view, (whole.view(f"V{obj.dtype.itemsize}"), obj.dtype)
+        return whole.__reduce_ex__(5)
 
 
 def function_bytes(function: Callable[..., Any]) -> bytes:
@@ -36,7 +39,11 @@ def function_bytes(function: Callable[..., Any]) -> bytes:
     buffers: list[pickle.PickleBuffer] = []
     try:
         with io.BytesIO() as file:
-            _Pickler(file, protocol=5, buffer_callback=buffers.append).dump(function)
+            numpy = sys.modules.get("numpy")
+            if numpy is None:
+                cloudpickle.Pickler(file, protocol=5, buffer_callback=buffers.append).dump(function)
+            else:
+                _ArrayPickler(file, numpy, buffers).dump(function)
             pickled = file.getvalue()
         return join_function(pickled, [buffer.raw() for buffer in buffers])
     except Exception as error:  # the user's objects are asked how they are pickled

@@ -58,7 +58,7 @@ class Functions:
         Raises:
             EncodingError: it cannot be pickled, or is larger than the payload store takes.
         """
-        if key := self._key_of(function):
+        if self._known and (key := self._key_of(function)):
             return PickledFunction(function=function, key=key, data=None)
         # Only whoever pickles needs it.
         from htcgrid.connector.function_pickle import function_bytes  # noqa: PLC0415

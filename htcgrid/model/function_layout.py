@@ -1,24 +1,27 @@
-"""The bytes of a pickled function: a header, its pickle, and the data of its arrays, each piece aligned."""
+"""The bytes of a pickled function: its pickle, and the data of its arrays, each piece aligned."""
 
 import struct
 from collections.abc import Iterator, Sequence
-
-import msgspec
 
 from htcgrid.errors import EncodingError
 
 #: What every processor's arrays may begin at a multiple of.
 _ALIGNED = 64
-_LENGTH = struct.Struct("<I")
+#: How many buffers there are. When there are some, the lengths of the pickle and of each follow, then these.
+_COUNT = struct.Struct("<I")
+_ALONE = _COUNT.pack(0)
 
 
 def join_function(pickled: bytes, buffers: Sequence[memoryview]) -> bytes:
     """Return a function's bytes as one object."""
+    if not buffers:
+        return _ALONE + pickled
     parts = [memoryview(pickled), *buffers]
-    header = msgspec.msgpack.encode([part.nbytes for part in parts])
-    pieces: list[bytes | memoryview] = [_LENGTH.pack(len(header)), header]
-    end = _LENGTH.size + len(header)
-    for (start, stop), part in zip(_places([part.nbytes for part in parts], end), parts, strict=True):
+    sizes = [part.nbytes for part in parts]
+    header = struct.pack(f"<I{len(sizes)}Q", len(buffers), *sizes)
+    pieces: list[bytes | memoryview] = [header]
+    end = len(header)
+    for (start, stop), part in zip(_places(sizes, end), parts, strict=True):
         pieces += [bytes(start - end), part]
         end = stop
     return b"".join(pieces)
@@ -32,13 +35,14 @@ def split_function(data: bytes | memoryview) -> tuple[memoryview, list[memoryvie
     """
     view = memoryview(data)
     try:
-        (length,) = _LENGTH.unpack_from(view)
-        end = _LENGTH.size + length
-        sizes = msgspec.msgpack.decode(view[_LENGTH.size : end], type=list[int])
-    except (struct.error, msgspec.MsgspecError) as error:
+        (count,) = _COUNT.unpack_from(view)
+        if not count:
+            return view[_COUNT.size :], []
+        sizes = struct.unpack_from(f"<{count + 1}Q", view, _COUNT.size)
+    except struct.error as error:
         raise EncodingError(f"{view.nbytes} bytes are no pickled function: {error}") from error
-    places = list(_places(sizes, end))
-    if not places or min(sizes) < 0 or places[-1][1] != view.nbytes:
+    places = list(_places(sizes, _COUNT.size + 8 * len(sizes)))
+    if places[-1][1] != view.nbytes:
         raise EncodingError(f"{view.nbytes} bytes are no pickled function: its parts have other lengths")
     pickled, *buffers = [view[start:stop] for start, stop in places]
     return pickled, buffers

@@ -172,7 +172,7 @@ def test_a_worker_calls_what_was_pickled_and_returns_what_was_raised(worker: Hea
     nothing = codec_of("pickle").encode(((), {}))
     cloudless = [write_call(PickledCall(join_function(b"not pickled", []), nothing))]
     cloudless.append(write_call(PickledCall(function_bytes(Lock), nothing)))
-    cloudless += [b"no call", write_call(PickledCall(b"no function", nothing))]
+    cloudless += [b"no call", write_call(PickledCall(b"no", nothing))]
     worker.send(RunTasks(RUN, "s", PICKLED_CALL, "pickle", None, {}, 0, payloads + cloudless, {}))
     values, failures = ended(worker)
     first, second, *others = [value and codec_of("pickle").decode(value) for value in values]
