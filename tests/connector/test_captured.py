@@ -273,9 +273,9 @@ class Refused:
 
 def test_a_function_that_cannot_be_made_again_fails_its_calls_in_words(pickled: GridExecutor) -> None:
     for extra in (b"", PUT):
-        captured = (Refused(), extra)
+        function = functools.partial(calls.show, Refused(), extra)
         with pytest.raises(EncodingError, match="cannot be unpickled: ValueError: invalid literal"):
-            pickled.submit(lambda captured=captured: captured).result(timeout=30)
+            pickled.submit(function).result(timeout=30)
 
 
 def needs(path: Path, data: bytes) -> Callable[[str], Any]:
