@@ -2,15 +2,16 @@
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from htcgrid.connector.reader import Reader
-from htcgrid.errors import ConfigError
+from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.host import Host
-from htcgrid.interfaces import BEGINNING
+from htcgrid.interfaces import BEGINNING, PayloadStore
 from htcgrid.model import Bundle, Ranges, Session, SessionId, SessionStatus, Span, unpack_payloads
+from htcgrid.model.call import FunctionKey, read_call
 
 #: Most letters of the origin's id in that of the new session, which is a name as any other.
 _LETTERS = 50
@@ -67,6 +68,38 @@ def payloads_of(reader: Reader, tasks: Ranges) -> Iterator[bytes]:
             near = Ranges(tasks.spans[first : bisect_left(starts, bundle.stop)])
             if wanted := near & Ranges.of((bundle.key.start, bundle.stop)):
                 yield from _payloads(reader, bundle, wanted)
+
+
+def with_functions(payloads: Iterable[bytes], reader: Reader, session: Session, store: PayloadStore) -> Iterator[bytes]:
+    """Yield the payloads of pickled calls; by then the new session has the functions that they name.
+
+    Each session has its own, with which it is collected: the origin may be so before the new one has ended. Costs 2
+    requests per function, and 1 to record the session.
+
+    Raises:
+        EncodingError: a payload is no call, or its function is not there any more.
+    """
+    copied: set[str] = set()
+    for payload in payloads:
+        function = read_call(payload).function
+        if isinstance(function, FunctionKey) and function.digest not in copied:
+            if not copied:
+                # The session first: data that no session stands for would never be collected.
+                reader.state.create(session)
+            _copy(function, reader.session.id, session.id, store)
+            copied.add(function.digest)
+        yield payload
+
+
+def _copy(function: FunctionKey, origin: SessionId, session: SessionId, store: PayloadStore) -> None:
+    key = function.shared(origin).key
+    data = store.get([key]).get(key)
+    if data is None or hashlib.sha256(data).hexdigest() != function.digest:
+        raise EncodingError(
+            f"the function of tasks of session {origin} is not in the payload store any more, or was altered there: "
+            "call it anew"
+        )
+    store.put({function.shared(session).key: data})
 
 
 def _payloads(reader: Reader, bundle: Bundle, wanted: Ranges) -> Iterator[bytes]:

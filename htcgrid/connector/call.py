@@ -5,7 +5,7 @@ from typing import Any
 
 from htcgrid.connector.handler_name import handler_name
 from htcgrid.errors import ConfigError, EncodingError
-from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.call import INLINE_BYTES, PICKLED_CALL
 from htcgrid.model.codec import PICKLE, Codec
 
 
@@ -36,35 +36,40 @@ class CallForm:
         except ConfigError as error:
             raise ConfigError(f"{error}; or use codec 'pickle', which takes the function along") from error
 
-    def payload(
-        self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], *, handler: str
-    ) -> bytes:
-        """Return one call as bytes.
+    def payload(self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """Return one call of a function that has a name as bytes.
 
         Raises:
             EncodingError: it cannot be carried.
         """
+        if self._codec.name == "bytes":
+            if len(args) != 1 or kwargs:
+                raise EncodingError(f"a call of {shown(function)}: codec 'bytes' carries one argument, of bytes")
+            return self._encoded(function, args[0], self._limit)
+        # Lists, which every codec has.
+        return self._encoded(function, [list(args), dict(kwargs)], self._limit)
+
+    def arguments(self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """Return the arguments of one call of a pickled function, which may travel in the same payload, as bytes.
+
+        Raises:
+            EncodingError: they cannot be carried.
+        """
+        return self._encoded(function, (args, kwargs), self._limit - 2 * INLINE_BYTES)
+
+    def _encoded(self, function: str | Callable[..., Any], event: Any, limit: int) -> bytes:
         try:
-            payload = self._codec.encode(self._event(function, args, kwargs, handler))
+            payload = self._codec.encode(event)
         except EncodingError as error:
-            raise EncodingError(f"a call of {_shown(function)}: {error}") from error
-        if len(payload) > self._limit:
+            raise EncodingError(f"a call of {shown(function)}: {error}") from error
+        if len(payload) > limit:
             raise EncodingError(
-                f"a call of {_shown(function)}: the arguments are {len(payload)} bytes long, more than the "
-                f"{self._limit} allowed"
+                f"a call of {shown(function)}: the arguments are {len(payload)} bytes long, more than the "
+                f"{limit} allowed"
             )
         return payload
 
-    def _event(
-        self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], handler: str
-    ) -> Any:
-        if self._codec.name == "bytes":
-            if len(args) != 1 or kwargs:
-                raise EncodingError("codec 'bytes' carries one argument, of bytes")
-            return args[0]
-        # A list, which every codec has.
-        return (function, args, kwargs) if handler == PICKLED_CALL else [list(args), dict(kwargs)]
 
-
-def _shown(function: str | Callable[..., Any]) -> str:
+def shown(function: str | Callable[..., Any]) -> str:
+    """Name a function for a message."""
     return repr(function if isinstance(function, str) else getattr(function, "__qualname__", type(function).__name__))

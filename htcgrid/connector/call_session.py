@@ -13,6 +13,7 @@ from htcgrid.connector.reader import Reader
 from htcgrid.connector.remote_error import error_of
 from htcgrid.connector.submitter import Submitter
 from htcgrid.errors import ConflictError, EncodingError, TaskCancelledError
+from htcgrid.model import SessionId
 
 #: How long one look at the log waits for news: seconds.
 _WAIT = 1.0
@@ -42,6 +43,11 @@ class CallSession:
         #: Why it takes no more calls, if it has not just been ended.
         self.error: BaseException | None = None
         self._thread = reader.host.thread(self._run, name=f"calls {reader.session.id}")
+
+    @property
+    def id(self) -> SessionId:
+        """The session's id."""
+        return self._reader.session.id
 
     def start(self) -> None:
         """Read outcomes from now on."""

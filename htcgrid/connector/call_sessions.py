@@ -35,7 +35,7 @@ class CallSessions:
     ) -> None:
         self._submissions = submissions
         self._state = state
-        self._payloads = payloads
+        self.payloads = payloads
         self.host = host
         self._check = check
         #: Whether the grid is being closed: what goes on is waited for, and no more is taken.
@@ -81,7 +81,7 @@ class CallSessions:
             submitter.check()
 
         reader = Reader(
-            session, self._state, self._payloads, submitter=submitter, decode=bytes, host=self.host, check=check
+            session, self._state, self.payloads, submitter=submitter, decode=bytes, host=self.host, check=check
         )
         opened = CallSession(queue, submitter, reader, decode=decode, ended=self._forget)
         with self._lock:

@@ -4,12 +4,13 @@ import os
 import weakref
 from collections.abc import Callable
 from concurrent.futures import BrokenExecutor, Executor, Future
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_queue import Room
 from htcgrid.connector.call_session import CallSession
 from htcgrid.connector.call_sessions import CallSessions
+from htcgrid.connector.functions import Functions
 from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.errors import ConfigError, ConflictError
 from htcgrid.model import RetryPolicy, defaults
@@ -43,6 +44,7 @@ class GridExecutor(Executor):
         self._sessions = sessions
         self._options = options
         self._form = CallForm(codec_of_session(session), limit)
+        self._functions = Functions(sessions.payloads, host=sessions.host)
         self._room = Room(defaults.AHEAD if max_workers is None else max_workers, host=sessions.host)
         self._lock = sessions.host.lock()
         #: By handler.
@@ -54,20 +56,21 @@ class GridExecutor(Executor):
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
         """Call ``fn(*args, **kwargs)`` on the grid; return the future of its result.
 
-        Does not wait for the grid, but for the first call of a function, which opens a session.
+        Does not wait for the grid, but for the first call of a function, which opens a session, and with codec
+        ``pickle`` once more to store a function that is called often or is large. Such a function is pickled as it is
+        now; above 1 MB, as it was when it was first called, and a warning says so.
 
         Raises:
             RuntimeError: the executor was shut down, or is of another process.
             BrokenExecutor: the grid's services failed, or its session was cancelled.
             ConfigError: agents cannot find the function by a name; or the grid is closed.
-            EncodingError: the arguments cannot be carried.
-            ProviderError: a session cannot be opened.
+            EncodingError: the arguments, or the function, cannot be carried.
+            ProviderError: a session cannot be opened, or a function not be stored.
         """
         self._check()
         handler = self._form.handler(fn)
-        payload = self._form.payload(fn, args, kwargs, handler=handler)
+        session, payload = self._call(handler, fn, args, kwargs)
         future: Future[_T] = Future()
-        session = self._opened.get(handler) or self._open(handler)
         try:
             session.put(payload, future)
         except ConflictError as error:
@@ -104,6 +107,18 @@ class GridExecutor(Executor):
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
         self._sessions.check()
+
+    def _call(
+        self, handler: str, function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[CallSession, bytes]:
+        """Return a call as bytes, and the session that takes it; what cannot be carried opens none."""
+        if handler != PICKLED_CALL:
+            payload = self._form.payload(function, args, kwargs)
+            return self._opened.get(handler) or self._open(handler), payload
+        pickled = self._functions.pickled(function)
+        arguments = self._form.arguments(function, args, kwargs)
+        session = self._opened.get(handler) or self._open(handler)
+        return session, self._functions.payload(session.id, pickled, arguments)
 
     def _open(self, handler: str) -> CallSession:
         with self._lock:

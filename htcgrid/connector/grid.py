@@ -10,12 +10,13 @@ from types import TracebackType
 from typing import Any, Literal, Self, Unpack
 
 from htcgrid.config import Config, find_config, parse_config, read_config
-from htcgrid.connector.again import failed_in, payloads_of, session_again
+from htcgrid.connector.again import failed_in, payloads_of, session_again, with_functions
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.embedded import EmbeddedGrid
 from htcgrid.connector.encoding import encoded, refuse_to_unpickle
 from htcgrid.connector.executor import GridExecutor
+from htcgrid.connector.functions import Functions, payloads_of_map
 from htcgrid.connector.iterable import check_items, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
@@ -260,7 +261,8 @@ class Grid:
     ) -> SharedRef:
         """Store data that many tasks read, once; return a reference for their payloads.
 
-        A handler has it back by ``context.get(reference)``. An agent fetches it once, whichever of its workers ask, and
+        A handler has it back by ``context.get(reference)``; as an argument of :meth:`map` or of an executor's call, the
+        reference arrives as the data. An agent fetches it once, whichever of its workers ask, and
         a worker decodes it once. It is collected ``keep_for`` after this call, whether sessions use it or not. Costs 2
         requests.
 
@@ -297,8 +299,8 @@ class Grid:
 
         Args:
             function: one that agents can import by its name, or that name; with codec ``pickle``, anything that can be
-                called. It is called with the items, and no context.
-            iterables: the arguments: what the codec can carry.
+                called: it is pickled now, and sent once. It is called with the items, and no context.
+            iterables: the arguments: what the codec can carry, and references of :meth:`put` for what is large.
             ordered: yield the results in the order of the items, and not as they come.
             return_exceptions: yield the exception of a call that fails, and do not raise.
             ahead: most calls that are made and whose results have not been taken.
@@ -306,6 +308,7 @@ class Grid:
 
         Raises:
             ConfigError: an argument is not right.
+            EncodingError: the function cannot be pickled.
         """
         self._check()
         rule_of(None, ahead, named=False)
@@ -318,7 +321,12 @@ class Grid:
         handler = form.handler(function)
         session = session_of(handler, None, options, host=self._host, calls=handler != PICKLED_CALL)
         # Not strict: as the map that Python has, it ends with the shortest.
-        payloads = (form.payload(function, args, {}, handler=handler) for args in zip(*iterables, strict=False))
+        items = zip(*iterables, strict=False)
+        if handler == PICKLED_CALL and not isinstance(function, str):
+            functions = Functions(self._payloads, host=self._host)
+            payloads = payloads_of_map(functions, session.id, functions.pickled(function), form, items)
+        else:
+            payloads = (form.payload(function, args, {}) for args in items)
         made = MappedCalls(
             session,
             payloads,
@@ -400,7 +408,10 @@ class Grid:
         session = session_again(status, id, host=self._host)
         reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._check)
         rule = rule_of(None, defaults.AHEAD, named=True)
-        self._submissions.submit_all(session, payloads_of(reader, failed_in(reader)), rule)
+        payloads = payloads_of(reader, failed_in(reader))
+        if (session.handler, session.codec) == (PICKLED_CALL, PICKLE):
+            payloads = with_functions(payloads, reader, session, self._payloads)
+        self._submissions.submit_all(session, payloads, rule)
         return self.session(session.id, pickle=pickle)
 
     def origins(self, session_id: str) -> list[int]:

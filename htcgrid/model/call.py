@@ -2,8 +2,61 @@
 
 A session of calls names the function as its handler, so that agents allow or refuse it as any other, and each payload
 is ``[args, kwargs]``; with codec ``bytes`` it is the one argument. Functions that have no name by which they could be
-found travel pickled: then the handler is :data:`PICKLED_CALL`, and each payload is ``(function, args, kwargs)``.
+found travel pickled: then the handler is :data:`PICKLED_CALL`, and each payload is a :class:`PickledCall`. An argument
+that is a shared input's reference by itself arrives as its value.
 """
 
+import msgspec
+
+from htcgrid.errors import EncodingError
+from htcgrid.model.session import SessionId
+from htcgrid.model.shared import SharedInput
+
 #: The handler that calls what its payload holds. Agents that unpickle allow it; those that do not refuse its codec.
-PICKLED_CALL = "htcgrid_agent.runtimes.python.call:call"
+PICKLED_CALL = "htcgrid_agent.runtimes.python.calls:call"
+#: What it was called when each payload was a pickle of the function and its arguments.
+FORMER_PICKLED_CALL = "htcgrid_agent.runtimes.python.call:call"
+#: The codec of functions that sessions have as shared inputs: a pickle, and the buffers that it left outside.
+FUNCTION = "function"
+#: Most bytes of a function that is unpickled anew for each call; a larger one is kept between calls.
+FRESH_BYTES = 1_000_000
+
+#: Most bytes of one function that the calls of a session carry along, before it is put beside them.
+INLINE_BYTES = 64 << 10
+
+
+class FunctionKey(msgspec.Struct, frozen=True, array_like=True):
+    """What a session has a function under; calls that are submitted again take it along to another session."""
+
+    digest: str
+    size: int
+
+    def shared(self, session: SessionId) -> SharedInput:
+        """Return the shared input that is the function, as this session has it."""
+        return SharedInput(session=session, codec=FUNCTION, size=self.size, digest=self.digest)
+
+
+class PickledCall(msgspec.Struct, frozen=True, array_like=True):
+    """One call: what connector and retry read without unpickling anything, and the pickled arguments."""
+
+    #: The function's bytes, or where they are.
+    function: bytes | FunctionKey
+    #: The pickle of ``(args, kwargs)``.
+    arguments: bytes
+
+
+def write_call(call: PickledCall) -> bytes:
+    """Return a call as a payload."""
+    return msgspec.msgpack.encode(call)
+
+
+def read_call(payload: bytes) -> PickledCall:
+    """Return the call that a payload is.
+
+    Raises:
+        EncodingError: it is none.
+    """
+    try:
+        return msgspec.msgpack.decode(payload, type=PickledCall)
+    except msgspec.MsgspecError as error:
+        raise EncodingError(f"{len(payload)} bytes are no call of a pickled function: {error}") from error

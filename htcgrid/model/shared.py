@@ -1,7 +1,6 @@
 """Shared inputs: data that many tasks read, stored once and named by a reference that travels in payloads."""
 
 import hashlib
-from typing import NewType
 
 import msgspec
 
@@ -9,12 +8,17 @@ from htcgrid.errors import ConfigError
 from htcgrid.model.name import check_name
 from htcgrid.model.session import SessionId
 
-#: A shared input's reference, as text, so that every codec carries it.
-SharedRef = NewType("SharedRef", str)
-
 #: The handler of the sessions that stand for shared inputs: they have no tasks, and retention collects them as others.
 SHARED = "htcgrid:shared"
 _PREFIX = "htcgrid-shared"
+#: In the bytes of every payload that holds a reference as text.
+MARK = b"htcgrid-shared:"
+
+
+class SharedRef(str):
+    """A shared input's reference: text, so that every codec carries it, and of a type of its own where one can."""
+
+    __slots__ = ()
 
 
 class SharedInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +43,8 @@ class SharedInput(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """Where the payload store has it."""
-        return f"{self.session}/shared"
+        """Where the payload store has it: a session may have several."""
+        return f"{self.session}/shared/{self.digest}"
 
 
 def parse_shared(ref: object) -> SharedInput:

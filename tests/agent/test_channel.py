@@ -6,7 +6,6 @@ import threading
 import msgspec
 import pytest
 
-from htcgrid.model import SharedRef
 from htcgrid_agent.runtimes.python.channel import Channel
 from htcgrid_agent.workers.messages import Found, Need, frame
 
@@ -18,7 +17,7 @@ def test_a_run_is_over_once_a_thread_that_asked_has_its_answer() -> None:
         channel = Channel(workers)
         channel.open()
         answers: list[Found] = []
-        asking = threading.Thread(target=lambda: answers.append(channel.ask(Need(SharedRef("ref")))))
+        asking = threading.Thread(target=lambda: answers.append(channel.ask(Need("ref"))))
         asking.start()
         agents.recv(1 << 16)
         closing = threading.Thread(target=channel.close)
@@ -30,4 +29,4 @@ def test_a_run_is_over_once_a_thread_that_asked_has_its_answer() -> None:
         closing.join(10)
         assert answers == [Found("file")]
         with pytest.raises(RuntimeError, match="before the handler returns"):
-            channel.ask(Need(SharedRef("ref")))
+            channel.ask(Need("ref"))

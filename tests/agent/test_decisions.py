@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from htcgrid.model import AgentId, Block, Bundle, Failure, Ranges, RetryPolicy, SessionId, TaskState
-from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.call import FORMER_PICKLED_CALL, PICKLED_CALL
 from htcgrid.testing.memory import MemoryStateStore
 from htcgrid.testing.samples import bundle_of, session_of
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
@@ -671,6 +671,19 @@ def test_pickled_calls_are_allowed_with_pickle_and_handlers_by_their_names() -> 
     assert world.state.status([pickled])[0].succeeded == world.state.status([named])[0].succeeded == 2
     for session in (other, plain):
         assert {end.failure.type for end in world.ended(session).values() if end.failure} == {"HandlerNotAllowed"}
+
+
+def test_calls_of_an_older_client_are_refused_in_words() -> None:
+    world = World()
+    world.start_agent("a", handlers=("*",), pickle=True)
+    former = world.submit([2], codec="pickle", handler=FORMER_PICKLED_CALL)
+    world.finish(former)
+    failures = {(end.failure.type, end.failure.final) for end in world.ended(former).values() if end.failure}
+    assert failures == {("ClientTooOld", True)}
+    (message,) = {end.failure.message for end in world.ended(former).values() if end.failure}
+    assert "by an older htcgrid" in message
+    assert "use the same version on both sides" in message
+    assert not world.begun
 
 
 @pytest.mark.parametrize("way", ["/srv/tasks/../../usr/lib/os.py:system", "/srv/tasks/./a/../../b.py:f"])

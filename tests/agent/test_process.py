@@ -11,9 +11,11 @@ from typing import Any, cast
 
 import pytest
 
+from htcgrid.connector.function_pickle import function_bytes
 from htcgrid.model import Failure
-from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.call import PICKLED_CALL, PickledCall, write_call
 from htcgrid.model.codec import codec_of
+from htcgrid.model.function_layout import join_function
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.workers.messages import Report, RunTasks, Setup
 
@@ -163,20 +165,27 @@ def test_a_worker_calls_what_was_pickled_and_returns_what_was_raised(worker: Hea
         raise ValueError(Lock())
 
     calls: list[Any] = [(lambda x: {x}, (1,), {}), (int, ("one",), {}), (raise_much, (), {}), (raise_lock, (), {})]
-    payloads = [codec_of("pickle").encode(call) for call in calls]
-    cloudless = [b"not pickled", codec_of("pickle").encode((Lock, (), {}))]
+    payloads = [
+        write_call(PickledCall(function_bytes(function), codec_of("pickle").encode((args, kwargs))))
+        for function, args, kwargs in calls
+    ]
+    nothing = codec_of("pickle").encode(((), {}))
+    cloudless = [write_call(PickledCall(join_function(b"not pickled", []), nothing))]
+    cloudless.append(write_call(PickledCall(function_bytes(Lock), nothing)))
+    cloudless += [b"no call", write_call(PickledCall(b"no", nothing))]
     worker.send(RunTasks(RUN, "s", PICKLED_CALL, "pickle", None, {}, 0, payloads + cloudless, {}))
     values, failures = ended(worker)
     first, second, *others = [value and codec_of("pickle").decode(value) for value in values]
     assert (first, type(second), str(second)) == ({1}, ValueError, str(failures[1].message))
     # What is too long, or cannot be pickled, is told in words alone.
     assert others[:2] == [None, None]
-    assert [failures[index].type for index in (2, 3, 4, 5)] == [*["ValueError"] * 2, *["EncodingError"] * 2]
+    assert [failures[index].type for index in range(2, 8)] == [*["ValueError"] * 2, *["EncodingError"] * 4]
     assert "b'zzz" in failures[2].message
     assert "cannot be unpickled" in failures[4].message
     assert "cannot be pickled" in failures[5].message
-    assert failures[4].final
-    assert failures[5].final
+    assert "no call of a pickled function" in failures[6].message
+    assert "no pickled function" in failures[7].message
+    assert all(failures[index].final for index in range(4, 8))
 
 
 def test_a_large_message_goes_through_a_channel_that_takes_a_part_at_a_time(worker: Heard) -> None:

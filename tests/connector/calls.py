@@ -28,3 +28,11 @@ def hold(path: str) -> str:
 
 def length(data: bytes) -> bytes:
     return b"%d" % len(data)
+
+
+def kind_and_length(data: Any) -> list[Any]:
+    return [type(data).__name__, len(data)]
+
+
+def shared(event: str, context: Any) -> Any:
+    return context.get(event)

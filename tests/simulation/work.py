@@ -6,8 +6,6 @@ from typing import Any
 
 import msgspec
 
-from htcgrid.model import SharedRef
-
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One task's payload. Which try it is decides how it goes, so what must come of it is certain."""
@@ -24,7 +22,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     hangs: int = 0
     kills_agent: bool = False
     #: A shared input that it needs.
-    shared: SharedRef | None = None
+    shared: str | None = None
 
     @property
     def result(self) -> bytes:

@@ -1,7 +1,7 @@
 """What an agent refuses to run: it says why, and the tasks fail with that."""
 
 from htcgrid.model import Claim, Failure, defaults, python_client
-from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.call import FORMER_PICKLED_CALL, PICKLED_CALL
 from htcgrid.model.codec import PICKLE
 from htcgrid.model.handlers import allows
 from htcgrid_agent.core.policy import AgentPolicy
@@ -23,14 +23,8 @@ def objection(policy: AgentPolicy, claim: Claim) -> Failure | None:
             "[agent] if all who can submit may do that, or use another codec"
         )
         return Failure(type="PickleNotAllowed", message=message, final=True)
-    version = python_client(claim.session.codec_options).version
-    if handler == PICKLED_CALL and version not in {"", policy.python}:
-        message = (
-            f"the client runs Python {version} and agent {policy.agent} Python "
-            f"{policy.python}: a pickled function holds code of its own version; run the same on both, or "
-            "name a function that agents can import"
-        )
-        return Failure(type="PythonMismatch", message=message, final=True)
+    if handler in {PICKLED_CALL, FORMER_PICKLED_CALL} and (failure := _other_version(policy, claim)):
+        return failure
     if claim.session.codec == PICKLE and handler == PICKLED_CALL:
         # It does nothing by itself, and whoever may have any handler unpickle could run the same.
         return None
@@ -38,4 +32,24 @@ def objection(policy: AgentPolicy, claim: Claim) -> Failure | None:
         allowed = ", ".join(repr(pattern) for pattern in policy.handlers) or "none"
         message = f"handler {handler!r} is not allowed on agent {policy.agent}; 'handlers' in [agent]: {allowed}"
         return Failure(type="HandlerNotAllowed", message=message, final=True)
+    return None
+
+
+def _other_version(policy: AgentPolicy, claim: Claim) -> Failure | None:
+    """Return why an agent cannot make a pickled call, if the client's htcgrid or Python is of another version."""
+    session = claim.session
+    if session.handler == FORMER_PICKLED_CALL and session.codec == PICKLE:
+        message = (
+            "this call was submitted by an older htcgrid, which sends the function with each call, and agent "
+            f"{policy.agent} has it once per session: use the same version on both sides, and call it again"
+        )
+        return Failure(type="ClientTooOld", message=message, final=True)
+    version = python_client(session.codec_options).version
+    if session.handler == PICKLED_CALL and version not in {"", policy.python}:
+        message = (
+            f"the client runs Python {version} and agent {policy.agent} Python "
+            f"{policy.python}: a pickled function holds code of its own version; run the same on both, or "
+            "name a function that agents can import"
+        )
+        return Failure(type="PythonMismatch", message=message, final=True)
     return None

@@ -8,7 +8,7 @@ from pathlib import Path
 from htcgrid.errors import ConfigError, HtcGridError, PayloadLostError, ProviderUnavailableError
 from htcgrid.host import Flag
 from htcgrid.interfaces import PayloadStore
-from htcgrid.model import SharedInput, SharedRef, parse_shared
+from htcgrid.model import SharedInput, parse_shared
 from htcgrid_agent.core.commands import Command
 from htcgrid_agent.core.events import Event
 from htcgrid_agent.workers.messages import Found
@@ -20,7 +20,7 @@ class Fetch(Command, frozen=True, kw_only=True):
     worker: int
     #: Of the worker's process: its successor did not ask.
     pid: int
-    ref: SharedRef
+    ref: str
 
 
 class Fetched(Event, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class SharedFiles:
         """Make sure that the input is here; tell the worker where, or why not."""
         return Fetched(worker=command.worker, pid=command.pid, found=self._found(command.ref))
 
-    def _found(self, ref: SharedRef) -> Found:
+    def _found(self, ref: str) -> Found:
         try:
             return Found(str(self._file(parse_shared(ref))))
         except (ConfigError, PayloadLostError) as error:

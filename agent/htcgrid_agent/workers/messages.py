@@ -9,7 +9,6 @@ import msgspec
 
 from htcgrid.model.outcome import Block
 from htcgrid.model.session import KeepOutput, RetryPolicy
-from htcgrid.model.shared import SharedRef
 
 _LENGTH = struct.Struct("<I")
 
@@ -80,7 +79,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
 class Need(msgspec.Struct, frozen=True, array_like=True, tag="need"):
     """The worker's handler asks for a shared input; it waits for :class:`Found`."""
 
-    ref: SharedRef
+    #: The reference, as text.
+    ref: str
 
 
 class Found(msgspec.Struct, frozen=True, array_like=True):

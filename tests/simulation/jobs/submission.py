@@ -63,7 +63,7 @@ class Submission(Job):
         self._collect(handle, host)
 
     def _share(self, grid: Grid) -> None:
-        ref = grid.put(["a curve", self.random.random()])
+        ref = str(grid.put(["a curve", self.random.random()]))
         self._shared = False
         self._works = [Work(number=work.number, seconds=0.01, shared=ref) for work in self._works]
         if self.session is not None:

@@ -4,11 +4,14 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import ModuleType
+from typing import Any
 
 from htcgrid.errors import ConfigError
+from htcgrid.model.call import FUNCTION
 from htcgrid.model.codec import PICKLE, Classes, Codec, codec_of, codec_of_session
 from htcgrid.model.handlers import allows
 from htcgrid.model.python_client import PythonClient, python_client
+from htcgrid_agent.runtimes.python.calls import Function
 from htcgrid_agent.runtimes.python.loader import loading
 from htcgrid_agent.runtimes.python.script import NAMES, Script
 from htcgrid_agent.workers.messages import RunTasks, Setup
@@ -29,7 +32,6 @@ class Codecs:
         self._session = ""
         self._client = PythonClient()
         self._codec: Codec | None = None
-        self._shared: dict[str, Codec] = {}
 
     def of(self, tasks: RunTasks) -> Codec:
         """Return the codec of a run.
@@ -39,25 +41,22 @@ class Codecs:
         """
         if self._codec is None or tasks.session != self._session:
             self._client = python_client(tasks.codec_options)
-            self._shared.clear()
             self._codec = codec_of_session(tasks, classes=self._classes())
             self._session = tasks.session
         return self._codec
 
-    def shared(self, name: str) -> Codec:
-        """Return a codec for the shared inputs of the session that runs.
+    def shared(self, name: str) -> Callable[[Any], Any]:
+        """Return what makes a shared input of the session that runs of its bytes.
 
         Raises:
             ConfigError: there is none of this name, or this worker must not decode with it.
         """
-        if name == PICKLE and not self._setup.pickle:
+        if name in {PICKLE, FUNCTION} and not self._setup.pickle:
             raise ConfigError(
                 "a shared input is pickled, and this agent does not unpickle, which can run any code: set "
                 "'pickle = true' in its [agent], or put it with codec 'typed', 'json', 'msgpack' or 'bytes'"
             )
-        if name not in self._shared:
-            self._shared[name] = codec_of(name, classes=self._classes())
-        return self._shared[name]
+        return Function if name == FUNCTION else codec_of(name, classes=self._classes()).decode
 
     def _classes(self) -> Classes:
         return Classes(allow=self._allows, load_main=self._main, folders=self._client.folders)

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
+from htcgrid import model
 from htcgrid.errors import ConfigError, EncodingError, PayloadLostError, TaskError
-from htcgrid.model import codec
 from htcgrid.model.codec import Codec
 from htcgrid.model.outcome import Failure
 from htcgrid.model.python_client import python_client
@@ -17,8 +17,8 @@ from htcgrid_agent.workers.messages import RunTasks
 
 _TRACEBACK = 8_000
 _MESSAGE = 2_000
-_FOLDER = str(Path(__file__).parent)
-_CODEC = str(Path(codec.__file__).parent)
+#: Where what is not the user's stands: the worker's own, and the codecs.
+_FOLDERS = (str(Path(__file__).parent), str(Path(model.__file__).parent))
 #: What another try does not help, as the errors themselves say.
 _FINAL = (ConfigError, PayloadLostError)
 #: This worker's version of Python.
@@ -117,4 +117,4 @@ def users_frames(error: BaseException) -> TracebackType | None:
 
 
 def _is_own(file: str) -> bool:
-    return file.startswith((_CODEC, _FOLDER))
+    return file.startswith(_FOLDERS)

@@ -1,14 +1,16 @@
 """Shared inputs as a worker has them."""
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any
 
 from htcgrid.errors import PayloadLostError, ProviderUnavailableError
 from htcgrid.model import defaults
-from htcgrid.model.codec import Codec
+from htcgrid.model.call import FRESH_BYTES, FUNCTION
 from htcgrid.model.shared import SharedInput, parse_shared
 from htcgrid_agent.workers.messages import Found, Need
 
@@ -22,12 +24,12 @@ class SharedValues:
     def __init__(
         self,
         ask: Callable[[Need], Found],
-        codec: Callable[[str], Codec],
+        decoder: Callable[[str], Callable[[Any], Any]],
         *,
         limit: int = defaults.SHARED_HELD,
     ) -> None:
         self._ask = ask
-        self._codec = codec
+        self._decoder = decoder
         self._limit = limit
         self._lock = threading.Lock()
         #: The encoded size and the value by digest and codec, the one used last at the end.
@@ -47,20 +49,20 @@ class SharedValues:
         with self._lock:
             if name not in self._values:
                 data = self._fetch(shared)
-                value = self._codec(shared.codec).decode(data)
+                value = self._decoder(shared.codec)(data)
                 self._make_room(len(data))
                 self._values[name] = (len(data), value)
                 self._size += len(data)
             self._values.move_to_end(name)
             return self._values[name][1]
 
-    def _fetch(self, shared: SharedInput) -> bytes:
+    def _fetch(self, shared: SharedInput) -> bytes | memoryview:
         for _ in range(_LOOKS):
-            found = self._ask(Need(shared.ref))
+            found = self._ask(Need(str(shared.ref)))
             if found.path is None:
                 raise PayloadLostError(found.error) if found.lost else ProviderUnavailableError(found.error)
             try:
-                return Path(found.path).read_bytes()
+                return _mapped(found.path) if shared.codec == FUNCTION else Path(found.path).read_bytes()
             except FileNotFoundError:
                 continue
         raise ProviderUnavailableError(
@@ -71,3 +73,12 @@ class SharedValues:
         while self._values and self._size + size > self._limit:
             _, (freed, _) = self._values.popitem(last=False)
             self._size -= freed
+
+
+def _mapped(path: str) -> bytes | memoryview:
+    """Return what a file holds: if that is large, where all workers share it, as memory that can only be read."""
+    with Path(path).open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        if size <= FRESH_BYTES:
+            return file.read()
+        return memoryview(mmap(file.fileno(), size, access=ACCESS_READ))

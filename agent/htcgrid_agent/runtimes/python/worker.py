@@ -13,7 +13,7 @@ from htcgrid.model.codec import PICKLE, Codec
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.python_client import python_client
 from htcgrid.model.session import KeepOutput
-from htcgrid_agent.runtimes.python import call
+from htcgrid_agent.runtimes.python import calls
 from htcgrid_agent.runtimes.python.channel import LATE, Channel
 from htcgrid_agent.runtimes.python.codecs import Codecs
 from htcgrid_agent.runtimes.python.context import Context
@@ -95,6 +95,8 @@ class Worker:
         try:
             handler, self._code = self._load(tasks)
             codec = self._codecs.of(tasks)
+            if tasks.calls or calls.is_pickled(tasks):
+                codec = calls.codec_of_calls(codec, tasks, self._shared)
         except (HandlerError, ConfigError, SetupError) as error:
             self._process.leave_if_child(error)
             self._refuse(tasks, unloadable(error, tasks))
@@ -172,7 +174,7 @@ class Worker:
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
                 leave_if_child(error)
                 block.failures[index] = failure_of(said_of_what(error, codec), tasks)
-                values.append(call.raised(codec, error) if codec.name == PICKLE else None)
+                values.append(calls.raised(codec, error) if codec.name == PICKLE else None)
                 # What it left behind must not cost the next task its memory: that begins in a new process.
                 self._wear.spent |= isinstance(error, MemoryError)
             else:

@@ -1,0 +1,84 @@
+"""Calls of a function that captures 40 MB, beside joblib's in the same run: ``python -m benchmarks.captured``.
+
+Prints the median seconds of 200 calls by ``grid.map`` and by an executor, and their ratio to joblib's, run by run. Ends
+with 1 when a median ratio is above 2.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.peers.environment import interpreter
+from benchmarks.peers.joblib.capturing import CALLS, KINDS, capturing, expected
+from benchmarks.peers.program import output
+from htcgrid import Grid
+
+_WORKERS = 2
+#: What a median ratio to joblib may be at most.
+_TARGET = 2.0
+
+
+def main() -> int:
+    """Print the table."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.captured", description="Compare with joblib.")
+    parser.add_argument("--runs", type=int, default=5, help="of each, in turns")
+    runs: int = parser.parse_args().runs
+    python = interpreter(Path(__file__).parent / "peers" / "joblib")
+    # What is warned of is what is measured.
+    warnings.filterwarnings("ignore", message=".* with what it captures", category=UserWarning)
+    worst = 0.0
+    for kind in KINDS:
+        peer: list[float] = []
+        ours: dict[str, list[float]] = {name: [] for name in _WAYS}
+        for _ in range(runs):
+            peer.append(_joblib(python, kind))
+            for name, way in _WAYS.items():
+                ours[name].append(_measured(kind, way))
+        print(f"{kind}, joblib: {statistics.median(peer):.2f} s", flush=True)
+        for name, seconds in ours.items():
+            ratios = [mine / theirs for mine, theirs in zip(seconds, peer, strict=True)]
+            ratio = statistics.median(ratios)
+            spread = f"{min(ratios):.2f} to {max(ratios):.2f}"
+            print(f"{kind}, {name}: {statistics.median(seconds):.2f} s, {ratio:.2f} of joblib's ({spread})", flush=True)
+            worst = max(worst, ratio)
+    return int(worst > _TARGET)
+
+
+def _map(grid: Grid, function: Callable[[int], int]) -> list[int]:
+    return list(grid.map(function, range(CALLS), codec="pickle"))
+
+
+def _executor(grid: Grid, function: Callable[[int], int]) -> list[int]:
+    with grid.executor(codec="pickle") as executor:
+        return [future.result() for future in [executor.submit(function, number) for number in range(CALLS)]]
+
+
+_WAYS: dict[str, Callable[[Grid, Callable[[int], int]], list[int]]] = {"grid.map": _map, "executor": _executor}
+
+
+def _measured(kind: str, way: Callable[[Grid, Callable[[int], int]], list[int]]) -> float:
+    """Return the seconds of the calls on a new grid whose workers have begun."""
+    function = capturing(kind)
+    with Grid.open(workers=_WORKERS) as grid:
+        grid.submit("htcgrid.testing.handlers:echo", range(100)).results(timeout=60)
+        began = time.perf_counter()
+        found = way(grid, function)
+        seconds = time.perf_counter() - began
+    assert found == expected(kind)
+    return seconds
+
+
+def _joblib(python: Path, kind: str) -> float:
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        command = [str(python), "-m", "benchmarks.peers.joblib.measure_captured", kind, str(_WORKERS)]
+        return float(json.loads(output(command, Path(folder), python.parent).splitlines()[-1])["seconds"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
