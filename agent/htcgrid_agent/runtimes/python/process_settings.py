@@ -55,6 +55,8 @@ def process_settings() -> list[Setting]:
     They hold the functions that they call, for tasks may leave those of modules patched.
     """
     return [
+        # A timer may go off while the others are set.
+        *_signals(),
         Setting(lambda: builtins.__dict__, _refill(builtins.__dict__)),
         _attributes(os, *_OS),
         *(Setting(look, put) for look, put in library_settings.ALL),
@@ -66,7 +68,6 @@ def process_settings() -> list[Setting]:
         Setting(lambda: _is_open(sys.stdin), _open_stdin),
         Setting(lambda: warnings.filters, _put_filters),
         *_environment(),
-        *_signals(),
         *_of_the_interpreter(),
         *_of_the_system(),
     ]
@@ -168,7 +169,6 @@ def _signals() -> Iterator[Setting]:
         for timer, (_, interval) in zip(_TIMERS, was, strict=True):
             put_timer(timer, interval, interval)
 
-    # Timers go first, for what they raise would end the process by then.
     yield Setting(timers, put_timers)
     yield Setting(lambda: list(map(get, numbers)), put_handlers)
     yield Setting(lambda: mask(signal.SIG_BLOCK, ()), lambda was: mask(signal.SIG_SETMASK, was))

@@ -9,8 +9,10 @@ from typing import Any, BinaryIO
 
 from htcgrid.model.outcome import Printed
 from htcgrid_agent.runtimes.python.descriptors import Descriptors
-from htcgrid_agent.runtimes.python.streams import LIMIT, Marks, Stream, Tee
+from htcgrid_agent.runtimes.python.streams import Marks, Stream, Tee
 
+#: Most bytes that are kept of each stream of one try: the last ones, for they tell how it went wrong.
+LIMIT = 8_000
 #: Once the tries of one report have printed this much, less is kept of each.
 _BUDGET = 1 << 20
 _LESS = 500
@@ -37,7 +39,7 @@ class Recorder:
         # Through duplicates of its descriptors, which tasks may close or redirect.
         files = {number: os.dup(number) for number in (1, 2)}
         faulthandler.enable(file=files[2], all_threads=False)
-        self._tees = [Tee(number, _file(file), self._marks) for number, file in files.items()]
+        self._tees = [Tee(number, _file(file), self._marks, LIMIT) for number, file in files.items()]
         self._stdout, self._stderr = self._streams = [Stream(tee, self._marks) for tee in self._tees]
         # Handlers give back what they replaced by these names.
         vars(sys).update(__stdout__=self._stdout, __stderr__=self._stderr)

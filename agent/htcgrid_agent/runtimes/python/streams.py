@@ -3,8 +3,6 @@
 import io
 from typing import Any, BinaryIO
 
-#: Most bytes that are kept of each stream of one try: the last ones, for they tell how it went wrong.
-LIMIT = 8_000
 #: How :class:`io.TextIOWrapper` is made.
 _SETTINGS = {"encoding": "utf-8", "errors": "backslashreplace", "line_buffering": True, "write_through": True}
 
@@ -25,12 +23,14 @@ class Tee(io.BufferedIOBase):
     Closing it only flushes it: whoever wraps it into another text stream, and forgets that, closes it at any time.
     """
 
-    def __init__(self, descriptor: int, file: BinaryIO, marks: Marks) -> None:
+    def __init__(self, descriptor: int, file: BinaryIO, marks: Marks, limit: int) -> None:
         #: The descriptor that it stands for.
         self.descriptor = descriptor
         #: Where the bytes go.
         self.file = file
         self._marks = marks
+        #: How much is kept at least.
+        self._limit = limit
         self._kept = bytearray()
         self._dropped = 0
 
@@ -60,8 +60,8 @@ class Tee(io.BufferedIOBase):
         data = bytes(data)
         self._marks.used = True
         self._kept += data
-        if len(self._kept) > 2 * LIMIT:
-            self._cut(LIMIT)
+        if len(self._kept) > 2 * self._limit:
+            self._cut(self._limit)
         count = self.file.write(data)
         if b"\n" in data:
             # What a process printed before it crashed is told, too.
