@@ -94,9 +94,7 @@ def test_a_program_that_does_not_end_is_ended_with_what_it_started(tmp_path: Pat
         "time.sleep(60)"
     )
     with pytest.raises(ProgramError, match="not ended"):
-        output(
-            [sys.executable, "-c", script], tmp_path / "log", at=tmp_path, variables=os.environ, seconds=3
-        )
+        output([sys.executable, "-c", script], tmp_path / "log", at=tmp_path, variables=os.environ, seconds=3)
     pid = int(started.read_text())
     deadline = time.monotonic() + 30
     while _lives(pid):
