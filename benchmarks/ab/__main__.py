@@ -83,7 +83,7 @@ def report(base: Side, change: Side, found: Sequence[Found], options: argparse.N
         "",
         *table(found, options.least),
         "",
-        verdict(found, options.least),
+        *verdict(found, options.least),
     ]
 
 

@@ -1,5 +1,6 @@
 """What is made of the pairs: ratios, their spread, the table, and whether the change is slower."""
 
+import math
 import statistics
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -80,6 +81,21 @@ def slower(all_found: Iterable[Found], least: float) -> list[Found]:
     return [found for found in all_found if found.speed.median < least]
 
 
+def unsure(all_found: Iterable[Found], least: float) -> list[Found]:
+    """Return the measures whose median ratio is so close to the least that as many other pairs may say otherwise.
+
+    That is within two standard errors of a median, which are 1.25 / 1.35 times the distance of the quartiles, by the
+    root of the number of pairs, if the ratios are near to normal. A single pair is never sure.
+    """
+    return [
+        found
+        for found in all_found
+        if len(found.pairs) == 1
+        or abs(found.speed.median - least)
+        < 2 * 1.25 / 1.35 * (found.speed.upper - found.speed.lower) / math.sqrt(len(found.pairs))
+    ]
+
+
 def table(all_found: Iterable[Found], least: float) -> list[str]:
     """Return the lines of a table: for each measure a row of its speed, and one of its processor time."""
     titles = ("", "base", "change", "ratio", "quartiles", "extremes")
@@ -91,12 +107,17 @@ def table(all_found: Iterable[Found], least: float) -> list[str]:
     return lines
 
 
-def verdict(all_found: Sequence[Found], least: float) -> str:
-    """Return a sentence that says whether the change is slower, and in what."""
+def verdict(all_found: Sequence[Found], least: float) -> list[str]:
+    """Return the lines that say whether the change is slower, in what, and of which measures that is not sure."""
     if worse := slower(all_found, least):
         told = ", ".join(f"{found.title} ({found.speed.median:.3f})" for found in worse)
-        return f"The change is slower than {least:g} times the base: {told}."
-    return f"The change is no slower: each median ratio of speed is at least {least:g}."
+        lines = [f"The change is slower than {least:g} times the base: {told}."]
+    else:
+        lines = [f"The change is no slower: each median ratio of speed is at least {least:g}."]
+    if doubtful := unsure(all_found, least):
+        told = ", ".join(found.title for found in doubtful)
+        lines.append(f"Not sure: {told}. Other pairs may say otherwise: ask for more, or leave the machine alone.")
+    return lines
 
 
 def facts(found: Found) -> Mapping[str, object]:
