@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import pytest
@@ -89,6 +91,28 @@ def test_a_machine_that_steadily_changes_its_pace_changes_no_ratio(
     assert order == ["base", "change", "change", "base"]
     assert one.speed == pytest.approx(1.0)
     assert one.thrift == pytest.approx(1.0)
+
+
+def test_each_measurement_that_counts_comes_after_one_of_the_same_measure_and_as_often_after_either_side(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    order: list[tuple[str, int]] = []
+
+    def measured(side: Side, measure: measurement.Measure, grid: str) -> Measurement:
+        order.append((side.name, measure.tasks))
+        return Measurement(1.0, 1.0)
+
+    for module in (command, measurement):
+        monkeypatch.setattr(module, "measured", measured)
+    base, change = (Side(name, Path(), Path(), {}) for name in ("base", "change"))
+    options = command._options(["--base", "HEAD", "--pairs", "3"])
+    assert [len(one.pairs) for one in command.compared(base, change, options)] == [3] * len(MEASURES)
+    runs = [(tasks, [side for side, _ in run]) for tasks, run in groupby(order, key=lambda one: one[1])]
+    assert [tasks for tasks, _ in runs] == [one.tasks for one in MEASURES.values()]
+    for _, names_of_sides in runs:
+        # The first two are not counted; whatever is, comes after one of these.
+        follow_ups = Counter(pairwise(names_of_sides[1:]))
+        assert follow_ups == {(one, other): 3 for one in ("base", "change") for other in ("base", "change")}
 
 
 @pytest.mark.parametrize(
@@ -451,7 +475,7 @@ def test_an_interrupt_leaves_nothing_running(repository: Path, tmp_path: Path) -
         [*ab(), *words], cwd=repository, env=shell(tmp_path), stderr=subprocess.PIPE, text=True
     ) as process:
         assert process.stderr is not None
-        assert process.stderr.readline() == "pair 1 of 11\n"
+        assert process.stderr.readline() == "a lone task: pair 1 of 11\n"
         # The command, the client and its agent at least.
         wait_until(lambda: len(list(running(tmp_path))) >= 3)
         process.send_signal(signal.SIGINT)
