@@ -17,8 +17,8 @@ from pathlib import Path
 from benchmarks import machine
 from benchmarks.ab import checkout
 from benchmarks.ab.checkout import Checkout, NotComparableError
-from benchmarks.ab.measurement import GRIDS, MEASURES, WORKERS, Measure, measured, pair
-from benchmarks.ab.ratios import Found, facts, slower, table, verdict
+from benchmarks.ab.measurement import GRIDS, MEASURES, WORKERS, Measure, pair
+from benchmarks.ab.ratios import Found, Pair, facts, slower, table, verdict
 from benchmarks.ab.side import Side, with_its_environment, with_this_environment
 from benchmarks.settings import Settings
 
@@ -59,22 +59,15 @@ def sides(options: argparse.Namespace, root: Path, cache: Path) -> tuple[Side, S
 
 
 def compared(base: Side, change: Side, options: argparse.Namespace) -> list[Found]:
-    """Measure both sides in alternation, one measure after the other and as many pairs of each as are asked for.
-
-    So each measurement comes after one that was like it: what is left to be written to the disk when 100,000 tasks have
-    ended makes a lone task slower, and would do so only for the side that is the first of a pair.
-    """
-    settings, all_found = Settings(share=options.share), []
-    for measure in (_shared(MEASURES[name], settings) for name in options.only or MEASURES):
-        for side in (change, base):
-            # Not counted: what ran before is in its way, and the first time it compiles what it imports.
-            measured(side, measure, options.grid)
-        pairs = []
-        for number in range(options.pairs):
-            print(f"{measure.title}: pair {number + 1} of {options.pairs}", file=sys.stderr, flush=True)
-            pairs.append(pair(base, change, measure, options.grid))
-        all_found.append(Found(measure.title, measure.tasks, pairs))
-    return all_found
+    """Measure both sides, as many pairs of each measure as are asked for."""
+    settings = Settings(share=options.share)
+    measures = [_shared(MEASURES[name], settings) for name in options.only or MEASURES]
+    pairs: list[list[Pair]] = [[] for _ in measures]
+    for number in range(options.pairs):
+        print(f"pair {number + 1} of {options.pairs}", file=sys.stderr, flush=True)
+        for measure, found in zip(measures, pairs, strict=True):
+            found.append(pair(base, change, measure, options.grid))
+    return [Found(one.title, one.tasks, found) for one, found in zip(measures, pairs, strict=True)]
 
 
 def report(base: Side, change: Side, found: Sequence[Found], options: argparse.Namespace) -> list[str]:
@@ -82,7 +75,7 @@ def report(base: Side, change: Side, found: Sequence[Found], options: argparse.N
     return [
         f"base: {base.name}; change: {change.name}.",
         f"{machine.described()}. Grid {options.grid}, {WORKERS} workers.",
-        f"Pairs: {options.pairs}, each base, change, change, base; a process for each measurement.",
+        f"{options.pairs} pairs, each of two new processes that take turns: base, change, change, base.",
         "Ratios are pair by pair, and their median counts; above 1 the change is better, in speed and processor time.",
         "",
         *table(found, options.least),
@@ -94,7 +87,8 @@ def report(base: Side, change: Side, found: Sequence[Found], options: argparse.N
 def _shared(measure: Measure, settings: Settings) -> Measure:
     tasks = settings.of(measure.tasks)
     title = measure.title if tasks == measure.tasks else f"{tasks:,} echo tasks"
-    return Measure(title, tasks, settings.of(measure.sessions))
+    # Of turns an even number.
+    return Measure(title, tasks, settings.of(measure.sessions), 2 * settings.of(measure.turns // 2))
 
 
 def _side(found: Checkout, options: argparse.Namespace) -> Side:

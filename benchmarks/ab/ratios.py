@@ -2,34 +2,35 @@
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 
 class Measurement(NamedTuple):
     """What one process found out about one side."""
 
-    #: The median of its sessions, from submit to the last result.
-    seconds: float
+    #: Of each turn, from submit to the last result.
+    seconds: tuple[float, ...]
     #: Processors' seconds of client, agent and workers, for each task.
     processor: float
 
 
 class Pair(NamedTuple):
-    """Both sides, measured as often and in alternation."""
+    """Both sides, measured in turns."""
 
-    base: tuple[Measurement, ...]
-    change: tuple[Measurement, ...]
+    base: Measurement
+    change: Measurement
 
     @property
     def speed(self) -> float:
-        """How many times as fast the change is."""
-        return _mean(one.seconds for one in self.base) / _mean(one.seconds for one in self.change)
+        """How many times as fast the change is: the median of the ratios turn by turn."""
+        turns = zip(self.base.seconds, self.change.seconds, strict=True)
+        return statistics.median(base / change for base, change in turns)
 
     @property
     def thrift(self) -> float:
         """How many times as much processor time the base takes: like ``speed``, more than 1 is better."""
-        return _mean(one.processor for one in self.base) / _mean(one.processor for one in self.change)
+        return self.base.processor / self.change.processor
 
 
 class Spread(NamedTuple):
@@ -62,10 +63,17 @@ class Found(NamedTuple):
         """The spread of how many times as much processor time the base takes."""
         return spread(pair.thrift for pair in self.pairs)
 
-    def medians(self, value: Callable[[Measurement], float]) -> tuple[float, float]:
-        """Return the median of a value over all measurements, of the base and of the change."""
-        base = statistics.median(value(one) for pair in self.pairs for one in pair.base)
-        return base, statistics.median(value(one) for pair in self.pairs for one in pair.change)
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The median of all turns of the base, and of the change."""
+        base = statistics.median(seconds for pair in self.pairs for seconds in pair.base.seconds)
+        return base, statistics.median(seconds for pair in self.pairs for seconds in pair.change.seconds)
+
+    @property
+    def processor(self) -> tuple[float, float]:
+        """The median of the processors' seconds for a task of the base, and of the change."""
+        base = statistics.median(pair.base.processor for pair in self.pairs)
+        return base, statistics.median(pair.change.processor for pair in self.pairs)
 
 
 def spread(ratios: Iterable[float]) -> Spread:
@@ -122,7 +130,7 @@ def verdict(all_found: Sequence[Found], least: float) -> list[str]:
 
 def facts(found: Found) -> Mapping[str, object]:
     """Return what there is to write down of a measure."""
-    pairs = [{side: [one._asdict() for one in ones] for side, ones in pair._asdict().items()} for pair in found.pairs]
+    pairs = [{side: one._asdict() for side, one in pair._asdict().items()} for pair in found.pairs]
     return {
         "measure": found.title,
         "tasks": found.tasks,
@@ -133,20 +141,16 @@ def facts(found: Found) -> Mapping[str, object]:
 
 
 def _speeds(found: Found) -> tuple[str, str]:
-    base, change = found.medians(lambda one: one.seconds)
+    base, change = found.seconds
     if found.tasks == 1:
         return f"{1000 * base:.2f} ms", f"{1000 * change:.2f} ms"
     return f"{found.tasks / base:,.0f} tasks/s", f"{found.tasks / change:,.0f} tasks/s"
 
 
 def _processors(found: Found) -> tuple[str, str]:
-    base, change = found.medians(lambda one: one.processor)
+    base, change = found.processor
     return f"{1e6 * base:,.1f} µs", f"{1e6 * change:,.1f} µs"
 
 
 def _row(title: str, base: str, change: str, ratios: Spread) -> str:
     return f"{title:<22} {base:>16} {change:>16}  {ratios}"
-
-
-def _mean(values: Iterable[float]) -> float:
-    return statistics.fmean(values)

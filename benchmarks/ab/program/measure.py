@@ -1,11 +1,11 @@
 """The program that measures: the same file for both sides, run by the Python of each.
 
-Beside the language it uses only what every side has: ``Grid.open``, ``submit`` and ``results``.
+Beside the language it uses only what every side has: ``Grid.open``, ``submit`` and ``results``. It measures when it is
+told to, so that two of them take turns, and ends when nobody is left to tell it.
 """
 
 import argparse
 import importlib.util
-import json
 import os
 import signal
 import statistics
@@ -32,6 +32,7 @@ class Options(NamedTuple):
     """What a measurement is told."""
 
     tasks: int
+    #: How many sessions are a turn.
     sessions: int
     workers: int
     #: The folder that htcgrid is to come from.
@@ -41,21 +42,28 @@ class Options(NamedTuple):
 
 
 def main() -> None:
-    """Print the seconds of a session, and the processors' seconds for each of its tasks, as a line of JSON."""
+    """Answer each line: ``turn`` with the seconds of a session, ``used`` with the processors' seconds for a task.
+
+    The seconds are the median of a turn's sessions, the processors' those of all turns so far.
+    """
     asked = _options()
     _check(asked.source)
+    # What else is printed goes to stderr: the answers are alone on stdout.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     with _opened(asked) as grid:
         for tasks in _WARM:
             _session(grid, tasks)
-        others, own = _used_below(), time.process_time()
-        seconds = [_session(grid, asked.tasks) for _ in range(asked.sessions)]
-        # This process first: looking for the others takes it some milliseconds.
-        own = time.process_time() - own
-        used = own + _used_below() - others
-    print(
-        json.dumps({"seconds": statistics.median(seconds), "processor": used / (asked.sessions * asked.tasks)}),
-        flush=True,
-    )
+        below, own, turns = _used_below(), 0.0, 0
+        for line in sys.stdin:
+            if line == "turn\n":
+                began = time.process_time()
+                answer = statistics.median(_session(grid, asked.tasks) for _ in range(asked.sessions))
+                own += time.process_time() - began
+                turns += 1
+            else:
+                answer = (own + _used_below() - below) / (turns * asked.sessions * asked.tasks)
+            print(answer, file=answers, flush=True)
 
 
 def _session(grid: Grid, tasks: int) -> float:
