@@ -53,6 +53,13 @@ bench-all: .venv/dev.stamp services ## Compare with all peers, and measure also 
 	$(BIN)/python -m benchmarks.compare --all
 	$(BIN)/python -m benchmarks --long
 
+# BASE: the commit whose speed the tree as it is now is held against. PAIRS: of measurements, of which the median counts.
+BASE ?= HEAD
+PAIRS ?= 11
+.PHONY: ab
+ab: .venv/dev.stamp ## Compare the speed of this tree with that of BASE
+	$(BIN)/python -m benchmarks.ab --base '$(BASE)' --pairs '$(PAIRS)'
+
 # --- for contributors ------------------------------------------------------------------------------------------------
 
 .PHONY: test

@@ -20,7 +20,8 @@ from benchmarks.comparison import OURS, Measurement, Run, ratio_to_fastest, shar
 from benchmarks.grids import GRIDS, opened
 from benchmarks.peers.catalogue import PEERS, Peer
 from benchmarks.peers.environment import NotInstalledError, interpreter
-from benchmarks.peers.program import PeerError, measured
+from benchmarks.peers.program import measured
+from benchmarks.program import ProgramError
 from htcgrid.bench.measures import PAYLOAD
 
 WORKERS = 2
@@ -61,7 +62,7 @@ def run(peers: dict[Peer, Path], *, tasks: int, trips: int) -> Run:
     for peer, python in peers.items():
         try:
             found[peer.name] = measured(peer, python, tasks=tasks, trips=trips, workers=WORKERS)
-        except PeerError as error:
+        except ProgramError as error:
             print(f"{peer.name} is left out of this run: {error}", file=sys.stderr)
     return Run(found, json_loop.rate(WORKERS, 100_000))
 

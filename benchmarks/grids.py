@@ -54,12 +54,17 @@ def redis(kind: str, workers: int, *, durable: bool) -> Iterator[Measured]:
         server.start()
         try:
             file = folder / "grid.toml"
-            file.write_text(_REDIS.format(url=server.url, path=Path.cwd(), workers=workers))
+            file.write_text(redis_config(server.url, Path.cwd(), workers))
             with Grid.open(file) as grid, agent_process(file) as agent:
                 _warm(grid)
                 yield Measured(kind, grid, folder, file, agent, workers)
         finally:
             server.stop()
+
+
+def redis_config(url: str, path: Path, workers: int) -> str:
+    """Return the grid.toml of a grid on the Redis at this address, whose agents import handlers from a folder."""
+    return _REDIS.format(url=url, path=path, workers=workers)
 
 
 #: How each grid that can be measured is opened, by name; each takes its name and the number of workers.

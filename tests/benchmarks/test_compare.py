@@ -12,6 +12,7 @@ from benchmarks import compare, json_loop
 from benchmarks.comparison import OURS, Measurement, Run, Spread, measurements, ratio_to_fastest, spread, table
 from benchmarks.peers import environment, measurement, program
 from benchmarks.peers.catalogue import PEERS
+from benchmarks.program import ProgramError, output
 from htcgrid.bench import measures
 
 FOLDER = Path(program.__file__).parent
@@ -60,13 +61,13 @@ def test_a_row_is_of_the_runs_that_did_not_fail_and_a_peer_that_always_failed_ha
 
 @pytest.mark.parametrize("said", ["", "garbage", "[1]", '{"version": "1"}', '{"version": 1, "bulk": 1, "trips": 3}'])
 def test_garbage_is_no_measurement(said: str) -> None:
-    with pytest.raises(program.PeerError, match="no measurement"):
+    with pytest.raises(ProgramError, match="no measurement"):
         program.parsed(said, tasks=1, trips=1)
 
 
 def test_a_measurement_that_cannot_be_is_none() -> None:
     for facts in ({"bulk": 0.0, "trips": [1.0]}, {"bulk": 1.0, "trips": []}):
-        with pytest.raises(program.PeerError, match="cannot be"):
+        with pytest.raises(ProgramError, match="cannot be"):
             program.parsed(json.dumps({"version": "1", **facts}), tasks=1, trips=1)
 
 
@@ -76,8 +77,13 @@ def test_the_last_line_is_the_measurement() -> None:
 
 
 def test_a_program_that_fails_says_why(tmp_path: Path) -> None:
-    with pytest.raises(program.PeerError, match="no workers"):
-        program.output([sys.executable, "-c", "import sys; sys.exit('no workers')"], tmp_path, tmp_path)
+    with pytest.raises(ProgramError, match="no workers"):
+        output(
+            [sys.executable, "-c", "import sys; sys.exit('no workers')"],
+            tmp_path / "log",
+            at=tmp_path,
+            variables=os.environ,
+        )
 
 
 def test_a_program_that_does_not_end_is_ended_with_what_it_started(tmp_path: Path) -> None:
@@ -87,8 +93,8 @@ def test_a_program_that_does_not_end_is_ended_with_what_it_started(tmp_path: Pat
         f"pathlib.Path({str(started)!r}).write_text(str(subprocess.Popen(['sleep', '60']).pid))\n"
         "time.sleep(60)"
     )
-    with pytest.raises(program.PeerError, match="not ended"):
-        program.output([sys.executable, "-c", script], tmp_path, tmp_path, seconds=3)
+    with pytest.raises(ProgramError, match="not ended"):
+        output([sys.executable, "-c", script], tmp_path / "log", at=tmp_path, variables=os.environ, seconds=3)
     pid = int(started.read_text())
     deadline = time.monotonic() + 30
     while _lives(pid):
@@ -108,7 +114,7 @@ def test_a_peer_that_fails_is_told_and_left_out(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def failing(*_: object, **__: object) -> Measurement:
-        raise program.PeerError("its broker is on fire")
+        raise ProgramError("its broker is on fire")
 
     monkeypatch.setattr(compare, "GRIDS", {})
     monkeypatch.setattr(compare, "measured", failing)
