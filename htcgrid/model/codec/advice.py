@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from htcgrid.model.codec.place import Refusal
+
 #: By the name of a type, or of one that it is derived from: why it cannot travel. These are in no codec.
 _BOUND = {
     "generator": "it makes its items only here: send list(…) of it",
@@ -53,11 +55,11 @@ def reason_of(value: Any) -> str:
     return "only plain data, Enums and dataclasses travel: send what describes it"
 
 
-def keeper(part: Any, codecs: dict[str, Callable[[Any], bytes]]) -> str:
+def keeper(found: Refusal, codecs: dict[str, Callable[[Any], bytes]]) -> str:
     """Return which of the codecs keeps the part, as the end of a message; they are asked in their order."""
-    for name, encode in codecs.items():
+    for name, encode in codecs.items() if not found.too_deep else ():
         try:
-            encode(part)
+            encode(found.part)
         except Exception:  # noqa: BLE001, S112 - pickling runs the user's code, and an answer is all that is wanted
             continue
         return f"; codec {name!r} keeps it" + (", on agents that allow it" if name == "pickle" else "")

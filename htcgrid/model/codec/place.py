@@ -20,6 +20,8 @@ class Refusal(NamedTuple):
     place: str
     part: Any
     reason: str
+    #: Whether it stands too deep, so that what another codec makes of the part says nothing about all of the value.
+    too_deep: bool = False
 
 
 class _Level(NamedTuple):
@@ -41,10 +43,11 @@ def refused_in(value: Any, look: Look) -> Refusal | None:
             reason = found if isinstance(found, str) else ""
             if not reason and id(part) in open_parts and found:
                 reason = "it holds itself"
-            elif not reason and len(levels) >= DEEPEST and found:
+            too_deep = not reason and len(levels) >= DEEPEST and bool(found)
+            if too_deep:
                 reason = f"it stands more than {DEEPEST} levels deep"
             if reason or isinstance(found, str):
-                return Refusal(_joined([*(level.step for level in levels), step]), part, reason)
+                return Refusal(_joined([*(level.step for level in levels), step]), part, reason, too_deep)
             if found:
                 open_parts.add(id(part))
                 levels.append(_Level(step, part, iter(found)))

@@ -153,7 +153,7 @@ def _refusal(value: Any, codec: str, look: Look, others: dict[str, _Encode], err
 def _refused(found: Any, codec: str, others: dict[str, _Encode]) -> EncodingError:
     place = f" at {found.place}" if found.place else ""
     return EncodingError(
-        f"{shown(found.part)}{place} cannot be sent with codec {codec!r}: {found.reason}{keeper(found.part, others)}"
+        f"{shown(found.part)}{place} cannot be sent with codec {codec!r}: {found.reason}{keeper(found, others)}"
     )
 
 

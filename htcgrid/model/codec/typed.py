@@ -95,7 +95,7 @@ def _refusal(kinds: Kinds, value: Any, error: Exception) -> EncodingError:
     if found is None:
         return EncodingError(f"{shown(value)} cannot be encoded as typed MessagePack: {type(error).__name__}: {error}")
     place = f" at {found.place}" if found.place else ""
-    kept = keeper(found.part, {"pickle": pickled})
+    kept = keeper(found, {"pickle": pickled})
     return EncodingError(f"{shown(found.part)}{place} cannot be sent with codec 'typed': {found.reason}{kept}")
 
 
