@@ -18,7 +18,7 @@ from pathlib import Path
 
 from benchmarks.peers.environment import interpreter
 from benchmarks.peers.joblib.capturing import CALLS, KINDS, capturing, expected
-from benchmarks.peers.program import output
+from benchmarks.peers.program import said
 from htcgrid import Grid
 
 _WORKERS = 2
@@ -87,8 +87,8 @@ def _measured(kind: str, start: str, way: Callable[[Grid, Callable[[int], int]],
 
 def _joblib(python: Path, kind: str, start: str) -> float:
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        command = [str(python), "-m", "benchmarks.peers.joblib.measure_captured", kind, str(_WORKERS), start]
-        return float(json.loads(output(command, Path(folder), python.parent).splitlines()[-1])["seconds"])
+        text = said(python, "joblib.measure_captured", [kind, str(_WORKERS), start], Path(folder, "measure.log"))
+        return float(json.loads(text.splitlines()[-1])["seconds"])
 
 
 if __name__ == "__main__":

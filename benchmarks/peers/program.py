@@ -3,7 +3,7 @@
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,27 +25,35 @@ def measured(peer: Peer, python: Path, *, tasks: int, trips: int, workers: int) 
     with tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         with _redis(peer, folder) as address:
-            command = [str(python), "-m", f"benchmarks.peers.{peer.folder}.{peer.module}"]
             numbers = {"--tasks": tasks, "--trips": trips, "--workers": workers, "--folder": folder}
             words = [str(word) for pair in numbers.items() for word in pair]
-            # As in an environment that is activated: peers start programs of theirs by name.
-            path = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
-            said = output(
-                [*command, *words, "--redis", address],
-                folder / "measure.log",
-                at=_ROOT,
-                variables={**os.environ, "PYTHONPATH": str(_ROOT), "PATH": path},
-            )
-    return parsed(said, tasks=tasks, trips=trips)
+            text = said(python, f"{peer.folder}.{peer.module}", [*words, "--redis", address], folder / "measure.log")
+    return parsed(text, tasks=tasks, trips=trips)
 
 
-def parsed(said: str, *, tasks: int, trips: int) -> Measurement:
+def said(python: Path, module: str, words: Sequence[str], log: Path) -> str:
+    """Return what a module of this package says, run by a peer's own Python.
+
+    Raises:
+        ProgramError: it failed.
+    """
+    # As in an environment that is activated: peers start programs of theirs by name.
+    path = os.pathsep.join([str(python.parent), os.environ.get("PATH", "")])
+    return output(
+        [str(python), "-m", f"benchmarks.peers.{module}", *words],
+        log,
+        at=_ROOT,
+        variables={**os.environ, "PYTHONPATH": str(_ROOT), "PATH": path},
+    )
+
+
+def parsed(text: str, *, tasks: int, trips: int) -> Measurement:
     """Return the measurement that the last line is.
 
     Raises:
         ProgramError: it is none.
     """
-    last = said.strip().rpartition("\n")[2]
+    last = text.strip().rpartition("\n")[2]
     try:
         facts = json.loads(last)
         found = Measurement(str(facts["version"]), tasks, float(facts["bulk"]), tuple(map(float, facts["trips"])))

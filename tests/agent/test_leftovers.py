@@ -234,7 +234,7 @@ def test_what_a_module_sets_at_its_import_and_in_its_setup_stays(tmp_path: Path,
     outcomes(alone, leaving.leave, ["os.chdir('/tmp'); os.environ['LEFT'] = 'left'; sys.stdout.detach()", "1"])
     [found] = outcomes(alone, f"{tmp_path}/own.py:found", 1)
     assert found.error is None
-    assert found.value == [here, None, "utf-8"]
+    assert found.value == (here, None, "utf-8")
     undo = "os.chdir('/tmp'); del os.environ['OWN']; signal.signal(signal.SIGUSR1, signal.SIG_DFL)"
     for guilty in (
         undo,

@@ -14,7 +14,7 @@ import pytest
 from htcgrid import Grid, Outcome, RetryPolicy, TaskError
 from htcgrid.config import read_config
 from htcgrid.errors import ConfigError, EncodingError, PayloadLostError, TaskFailedError
-from htcgrid.model import Pool, SessionId, defaults
+from htcgrid.model import Pool, SessionId, defaults, parse_shared
 from tests.agent import jobs
 
 HANDLERS = """
@@ -352,9 +352,9 @@ def test_a_shared_input_that_is_gone_fails_its_tasks_at_once(grid: Grid) -> None
 
 def test_a_shared_input_that_was_altered_is_not_used(grid: Grid) -> None:
     ref = grid.put("a market that is altered")
-    prefix = ref.split(":")[1]
-    grid._payloads.delete(prefix=prefix)
-    grid._payloads.put({f"{prefix}/shared": b'"another"'})
+    key = parse_shared(ref).key
+    grid._payloads.delete([key])
+    grid._payloads.put({key: b'"another"'})
     (outcome,) = _outcomes(grid, jobs.length_of_shared, ref, retry=RetryPolicy(tries=5))
     assert "was altered in the payload store" in str(outcome.exception())
 

@@ -120,7 +120,7 @@ def test_a_wrong_reference_fails_its_call_as_it_would_in_the_function(
     grid: Grid, way: str, spoil: Callable[[SharedRef], SharedRef], error: type[Exception], message: str
 ) -> None:
     # Of its own: what is known under its digest would be found. As MessagePack, such text has no end.
-    ref = spoil(grid.put(f"put for {way}, {message}"))
+    ref = spoil(grid.put(f"put for {way}, {message}", codec="json"))
     with pytest.raises(error, match=message):
         call(grid, way, "pickle", ref)
 
@@ -137,7 +137,7 @@ def test_a_lost_reference_fails_a_named_call_at_its_first_try_and_no_other(grid:
 
 def test_the_codec_of_bytes_refuses_a_reference_in_words(grid: Grid, put: Callable[[str], SharedRef]) -> None:
     with grid.executor(codec="bytes") as executor:
-        with pytest.raises(EncodingError, match="a value of type SharedRef cannot be sent with codec 'bytes'"):
+        with pytest.raises(EncodingError, match="SharedRef cannot be sent with codec 'bytes'"):
             # As a type checker would say, too.
             executor.submit(calls.length, put("bytes"))  # type: ignore[arg-type]
         # Bytes that look like one are bytes.

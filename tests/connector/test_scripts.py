@@ -54,11 +54,11 @@ def test_a_script_reads_its_own_arguments_in_its_workers_too(run: Run) -> None:
 
 def test_ten_thousand_arguments_reach_the_workers(run: Run) -> None:
     words = [f"/data/portfolio/{number:032}" for number in range(10_000)]
-    assert run(asking("len(sys.argv), sys.argv[-1]"), *words) == [10_001, words[-1]]
+    assert run(asking("[len(sys.argv), sys.argv[-1]]"), *words) == [10_001, words[-1]]
 
 
 def test_an_argument_that_no_encoding_has_reaches_the_workers(run: Run, tmp_path: Path) -> None:
-    assert run(asking("os.fsencode(sys.argv[1]).hex()"), b"caf\xe9") == b"caf\xe9".hex()  # type: ignore[arg-type]
+    assert run(asking("os.fsencode(sys.argv[1]).hex()"), b"caf\xe9") == b"caf\xe9".hex()
 
 
 def test_arguments_stand_in_no_file_and_in_no_worker_s_environment(run: Run, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ class Broken(Exception):
 def same(event, context):
     return [isinstance(event, kind) for kind in (Curve, Trade, Side)], Curve(2), Trade(3.0), Side.BUY
 
-def breaks(event, context):
+def breaks(event):
     raise Broken("so it is")
 
 def here(event, context):

@@ -11,12 +11,12 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-import ormsgpack
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from htcgrid.errors import EncodingError
+from htcgrid.model.codec.classes import Classes
 from htcgrid.model.codec.columns import Numbers, Objects, Range, Strings, Values
 from htcgrid.model.codec.frames import (
     _Frame,
@@ -29,6 +29,7 @@ from htcgrid.model.codec.frames import (
     series_of,
 )
 from htcgrid.model.codec.parts import PartsWriter
+from htcgrid.model.codec.typed import typed_codec
 
 np = pytest.importorskip("numpy")
 pd = pytest.importorskip("pandas")
@@ -48,29 +49,7 @@ class Plain(NamedTuple):
 @pytest.fixture(scope="session")
 def plain() -> Plain:
     """The codec that frames are given for names, strings and attrs."""
-    options = ormsgpack.OPT_PASSTHROUGH_TUPLE | ormsgpack.OPT_NON_STR_KEYS
-
-    def tuples(value: Any) -> Any:
-        if isinstance(value, tuple):
-            return ormsgpack.Ext(1, ormsgpack.packb(list(value), tuples, options))
-        raise TypeError(f"{type(value).__name__} does not travel")
-
-    def tuples_of(_: int, data: bytes) -> Any:
-        return tuple(ormsgpack.unpackb(data, ext_hook=tuples_of, option=ormsgpack.OPT_NON_STR_KEYS))
-
-    def encode(value: Any) -> bytes:
-        try:
-            return ormsgpack.packb(value, tuples, options)
-        except ormsgpack.MsgpackEncodeError as error:
-            raise EncodingError(str(error.__cause__ or error)) from error
-
-    def decode(data: bytes) -> Any:
-        try:
-            return ormsgpack.unpackb(data, ext_hook=tuples_of, option=ormsgpack.OPT_NON_STR_KEYS)
-        except (ValueError, TypeError) as error:
-            raise EncodingError(str(error)) from error
-
-    return Plain(encode, decode)
+    return Plain(*typed_codec(Classes()))
 
 
 def columns() -> dict[str, Any]:
