@@ -68,9 +68,9 @@ def codec_of(name: str, *, lossy: bool = False, main: bool = False, classes: Cla
     if name == TYPED:
         return Codec(TYPED, *typed_codec(classes or Classes()))
     if name == "json":
-        return Codec("json", *json_codec(_others(), lossy=lossy))
+        return Codec("json", *json_codec(_others, lossy=lossy))
     if name == "msgpack":
-        return Codec("msgpack", *msgpack_codec(_others(), lossy=lossy))
+        return Codec("msgpack", *msgpack_codec(_others, lossy=lossy))
     if name == "bytes":
         return Codec("bytes", encode_bytes, decode_bytes)
     if name == PICKLE:
@@ -90,5 +90,5 @@ def codec_of_session(session: Encoded, *, classes: Classes | None = None) -> Cod
 
 
 def _others() -> dict[str, Callable[[Any], bytes]]:
-    """Return what may keep a value that another codec refuses."""
+    """Return what may keep a value that another codec refuses; made only for a message."""
     return {TYPED: typed_codec(Classes())[0], PICKLE: pickled}

@@ -59,9 +59,8 @@ class Kinds:
         self.with_parts: set[type] = {tuple, set, frozenset}
         self._forms: dict[type, DataclassForm] = {}
         #: What makes a leaf of its bytes, and a container of its parts.
-        self.leaves: dict[int, Callable[[bytes], Any]] = {leaf.tag: leaf.decode for leaf in LEAVES}
+        self.leaves: dict[int, Callable[[bytes], Any]] = dict(_READERS)
         self.leaves[ENUM] = lambda data: enum_of(classes, enum_parts(data))
-        self.leaves |= {tag: _array_reader(name) for tag, (_, name) in _ARRAYS.items()}
         self.containers: dict[int, Callable[[list[Any]], Any]] = {
             TUPLE: tuple,
             SET: set,
@@ -71,7 +70,7 @@ class Kinds:
         }
 
     def frames(self, encode: Callable[[Any], bytes], decode: Callable[[bytes], Any]) -> None:
-        """Take what writes and reads the parts of pandas' objects."""
+        """Take what writes and reads the parts of pandas' objects; readers made before this make none of these."""
         self._encode = encode
         self.leaves |= {tag: _frame_reader(name, decode) for tag, (_, name) in _FRAMES.items()}
 
@@ -172,6 +171,12 @@ def _frame_reader(name: str, decode: Callable[[bytes], Any]) -> Callable[[bytes]
 def _library(module: str) -> Any:
     """Return our module for numpy's or pandas' objects, which says so when the library is not here."""
     return import_module(f"htcgrid.model.codec.{module}")
+
+
+_READERS = {
+    **{leaf.tag: leaf.decode for leaf in LEAVES},
+    **{tag: _array_reader(name) for tag, (_, name) in _ARRAYS.items()},
+}
 
 
 def _fields_of(parts: list[Any]) -> list[tuple[str, Any]]:

@@ -17,6 +17,7 @@ from htcgrid.model.codec.strict import STRICT
 from htcgrid.model.shared import SharedRef
 
 _Encode = Callable[[Any], bytes]
+_Others = Callable[[], dict[str, _Encode]]
 _BYTES = frozenset({bytes, bytearray, memoryview})
 _TEXTS = frozenset({str})
 _KEYS: frozenset[type] = frozenset({str, int, float, bool, type(None), bytes})
@@ -33,8 +34,8 @@ _BECOMES: dict[type, str] = {
 }
 
 
-def json_codec(others: dict[str, _Encode], *, lossy: bool) -> tuple[_Encode, Callable[[bytes], Any]]:
-    """Return the functions that write and read JSON; ``others`` are codecs to name for what is refused."""
+def json_codec(others: _Others, *, lossy: bool) -> tuple[_Encode, Callable[[bytes], Any]]:
+    """Return the functions that write and read JSON; ``others`` gives codecs to name for what is refused."""
     write, read = msgspec.json.Encoder(enc_hook=_referred).encode, msgspec.json.Decoder().decode
 
     def encode(value: Any) -> bytes:
@@ -70,7 +71,7 @@ def json_codec(others: dict[str, _Encode], *, lossy: bool) -> tuple[_Encode, Cal
     return encode, decode
 
 
-def msgpack_codec(others: dict[str, _Encode], *, lossy: bool) -> tuple[_Encode, Callable[[bytes], Any]]:
+def msgpack_codec(others: _Others, *, lossy: bool) -> tuple[_Encode, Callable[[bytes], Any]]:
     """Return the functions that write and read plain MessagePack."""
     read = msgspec.msgpack.Decoder().decode
 
@@ -143,17 +144,17 @@ def _written(write: Callable[[], bytes], value: Any, codec: str) -> bytes:
         raise EncodingError(f"{shown(value)} cannot be sent with codec {codec!r}: {error}") from error
 
 
-def _refusal(value: Any, codec: str, look: Look, others: dict[str, _Encode], error: Exception | None) -> EncodingError:
+def _refusal(value: Any, codec: str, look: Look, others: _Others, error: Exception | None) -> EncodingError:
     found = refused_in(value, look)
     if found is None:
         return EncodingError(f"{shown(value)} cannot be sent with codec {codec!r}: {error}")
     return _refused(found, codec, others)
 
 
-def _refused(found: Any, codec: str, others: dict[str, _Encode]) -> EncodingError:
+def _refused(found: Any, codec: str, others: _Others) -> EncodingError:
     place = f" at {found.place}" if found.place else ""
     return EncodingError(
-        f"{shown(found.part)}{place} cannot be sent with codec {codec!r}: {found.reason}{keeper(found, others)}"
+        f"{shown(found.part)}{place} cannot be sent with codec {codec!r}: {found.reason}{keeper(found, others())}"
     )
 
 

@@ -14,16 +14,13 @@ from htcgrid.model.codec.writing import PART, PARTS
 #: length, and then its tag.
 LARGE = 1 << 17
 _EXT32 = 0xC9
-#: Of the tags of values without contents of their own, those from this one on are pandas'.
-_FIRST_FRAME = 50
 
 
 class Reading:
     """Makes values of bytes, in any number of threads."""
 
-    def __init__(self, kinds: Kinds, *, nested: bool = False) -> None:
-        # A frame's parts hold no frames: bytes that say so would take a level of the stack each.
-        self._leaves = {tag: read for tag, read in kinds.leaves.items() if tag < _FIRST_FRAME or not nested}
+    def __init__(self, kinds: Kinds) -> None:
+        self._leaves = dict(kinds.leaves)
         self._containers = kinds.containers
         #: What went wrong in a thread while a part was made: the decoder only says that something did.
         self._errors: dict[int, BaseException] = {}

@@ -25,7 +25,7 @@ def typed_as_json(data: bytes) -> Any:
     kinds.containers[SET] = kinds.containers[FROZENSET] = list
     kinds.containers[DICT] = _dict
     kinds.leaves[ENUM] = lambda data: _member(enum_parts(data))
-    kinds.frames(lambda _: b"", Reading(kinds, nested=True).read)
+    kinds.frames(lambda _: b"", Reading(kinds).read)
     return as_json(Reading(kinds).read(data))
 
 

@@ -32,7 +32,8 @@ def typed_codec(classes: Classes) -> tuple[Callable[[Any], bytes], Callable[[byt
     """Return the functions that write and read, each for any number of threads."""
     kinds = Kinds(classes)
     encode = _encoder(kinds)
-    kinds.frames(encode, Reading(kinds, nested=True).read)
+    # A frame's parts hold no frames: bytes that say so would take a level of the stack each.
+    kinds.frames(encode, Reading(kinds).read)
     return encode, _decoder(Reading(kinds))
 
 
