@@ -8,11 +8,11 @@ import threading
 from pathlib import Path
 
 from htcgrid.config import Config, parse_config, read_config
-from htcgrid.connector.handler_name import script_home
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
+from htcgrid.model.script import script_home
 
 
 class EmbeddedGrid:

@@ -14,7 +14,7 @@ from htcgrid.connector.again import failed_in, payloads_of, session_again, with_
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.embedded import EmbeddedGrid
-from htcgrid.connector.encoding import encoded, refuse_to_unpickle
+from htcgrid.connector.encoding import codec_of_client, encoded, refuse_to_unpickle
 from htcgrid.connector.executor import GridExecutor
 from htcgrid.connector.functions import Functions, payloads_of_map
 from htcgrid.connector.iterable import check_items, check_tasks
@@ -364,6 +364,8 @@ class Grid:
     ) -> SessionHandle:
         """Return a handle to a session that exists, submitted by any process.
 
+        Enums and dataclasses in its results are those of modules that this process has imported: import them before.
+
         Args:
             session_id: its id.
             pickle: unpickle the results of a session with codec ``pickle``, which can run any code here: only for
@@ -377,6 +379,8 @@ class Grid:
         session = self._state.status([SessionId(session_id)])[0].session
         if decode is None and session.codec == PICKLE and not pickle:
             decode = refuse_to_unpickle
+        elif decode is None:
+            decode = codec_of_client(session, importing=False).decode
         return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._check)
 
     def retry(

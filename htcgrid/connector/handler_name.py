@@ -1,13 +1,12 @@
 """The name under which agents find a handler."""
 
-import sys
 from collections.abc import Callable
-from functools import lru_cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from htcgrid.errors import ConfigError
+from htcgrid.model.script import MAIN, script_home, whole
 
 
 def handler_name(handler: str | Callable[..., Any]) -> str:
@@ -22,7 +21,7 @@ def handler_name(handler: str | Callable[..., Any]) -> str:
         home, _, attribute = handler.rpartition(":")
         if not home or not all(part.isidentifier() for part in attribute.split(".")):
             raise ConfigError(f"handler {handler!r} is not of the form 'module:function' or '/path/file.py:function'")
-        return f"{_whole(Path(home))}:{attribute}" if home.endswith(".py") else handler
+        return f"{whole(Path(home))}:{attribute}" if home.endswith(".py") else handler
     name = getattr(handler, "__qualname__", None)
     module = getattr(handler, "__module__", None)
     # What is written in C belongs to its module, as a method does to its object.
@@ -36,30 +35,7 @@ def handler_name(handler: str | Callable[..., Any]) -> str:
         raise ConfigError(
             f"handler {name!r} has no name by which an agent could find it: define it with def at the top of a module"
         )
-    return f"{_main_home() if module == '__main__' else module}:{name}"
-
-
-def _whole(path: Path) -> Path:
-    """Return the whole path of a file, without the ``..`` that agents refuse; links stay, as far as they can."""
-    path = path.absolute()
-    return path.resolve() if ".." in path.parts else path
-
-
-def script_home() -> str | None:
-    """Return the home of handlers that the script of this process defines; None for a prompt or a notebook."""
-    main = sys.modules["__main__"]
-    spec = getattr(main, "__spec__", None)
-    if spec is not None:
-        # python -m package.module
-        return str(spec.name)
-    file = getattr(main, "__file__", None)
-    return _script(file) if isinstance(file, str) else None
-
-
-@lru_cache(maxsize=4)
-def _script(file: str) -> str | None:
-    """Return a script's whole path; kept, since each session tells it, and to look takes some microseconds."""
-    return str(_whole(Path(file))) if Path(file).is_file() else None
+    return f"{_main_home() if module == MAIN else module}:{name}"
 
 
 def _main_home() -> str:

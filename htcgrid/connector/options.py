@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from htcgrid.connector.duration import duration
-from htcgrid.connector.handler_name import handler_name, script_home
+from htcgrid.connector.handler_name import handler_name
 from htcgrid.errors import ConfigError
 from htcgrid.host import Host
 from htcgrid.model import KeepOutput, PayloadLimits, PythonClient, RetryPolicy, Session, SessionId, defaults
 from htcgrid.model.codec import LOSSY, TYPED, codec_of
 from htcgrid.model.python_client import told
+from htcgrid.model.script import script_home
 
 #: Most folders, and letters of each, that a session tells of where its client imports from.
 _FOLDERS = 4

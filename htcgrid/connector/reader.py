@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.duration import seconds_of
+from htcgrid.connector.encoding import codec_of_client
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.patience import patiently
 from htcgrid.connector.submitter import Submitter
@@ -14,7 +15,6 @@ from htcgrid.errors import EncodingError, ResultTimeoutError, SessionNotFoundErr
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Entry, Pack, Part, Session, SessionStatus
-from htcgrid.model.codec import codec_of_session
 
 _Answer = TypeVar("_Answer")
 #: How long one look at the log waits for news; a session whose total grew meanwhile is seen after it: seconds.
@@ -47,7 +47,7 @@ class Reader:
         #: What goes on submitting to it, if this process does.
         self._submitter = submitter
         #: What makes a value of its bytes; the session's codec does when left out.
-        self._decode = decode or codec_of_session(session).decode
+        self._decode = decode or codec_of_client(session, importing=True).decode
         self.host = host
         self.check = check
 

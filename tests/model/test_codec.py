@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
@@ -280,7 +280,11 @@ class Curve:
 class Odd(Exception): pass
 def price(): return 7
 made = lambda: 8
-pickle = codec_of("pickle", main=True)
+if sys.argv[1] == "read":
+    curve, found = codec_of("pickle").decode(sys.stdin.buffer.read())
+    assert type(curve) is Curve and curve.rate == 5 and found is price
+    sys.exit()
+pickle = codec_of("pickle", script=__file__)
 for value in (Curve, Curve.Kind, Odd, price):
     assert pickle.decode(pickle.encode(value)) is value, value
 curve = pickle.decode(pickle.encode([Curve(1), Curve(2).at]))
@@ -293,14 +297,15 @@ sys.stdout.buffer.write(pickle.encode((Curve(5), price)))
 """
 
 
-def test_with_main_what_the_script_defines_is_found_in_it_on_the_other_side_too() -> None:
-    done = subprocess.run([sys.executable, "-c", SCRIPT], check=True, capture_output=True)
-    other = (
-        "import sys; from htcgrid.model.codec import codec_of\nclass Curve: pass\ndef price(): return 'ours'\n"
-        "curve, found = codec_of('pickle').decode(sys.stdin.buffer.read())\n"
-        "assert type(curve) is Curve and curve.rate == 5 and found is price"
-    )
-    subprocess.run([sys.executable, "-c", other], check=True, input=done.stdout)
+def test_what_the_script_defines_is_found_in_it_on_the_other_side_too(tmp_path: Path) -> None:
+    script, other = tmp_path / "client.py", tmp_path / "other.py"
+    script.write_text(SCRIPT)
+    other.write_text(SCRIPT)
+    done = subprocess.run([sys.executable, script, "write"], check=True, capture_output=True)
+    subprocess.run([sys.executable, script, "read"], check=True, input=done.stdout)
+    # In another script the names stand for something else.
+    refused = subprocess.run([sys.executable, other, "read"], check=False, capture_output=True, input=done.stdout)
+    assert f"it is defined in the script {script}, and this process runs the script {other}" in str(refused.stderr)
 
 
 def test_only_who_pickles_imports_cloudpickle_and_only_who_has_arrays_imports_numpy() -> None:

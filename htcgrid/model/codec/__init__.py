@@ -47,7 +47,7 @@ class Encoded(Protocol):
         """What it and the client's language need to know beside that."""
 
 
-def codec_of(name: str, *, lossy: bool = False, main: bool = False, classes: Classes | None = None) -> Codec:
+def codec_of(name: str, *, lossy: bool = False, script: str = "", classes: Classes | None = None) -> Codec:
     """Return the codec of this name.
 
     Whoever decodes with ``pickle`` runs whatever code the bytes ask for: only workers of agents that allow it, and
@@ -56,7 +56,7 @@ def codec_of(name: str, *, lossy: bool = False, main: bool = False, classes: Cla
     Args:
         name: ``typed``, ``json``, ``msgpack``, ``bytes`` or ``pickle``.
         lossy: with ``json`` or ``msgpack``, send what they do not have as what comes near it, and do not refuse it.
-        main: with ``pickle``, whether the client's script is ``__main__`` on both sides, so that what it defines is
+        script: with ``pickle``, the client's script, if it is ``__main__`` on both sides, so that what it defines is
             sent by name.
         classes: how ``typed`` finds Enums and dataclasses.
 
@@ -74,7 +74,7 @@ def codec_of(name: str, *, lossy: bool = False, main: bool = False, classes: Cla
     if name == "bytes":
         return Codec("bytes", encode_bytes, decode_bytes)
     if name == PICKLE:
-        return Codec(PICKLE, pickler(main=main), unpickled)
+        return Codec(PICKLE, pickler(script), unpickled)
     raise ConfigError(f"there is no codec {name!r}; use {_NAMES}")
 
 
@@ -85,8 +85,9 @@ def codec_of_session(session: Encoded, *, classes: Classes | None = None) -> Cod
         ConfigError: there is no such codec, or it has no such options.
     """
     options = session.codec_options
-    main = python_client(options).defines(session.handler)
-    return codec_of(session.codec, lossy=options.get(LOSSY) is True, main=main, classes=classes)
+    client = python_client(options)
+    script = client.script if client.defines(session.handler) else ""
+    return codec_of(session.codec, lossy=options.get(LOSSY) is True, script=script, classes=classes)
 
 
 def _others() -> dict[str, Callable[[Any], bytes]]:

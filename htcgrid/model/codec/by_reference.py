@@ -7,19 +7,19 @@ from typing import Any
 
 import cloudpickle
 
-from htcgrid.model.codec.pickled import from_main, named_in_main
+from htcgrid.model.codec.pickled import from_script, named_in_script
 
 
 # Without types, cloudpickle has none to derive from.
 class ReferringPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles what cloudpickle does, but for what would arrive as something else.
 
-    With ``main``, classes and functions of the script go by their names there, so that both sides have the same ones.
+    With a ``script``, its classes and functions go by their names there, so that both sides have the same ones.
     """
 
-    def __init__(self, file: io.BytesIO, *, main: bool) -> None:
+    def __init__(self, file: io.BytesIO, script: str) -> None:
         super().__init__(file)
-        self._main = main
+        self._script = script
 
     def reducer_override(self, obj: Any) -> Any:
         """Return how this object is made again; NotImplemented leaves it to pickle."""
@@ -28,6 +28,7 @@ class ReferringPickler(cloudpickle.Pickler):  # type: ignore[misc]
         # Those that every process has go by their names.
         if isinstance(obj, io.TextIOWrapper) and obj not in {sys.stdout, sys.stderr, sys.stdin}:
             raise TypeError("an open file belongs to this process: send its path, or what stands in it")
-        if self._main and isinstance(obj, type | FunctionType) and (name := named_in_main(obj)) is not None:
-            return from_main, (name,)
+        script = self._script
+        if script and isinstance(obj, type | FunctionType) and (name := named_in_script(script, obj)) is not None:
+            return from_script, (script, name)
         return super().reducer_override(obj)

@@ -8,10 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from htcgrid.errors import EncodingError
+from htcgrid.model.script import MAIN, MAIN_TOO
 
-#: The client's script, whatever its file is called; multiprocessing's children have it under the second name.
-MAIN = "__main__"
-_MAIN_TOO = "__mp_main__"
 #: How many folders a message names.
 _FOLDERS = 5
 
@@ -85,13 +83,13 @@ class Classes:
 
     def _module_name(self, name: str) -> str:
         module = sys.modules.get(name)
-        return MAIN if name in {MAIN, _MAIN_TOO} or (module and module is sys.modules.get(MAIN)) else name
+        return MAIN if name in {MAIN, MAIN_TOO} or (module and module is sys.modules.get(MAIN)) else name
 
     def _main(self) -> object:
         return self._load_main() if self._load_main is not None else sys.modules[MAIN]
 
     def _module(self, name: str) -> object:
-        if name in {MAIN, _MAIN_TOO}:
+        if name in {MAIN, MAIN_TOO}:
             return self._main()
         if name in sys.modules:
             return sys.modules[name]

@@ -1,19 +1,19 @@
 """Any object as pickle has it; whoever reads the bytes runs whatever code they ask for."""
 
 import io
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from htcgrid.errors import EncodingError
 from htcgrid.model.codec.place import shown
+from htcgrid.model.script import MAIN, MAIN_TOO, script_module
 
-_MAIN = ("__main__", "__mp_main__")
+_MAIN = (MAIN, MAIN_TOO)
 
 
-def pickler(*, main: bool) -> Callable[[Any], bytes]:
-    """Return a function that pickles; with ``main``, what the client's script defines by its name there."""
-    return (lambda value: _pickled(value, main=True)) if main else pickled
+def pickler(script: str) -> Callable[[Any], bytes]:
+    """Return a function that pickles; what the client's script defines, if there is one, by its name there."""
+    return (lambda value: _pickled(value, script)) if script else pickled
 
 
 def pickled(value: Any) -> bytes:
@@ -22,13 +22,13 @@ def pickled(value: Any) -> bytes:
     Raises:
         EncodingError: it cannot be pickled.
     """
-    return _pickled(value, main=False)
+    return _pickled(value, "")
 
 
-def _pickled(value: Any, *, main: bool) -> bytes:
+def _pickled(value: Any, script: str) -> bytes:
     file = io.BytesIO()
     try:
-        _class_of_picklers()(file, main=main).dump(value)
+        _class_of_picklers()(file, script).dump(value)
     except (Exception, SystemExit, GeneratorExit) as error:  # the user's objects are asked how they are pickled
         raise EncodingError(
             f"{shown(value)} cannot be pickled: {type(error).__name__}: {error}; leave out what belongs to this "
@@ -61,20 +61,20 @@ def unpickled(data: bytes) -> Any:
         ) from error
 
 
-def from_main(qualname: str) -> Any:
-    """Return what the script that is ``__main__`` here has under this name."""
-    found: Any = sys.modules["__main__"]
+def from_script(script: str, qualname: str) -> Any:
+    """Return what the client's script, which is ``__main__`` here, has under this name."""
+    found: Any = script_module(script)
     for part in qualname.split("."):
         found = getattr(found, part)
     return found
 
 
-def named_in_main(value: Any) -> str | None:
-    """Return the name under which the script, ``__main__`` here, has a class or function; None if it has not."""
+def named_in_script(script: str, value: Any) -> str | None:
+    """Return the name under which the client's script has a class or function; None if it has not."""
     name = getattr(value, "__qualname__", None)
     if not isinstance(name, str) or getattr(value, "__module__", None) not in _MAIN:
         return None
     try:
-        return name if from_main(name) is value else None
-    except (AttributeError, KeyError):
+        return name if from_script(script, name) is value else None
+    except (AttributeError, ImportError):
         return None

@@ -11,9 +11,10 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
-_NAME = "__mp_main__"
+from htcgrid.model.script import MAIN, MAIN_TOO
+
 #: The names of the client's script in a worker.
-NAMES = ("__main__", _NAME)
+NAMES = (MAIN, MAIN_TOO)
 
 
 class Script:
@@ -59,7 +60,7 @@ def is_file(home: str) -> bool:
 
 def _prepared(home: str) -> tuple[ModuleType, CodeType]:
     """Return an empty module for a script, and the script's code."""
-    module = ModuleType(_NAME)
+    module = ModuleType(MAIN_TOO)
     spec = _spec(home)
     loader = spec.loader
     # Those of zip files and of frozen modules have it, too; importlib.abc.InspectLoader is what they share.
@@ -87,4 +88,4 @@ def _spec(home: str) -> ModuleSpec:
     folder = str(Path(home).parent)
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    return ModuleSpec(_NAME, SourceFileLoader(_NAME, home), origin=home)
+    return ModuleSpec(MAIN_TOO, SourceFileLoader(MAIN_TOO, home), origin=home)
