@@ -6,6 +6,10 @@ from typing import Any
 
 import msgspec
 
+from htcgrid.model.codec import codec_of
+
+_TYPED = codec_of("typed")
+
 
 class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One task's payload. Which try it is decides how it goes, so what must come of it is certain."""
@@ -27,7 +31,7 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def result(self) -> bytes:
         """What it returns, encoded; of a shared input it says that it was there."""
-        return msgspec.json.encode([self.number * 7 + 3, "x" * self.size, self.shared is not None])
+        return _TYPED.encode([self.number * 7 + 3, "x" * self.size, self.shared is not None])
 
     @property
     def first_success(self) -> float:
@@ -42,14 +46,20 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def value(self) -> Any:
         """What a client gets."""
-        return msgspec.json.decode(self.result)
+        return _TYPED.decode(self.result)
 
 
 def read(payload: bytes, *, calls: bool) -> Work:
-    """Return what a payload says; of a call, its first argument does."""
+    """Return what a payload says; of a call, its first argument does.
+
+    Raises:
+        EncodingError: it says nothing.
+        ValidationError: it says something else.
+    """
+    event = _TYPED.decode(payload)
     if calls:
-        return msgspec.json.decode(payload, type=tuple[tuple[Work], dict[str, Any]])[0][0]
-    return msgspec.json.decode(payload, type=Work)
+        return msgspec.convert(event, tuple[tuple[Work], dict[str, Any]])[0][0]
+    return msgspec.convert(event, Work)
 
 
 def works(random: Random, count: int, *, faulty: float, timeout: bool) -> list[Work]:

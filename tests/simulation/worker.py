@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from htcgrid.errors import EncodingError
 from htcgrid.model import Block, Failure, SessionId
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.shell.shared import Fetch
@@ -127,7 +128,7 @@ class SimulatedWorker:
         assert self._run is not None
         try:
             return read(payload, calls=calls)
-        except msgspec.DecodeError as error:
+        except (EncodingError, msgspec.ValidationError) as error:
             raise AssertionError(f"task {self._index} of {self._run.session.id} was run altered") from error
 
     def _act(self, work: Work, tries: int) -> None:

@@ -279,7 +279,7 @@ AGENT_CORE = (
         name="outcomes are cut from a block at the wrong task",
         seed=47,
         patches=(Patch(blocks, "pieces", "start - block.start, stop - block.start", "0, stop - start"),),
-        says=r"cannot be decoded as JSON|have not ended|task \d+ of \S+: ",
+        says=r"cannot be decoded as typed|have not ended|task \d+ of \S+: ",
     ),
     Mutation(
         name="an agent that was told to stop never exits",

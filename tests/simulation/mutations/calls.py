@@ -48,7 +48,7 @@ AGENT_CALLS = (
             Patch(StoreCalls, "_fetched", "pack.checked(found)", "found"),
             Patch(StoreCalls, "_acquired", "claim.input.checked(claim.input.data)", "claim.input.data"),
         ),
-        says="was run altered",
+        says="was run altered|its payload is altered",
     ),
     Mutation(
         name="payloads that are not there at the first look are given up",
