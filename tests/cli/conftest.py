@@ -27,6 +27,8 @@ _WORK = """
 import sys
 import time
 
+import htcgrid.testing.handlers
+
 def echo(event):
     return event
 

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Any
 
-from htcgrid.errors import ConfigError
+from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.call import FUNCTION
 from htcgrid.model.codec import PICKLE, Classes, Codec, codec_of, codec_of_session
 from htcgrid.model.handlers import allows
@@ -62,8 +62,13 @@ class Codecs:
         return Classes(allow=self._allows, load_main=self._main, folders=self._client.folders)
 
     def _allows(self, name: str) -> bool:
-        module = name.partition(":")[0]
-        return module in NAMES or module in sys.modules or allows(self._setup.handlers, name)
+        module, _, qualname = name.partition(":")
+        if module in NAMES or module in sys.modules or allows(self._setup.handlers, name):
+            return True
+        raise EncodingError(
+            f"class {qualname} of module {module!r} is not imported here, and 'handlers' in [agent] do not allow to: "
+            f"let the handler's module import it, or add '{module}:*' to them"
+        )
 
     def _main(self) -> ModuleType:
         """Return the client's script, to which a name in the data refers."""
