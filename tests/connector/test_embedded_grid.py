@@ -282,7 +282,7 @@ def _processes_of(folder: Path) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if str((process / "cwd").readlink()) == str(folder):
-                found.append((process / "cmdline").read_bytes().decode())
+                found.append((process / "cmdline").read_bytes().decode(errors="replace"))
         except OSError:
             continue
     return found

@@ -21,7 +21,7 @@ def workers_in(folder: Path) -> list[str]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            command = (process / "cmdline").read_text()
+            command = (process / "cmdline").read_text(errors="replace")
             if (process / "cwd").readlink() == folder and "htcgrid_agent.runtimes" in command:
                 found.append(command)
         except OSError:
