@@ -128,7 +128,8 @@ class Worker:
         """Return the handler; what its module has set by then is the module's."""
         main = python_client(tasks.codec_options).defines(tasks.handler)
         if self._setup.argv is None:
-            sys.argv[:] = [tasks.handler.rpartition(":")[0]]
+            # Another list: a task may have put anything there.
+            sys.argv = [tasks.handler.rpartition(":")[0]]
         name = (tasks.handler, tasks.calls, main)
         if name in self._known:
             return self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
