@@ -1,4 +1,4 @@
-"""What is made of the pairs: ratios, their spread, the table, and whether the change is slower."""
+"""The ratios of the pairs, their spread, the table, and the verdict whether the change is slower."""
 
 import math
 import statistics

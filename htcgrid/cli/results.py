@@ -60,7 +60,7 @@ def command(session: str, config: Path | None, timeout: float | None, *, values:
 def _handle(grid: "Grid", session: str) -> "SessionHandle":
     """Return the session's handle; values of typed ones come as JSON has them, which takes no class of the client's."""
     handle = grid.session(session)
-    return grid.session(session, decode=typed_as_json) if handle.codec == TYPED else handle
+    return grid.session(session, decode=typed_as_json()) if handle.codec == TYPED else handle
 
 
 def _print_failed(config: Config, session: SessionId, timeout: float | None) -> int:

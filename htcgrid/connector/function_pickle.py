@@ -1,4 +1,4 @@
-"""Functions as bytes; imported by whoever pickles one, for cloudpickle takes 25 ms to import."""
+"""Functions as bytes; imported when the first one is pickled, for cloudpickle takes 25 ms to import."""
 
 import io
 import pickle

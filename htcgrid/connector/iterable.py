@@ -1,4 +1,4 @@
-"""What is given as an iterable of tasks, taken as people mean it or refused."""
+"""Checks of iterables of tasks: what would not give the tasks that people mean is refused, with what to pass."""
 
 import inspect
 from collections.abc import Iterable, Mapping

@@ -11,14 +11,15 @@ from typing import Any, Self
 
 import msgspec
 
-#: The variables' names begin with it. Linux bounds each to 128 KiB (execve(2), MAX_ARG_STRLEN), and not their sum.
+#: The variables' names begin with it. Linux bounds each to 128 KiB (execve(2), MAX_ARG_STRLEN), and their
+#: sum to some megabytes, as it does with the client's own command line.
 _PREFIX = "HTCGRID_CLIENT_"
 _LENGTH = 100_000
-#: Flags of the interpreter that a child does not take over by itself, by their names in :data:`sys.flags`.
+#: Flags of the interpreter that a child does not take over by itself, by their names in :data:`sys.flags`. Not -S: what
+#: workers are made of may stand in site-packages, which the client then has found in another way.
 _FLAGS = {
     "debug": "d",
     "dont_write_bytecode": "B",
-    "no_site": "S",
     "verbose": "v",
     "bytes_warning": "b",
     "quiet": "q",

@@ -1,4 +1,4 @@
-"""What a Python client tells its workers beside a session's terms.
+"""A session's Python client, as its workers know it: version, script and folders.
 
 It stands under ``"python"`` in :attr:`Session.codec_options`, where clients of other languages have nothing, and makes
 no difference to what is submitted: a session's digest leaves it out.

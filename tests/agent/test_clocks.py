@@ -23,6 +23,7 @@ PATCHES = {
     "frozen": "freezegun.freeze_time('2001-01-01').start()",
     "frozen and ticking": "freezegun.freeze_time('2001-01-01', tick=True).start()",
     "frozen and stepping": "freezegun.freeze_time('2001-01-01', auto_tick_seconds=1000).start()",
+    "deleted": "del time.time, time.sleep, dt.date",
     "of the system": "os.getpid = os._exit = os.fstat = os.dup2 = None; time.sleep = None",
 }
 

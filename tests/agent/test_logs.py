@@ -79,12 +79,39 @@ def test_claims_are_logged_when_asked_for(capsys: pytest.CaptureFixture[str], ve
     assert len(lines(capsys)) == verbose
 
 
-def test_every_line_about_a_bundle_names_session_bundle_and_attempt(capsys: pytest.CaptureFixture[str]) -> None:
+def decisions_and_notes() -> tuple[AgentCore, Notes]:
     policy = AgentPolicy(
         agent=NAME, workers=1, lease=30.0, heartbeat=5.0, grace=5.0, target=2.0, flush=0.2, handlers=("*",)
     )
     core = AgentCore(policy, Random(1).random)
-    notes = Notes(open_log("json", agent=NAME, verbose=True), core)
+    return core, Notes(open_log("json", agent=NAME, verbose=True), core)
+
+
+def test_that_code_was_edited_stands_in_the_log_once_until_no_worker_has_it_as_it_was(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _, notes = decisions_and_notes()
+    told = []
+    # Worker, whether it is done, and what was edited.
+    for worker, done, edited in (
+        (0, True, ""),
+        (0, True, "a.py"),
+        (0, True, "a.py"),
+        (1, True, "a.py"),
+        (0, False, ""),
+        (0, True, ""),
+        (2, True, "a.py"),
+        (1, True, "b.py"),
+        (2, True, ""),
+        (0, True, "a.py"),
+    ):
+        notes.take(events.WorkerReported(worker=worker, run=1, block=None, done=done, edited=edited))
+        told += [(worker, line["file"], line["level"]) for line in lines(capsys)]
+    assert told == [(0, "a.py", "warning"), (1, "b.py", "warning"), (0, "a.py", "warning")]
+
+
+def test_every_line_about_a_bundle_names_session_bundle_and_attempt(capsys: pytest.CaptureFixture[str]) -> None:
+    core, notes = decisions_and_notes()
     state, session = MemoryStateStore(), session_of()
     state.create(session, bundles_of(session, 1, 3), sealed=True)
     (claim,) = state.claim(keys_of(bundles_of(session, 1, 3)), agent=NAME, lease=timedelta(seconds=30))

@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from htcgrid.connector.function_pickle import function_bytes
@@ -46,6 +47,11 @@ def mute(event, context):
     os.close(1)
     os.close(2)
     return "still here"
+
+
+def lose(event):
+    exec(event)
+    return list(getattr(sys, "argv", None) or [])
 
 
 def deaf(event, context):
@@ -154,6 +160,14 @@ def test_a_worker_runs_tasks_and_reports_their_values(worker: Heard) -> None:
     assert (report.block.start, report.block.values) == (10, [b"2", b'"aa"', b"[]"])
     assert worker.cell.look() is None
     assert not worker.ended
+
+
+@pytest.mark.parametrize("code", ["sys.argv = ('a',)", "del sys.argv", "sys.argv = None", "sys.argv.clear()"])
+def test_a_worker_goes_on_when_a_task_has_lost_its_arguments(worker: Heard, code: str) -> None:
+    run(worker, "lose", msgspec.json.encode(code))
+    assert ended(worker)[1] == {}
+    run(worker, "lose", b'"pass"')
+    assert ended(worker) == ([b'["jobs"]'], {})
 
 
 def test_a_worker_calls_what_was_pickled_and_returns_what_was_raised(worker: Heard) -> None:

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 
 from htcgrid.model import SessionId, SharedInput
+from htcgrid.model.call import FRESH_BYTES, FUNCTION
 from htcgrid.testing.memory import MemoryPayloadStore
+from htcgrid_agent.runtimes.python.shared import SharedValues
 from htcgrid_agent.shell.shared import Fetch, SharedFiles
+from htcgrid_agent.workers.messages import Found, Need
 
 DATA = b"curves"
 SHARED = SharedInput.of(SessionId("shared-1"), "bytes", DATA)
@@ -52,6 +55,27 @@ def test_an_input_that_comes_altered_is_asked_for_again_and_not_called_lost_by_a
     found = missing.fetch(Fetch(worker=0, pid=1, ref=SHARED.ref)).found
     missing.close()
     assert (found.path, found.lost) == (None, False)
+
+
+def test_a_worker_that_has_had_many_large_functions_keeps_few_descriptors(tmp_path: Path) -> None:
+    asked = []
+
+    def ask(need: Need) -> Found:
+        asked.append(need.ref)
+        file = tmp_path / "function"
+        file.write_bytes(bytes(FRESH_BYTES + 1))
+        return Found(str(file))
+
+    values = SharedValues(ask, lambda _codec: memoryview)
+    references = [SharedInput.of(SessionId("s"), FUNCTION, b"%d" % number).ref for number in range(200)]
+    descriptors = Path("/dev/fd")
+    before = len(list(descriptors.iterdir()))
+    for ref in references:
+        assert values.get(ref).nbytes == FRESH_BYTES + 1
+    assert len(list(descriptors.iterdir())) < before + 100
+    for ref in references[-20:]:
+        values.get(ref)
+    assert asked == references
 
 
 def _fetched(files: SharedFiles) -> Path:

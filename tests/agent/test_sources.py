@@ -5,6 +5,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -131,6 +133,27 @@ def test_a_handler_of_the_standard_library_has_its_own_file_watched_alone() -> N
     Handlers(sources=sources).load("colorsys:rgb_to_hsv", calls=True)
     assert sources.edited() is None
     assert list(sources._files) == [sys.modules["colorsys"].__file__]
+
+
+class Lazy(ModuleType):
+    """A module that needs a library which is not there, and loads it with the first look at any attribute."""
+
+    def __getattribute__(self, name: str) -> Any:
+        raise ImportError(f"{name}: the library is not installed")
+
+
+@pytest.mark.parametrize(
+    "odd", [lambda: Lazy("watched_lazily"), lambda: None, object, lambda: SimpleNamespace(__file__=1)]
+)
+def test_what_else_stands_among_the_modules_is_left_alone(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, odd: Callable[[], Any]
+) -> None:
+    sources = Sources()
+    Handlers(sources=sources).load("watched_job:run")
+    monkeypatch.setitem(sys.modules, "watched_lazily", odd())
+    sources.note()
+    rewritten(folder / "watched_job.py")
+    assert sources.edited() == str(folder / "watched_job.py")
 
 
 def test_a_digest_tells_the_code_of_a_handler_s_module(folder: Path) -> None:

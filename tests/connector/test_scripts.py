@@ -61,6 +61,13 @@ def test_an_argument_that_no_encoding_has_reaches_the_workers(run: Run, tmp_path
     assert run(asking("os.fsencode(sys.argv[1]).hex()"), b"caf\xe9") == b"caf\xe9".hex()
 
 
+def test_arguments_that_the_script_itself_has_made_up_reach_the_workers(run: Run) -> None:
+    # Such a one is no byte of any encoding.
+    assert run(asking("ascii(sys.argv[1:])", r"sys.argv[1:] = ['\ud800', '\udcff', '€', '\0']")) == ascii(
+        ["\ud800", "\udcff", "€", "\0"]
+    )
+
+
 def test_arguments_stand_in_no_file_and_in_no_worker_s_environment(run: Run, tmp_path: Path) -> None:
     code = asking("[name for name in os.environ if 'CLIENT' in name]").replace(
         "workers=1)", f"workers=1, folder={str(tmp_path / 'grid')!r})"
@@ -99,6 +106,12 @@ def test_a_flag_of_the_client_s_interpreter_reaches_its_workers(run: Run, flag: 
         check=True,
     )
     assert there == here == json.loads(expected.stdout)
+
+
+def test_a_client_without_site_packages_has_workers_that_find_them(run: Run) -> None:
+    """It has found htcgrid by itself."""
+    code = f"import sys\nsys.path += {sys.path}\n{asking('event')}"
+    assert run(code, flags=("-S",)) == 1
 
 
 def test_strings_have_the_same_hashes_in_workers_when_the_seed_is_set(

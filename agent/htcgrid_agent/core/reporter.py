@@ -59,12 +59,14 @@ class Reporter:
 
     def next(self, held: Iterable[HeldBundle], now: float, *, draining: bool) -> Register | None:
         """Return the report to send now, if any."""
-        news = (draining and not self._draining) or self._crew.edited != self._edited
-        if self._under_way or (now < self._at and not news):
+        if self._under_way:
+            return None
+        edited = self._crew.edited
+        news = (draining and not self._draining) or edited != self._edited
+        if now < self._at and not news:
             return None
         self._under_way = True
-        self._draining = draining
-        self._edited = self._crew.edited
+        self._draining, self._edited = draining, edited
         self._at = now + self._policy.report
         return self._report(held, ended=False)
 

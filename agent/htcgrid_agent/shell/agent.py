@@ -18,6 +18,7 @@ import msgspec
 from htcgrid.host import RealHost
 from htcgrid.model import defaults
 from htcgrid.model.client_process import ClientProcess
+from htcgrid.model.codec.leaves import text_bytes
 from htcgrid_agent.core import AgentCore, commands, events
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.lane import Lane, lanes_of
@@ -261,7 +262,7 @@ class Agent:
                 self._settings.recycle_tasks,
                 self._settings.recycle_bytes,
                 self._settings.memory_bytes,
-                None if client.argv is None else [os.fsencode(word) for word in client.argv],
+                None if client.argv is None else [text_bytes(word) for word in client.argv],
                 client.script or "",
                 self._settings.handlers,
                 self._settings.reload,

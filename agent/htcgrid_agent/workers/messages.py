@@ -31,7 +31,8 @@ class Setup(msgspec.Struct, frozen=True, array_like=True):
     recycle_bytes: int | None = None
     #: Most bytes of data that the worker may reserve.
     memory_bytes: int | None = None
-    #: The command line of the agent's own client, in bytes of the file system's encoding, and the client's script.
+    #: The command line of the agent's own client, as :func:`htcgrid.model.codec.leaves.text_bytes` writes it, and the
+    #: client's script.
     argv: list[bytes] | None = None
     script: str = ""
     #: Patterns of what may be imported by a name that stands in data.

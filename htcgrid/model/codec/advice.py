@@ -1,4 +1,4 @@
-"""Why a value is refused, and what its sender can do."""
+"""Reasons why values are refused, and advice for their senders."""
 
 import sys
 from collections.abc import Callable

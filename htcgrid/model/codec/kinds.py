@@ -1,4 +1,4 @@
-"""What the typed codec does with a value that MessagePack has no form for, by its exact type."""
+"""The typed codec's forms of values that MessagePack lacks, by their exact types."""
 
 import sys
 from collections.abc import Callable, Iterable
@@ -78,9 +78,11 @@ class Kinds:
         """Return the form of a dataclass; None of another class."""
         if not is_dataclass(cls) or issubclass(cls, Enum):
             return None
-        if cls not in self._forms:
-            self._forms[cls] = DataclassForm(cls, self._classes)
-        return self._forms[cls]
+        # Another thread may let go of all of them at any time.
+        form = self._forms.get(cls)
+        if form is None:
+            form = self._forms[cls] = DataclassForm(cls, self._classes)
+        return form
 
     def of(self, value: Any) -> Kind:
         """Return what is done with a value.
@@ -89,8 +91,8 @@ class Kinds:
             TypeError: its type does not travel; the message has the reason.
         """
         kind = type(value)
-        if kind in self.by_type:
-            return self.by_type[kind]
+        if (known := self.by_type.get(kind)) is not None:
+            return known
         if len(self.by_type) > self._own + _REMEMBERED:
             self.by_type = dict(_OWN)
             self.with_parts.intersection_update(_OWN)

@@ -52,6 +52,15 @@ def text_bytes(value: str) -> bytes:
     return value.encode("utf-8", "surrogatepass")
 
 
+def has_encoding(text: str) -> bool:
+    """Return whether UTF-8 has the text, which has no surrogate without a partner then."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def text_of(data: bytes) -> str:
     """Return what :func:`text_bytes` was given."""
     return data.decode("utf-8", "surrogatepass")

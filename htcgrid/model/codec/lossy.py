@@ -1,4 +1,4 @@
-"""Values as JSON and plain MessagePack have them, for whoever says that the difference does not matter."""
+"""Values as JSON and plain MessagePack have them: what these lack becomes what comes near it."""
 
 import math
 import sys

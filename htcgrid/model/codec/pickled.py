@@ -1,4 +1,4 @@
-"""Any object as pickle has it; whoever reads the bytes runs whatever code they ask for."""
+"""Any object as pickle has it; to read the bytes can run any code."""
 
 import io
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Where in a value the part stands that a codec refuses; places and types are told, never contents."""
+"""Places of parts that a codec refuses; messages tell places and types, never contents."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple

@@ -11,6 +11,7 @@ from ormsgpack import OPT_NON_STR_KEYS, packb
 from htcgrid.errors import EncodingError
 from htcgrid.model.codec.advice import keeper, reason_of
 from htcgrid.model.codec.buffers import holds, holds_buffer, may_hold_buffer
+from htcgrid.model.codec.leaves import has_encoding
 from htcgrid.model.codec.lossy import converted
 from htcgrid.model.codec.place import Look, entries_of, items_of, refused_in, shown
 from htcgrid.model.codec.strict import STRICT
@@ -182,17 +183,9 @@ def _look(part: Any, kind: type) -> str | Iterable[tuple[str, Any]]:
     if kind in {type(None), bool, int, float} or _is_reference(part):
         return ()
     if kind is str:
-        return () if part.isascii() or _has_encoding(part) else "it has a surrogate without a partner, as no text may"
+        return () if part.isascii() or has_encoding(part) else "it has a surrogate without a partner, as no text may"
     if kind is list:
         return items_of(part)
     if kind is dict:
         return entries_of(part)
     return _BECOMES.get(kind) or reason_of(part)
-
-
-def _has_encoding(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

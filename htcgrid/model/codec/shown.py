@@ -1,5 +1,6 @@
-"""Typed values as people and programs that read JSON see them, wherever they are: no class is needed, nor imported."""
+"""Typed values as JSON shows them; no class is imported for that."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -10,14 +11,14 @@ from htcgrid.model.codec.lossy import as_json
 from htcgrid.model.codec.reading import Reading
 
 
-def typed_as_json(data: bytes) -> Any:
-    """Return a typed value as JSON has it.
+def typed_as_json() -> Callable[[bytes], Any]:
+    """Return a function that returns a typed value as JSON has it; to make it takes as long as many values do.
 
     Dataclasses are objects with their fields, Enums their members' names, tuples and sets arrays, times and Decimals
     text, frames arrays of their rows. NaN, infinities and what an array or frame lacks are null. Always valid JSON.
 
-    Raises:
-        EncodingError: the bytes are no typed value, or hold arrays or frames, and numpy or pandas is not here.
+    The function raises an EncodingError when the bytes are no typed value, or hold arrays or frames, and numpy or
+    pandas is not here.
     """
     kinds = Kinds(Classes(importing=False))
     kinds.containers[DATACLASS] = lambda parts: dict(parts[2])
@@ -26,7 +27,8 @@ def typed_as_json(data: bytes) -> Any:
     kinds.containers[DICT] = _dict
     kinds.leaves[ENUM] = lambda data: _member(enum_parts(data))
     kinds.frames(lambda _: b"", Reading(kinds).read)
-    return as_json(Reading(kinds).read(data))
+    read = Reading(kinds).read
+    return lambda data: as_json(read(data))
 
 
 def _dict(parts: list[Any]) -> dict[Any, Any]:

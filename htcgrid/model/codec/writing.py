@@ -8,7 +8,7 @@ from ormsgpack import Ext, packb
 
 from htcgrid.model.codec.buffers import holds_buffer, may_hold_buffer
 from htcgrid.model.codec.kinds import Kinds, Pairs
-from htcgrid.model.codec.leaves import text_bytes
+from htcgrid.model.codec.leaves import has_encoding, text_bytes
 from htcgrid.model.codec.place import DEEPEST
 from htcgrid.model.codec.strict import STRICT
 
@@ -135,13 +135,13 @@ def _replaced(value: Any, depth: int, *, texts: bool) -> Any:
         found = _replaced_items(value, depth, texts)
         return value if found is None else found
     if kind is dict:
-        if not _TEXTS.issuperset(map(type, value)) or (texts and not all(map(_has_encoding, value))):
+        if not _TEXTS.issuperset(map(type, value)) or (texts and not all(map(has_encoding, value))):
             return Pairs(value)
         found = _replaced_items(value.values(), depth, texts)
         return value if found is None else dict(zip(value, found, strict=True))
     if kind is bytearray:
         return Ext(_BYTEARRAY, bytes(value))
-    return Ext(_TEXT, text_bytes(value)) if texts and kind is str and not _has_encoding(value) else value
+    return Ext(_TEXT, text_bytes(value)) if texts and kind is str and not has_encoding(value) else value
 
 
 def _replaced_items(items: Collection[Any], depth: int, texts: bool) -> list[Any] | None:
@@ -150,11 +150,3 @@ def _replaced_items(items: Collection[Any], depth: int, texts: bool) -> list[Any
         return None
     found = [_replaced(item, depth + 1, texts=texts) for item in items]
     return None if all(map(is_, found, items)) else found
-
-
-def _has_encoding(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

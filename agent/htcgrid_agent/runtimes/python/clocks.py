@@ -36,4 +36,8 @@ class Clocks:
 
     @staticmethod
     def _look() -> tuple[Any, ...]:
-        return (dt.datetime, dt.date, *_FUNCTIONS(time))
+        try:
+            return (dt.datetime, dt.date, *_FUNCTIONS(time))
+        except AttributeError:
+            # A task has deleted one.
+            return ()

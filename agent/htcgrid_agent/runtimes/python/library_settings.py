@@ -1,4 +1,4 @@
-"""What libraries keep for a whole process, once they are loaded: none is loaded for this.
+"""Settings that libraries keep for a whole process; no library is loaded to look at them.
 
 Each value is None while it is what the library begins with, so that it does not matter when it was loaded.
 """

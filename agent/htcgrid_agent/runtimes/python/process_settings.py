@@ -1,4 +1,4 @@
-"""What is set for a process as a whole: how it is looked at, and how it is set again.
+"""The settings of a whole process: how each is looked at, and how it is set again.
 
 To look at all of it must cost little, so C modules are asked in place of their wrappers, and what is looked at is
 compared by identity as far as it can be.

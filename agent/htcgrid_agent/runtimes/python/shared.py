@@ -16,6 +16,8 @@ from htcgrid_agent.workers.messages import Found, Need
 
 #: How often the agent is asked again for a file that it removed between its answer and our look.
 _LOOKS = 3
+#: Most functions that are kept: what is mapped has a descriptor, of which a process may have 256 on some systems.
+_FUNCTIONS = 64
 
 
 class SharedValues:
@@ -50,7 +52,7 @@ class SharedValues:
             if name not in self._values:
                 data = self._fetch(shared)
                 value = self._decoder(shared.codec)(data)
-                self._make_room(len(data))
+                self._make_room(len(data), shared.codec)
                 self._values[name] = (len(data), value)
                 self._size += len(data)
             self._values.move_to_end(name)
@@ -69,10 +71,16 @@ class SharedValues:
             f"shared input {shared.ref} went before it was read: is `shared_megabytes` in [agent] too small?"
         )
 
-    def _make_room(self, size: int) -> None:
+    def _make_room(self, size: int, codec: str) -> None:
         while self._values and self._size + size > self._limit:
-            _, (freed, _) = self._values.popitem(last=False)
-            self._size -= freed
+            self._let_go(next(iter(self._values)))
+        functions = [name for name in self._values if name[1] == FUNCTION] if codec == FUNCTION else []
+        if len(functions) >= _FUNCTIONS:
+            self._let_go(functions[0])
+
+    def _let_go(self, name: tuple[str, str]) -> None:
+        freed, _ = self._values.pop(name)
+        self._size -= freed
 
 
 def _mapped(path: str) -> bytes | memoryview:

@@ -37,8 +37,8 @@ class Sources:
             return
         self._modules = len(sys.modules)
         for module in list(sys.modules.values()):
-            file = getattr(module, "__file__", None)
-            if isinstance(file, str) and file not in self._files and self._watches(file):
+            file = _file_of(module)
+            if file is not None and file not in self._files and self._watches(file):
                 signature = _signature(file)
                 if signature is not None:
                     self._files[file] = signature
@@ -62,18 +62,31 @@ class Sources:
 
 def digest_of(module: ModuleType) -> str:
     """Return what tells a module's code from other code of its name: the first of its file's SHA-256, in hex."""
-    file = getattr(module, "__file__", None)
+    file = _file_of(module)
     try:
-        return sha256(Path(file).read_bytes()).hexdigest()[:12] if isinstance(file, str) else ""
+        return "" if file is None else sha256(Path(file).read_bytes()).hexdigest()[:12]
     except OSError:
         # Of a zip file, or of one that is gone.
         return ""
 
 
+def _file_of(module: object) -> str | None:
+    """Return a module's file, None when it has none.
+
+    Some modules load a library once they are asked for any attribute, or raise when it is not there; so none is asked.
+    """
+    try:
+        file = object.__getattribute__(module, "__dict__").get("__file__")
+    except AttributeError:
+        # Anything may stand in sys.modules.
+        return None
+    return file if isinstance(file, str) else None
+
+
 def _root(module: ModuleType) -> str | None:
     """Return the folder, with a slash at its end, or the file that is watched for a handler's module."""
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str):
+    file = _file_of(module)
+    if file is None:
         return None
     name = module.__spec__.name if module.__spec__ else module.__name__
     outermost = sys.modules.get(name.partition(".")[0], module)

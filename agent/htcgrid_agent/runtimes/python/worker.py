@@ -10,6 +10,7 @@ from typing import Any
 
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import PICKLE, Codec
+from htcgrid.model.codec.leaves import text_of
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.python_client import python_client
 from htcgrid.model.session import KeepOutput
@@ -72,7 +73,7 @@ class Worker:
         limit_memory(self._setup.memory_bytes)
         self._recorder.install()
         if self._setup.argv is not None:
-            sys.argv[:] = map(os.fsdecode, self._setup.argv)
+            sys.argv[:] = map(text_of, self._setup.argv)
         sys.path[:0] = [folder for folder in self._setup.path if folder not in sys.path]
         self._leftovers.install()
         self._channel.report(Report(0, None, done=True))
@@ -128,7 +129,8 @@ class Worker:
         """Return the handler; what its module has set by then is the module's."""
         main = python_client(tasks.codec_options).defines(tasks.handler)
         if self._setup.argv is None:
-            sys.argv[:] = [tasks.handler.rpartition(":")[0]]
+            # Another list: a task may have put anything there.
+            sys.argv = [tasks.handler.rpartition(":")[0]]
         name = (tasks.handler, tasks.calls, main)
         if name in self._known:
             return self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
