@@ -8,6 +8,7 @@ only to later parts.
 """
 
 from collections.abc import Callable, Iterable
+from functools import cached_property
 from threading import get_ident
 from typing import Any
 
@@ -26,26 +27,45 @@ from htcgrid.model.codec.writing import Writing
 
 #: What stands in MessagePack as it is.
 _NATIVE = frozenset({type(None), bool, int, float, str, bytes, bytearray})
+#: What needs no form by itself.
+_PLAIN = frozenset({dict, list, *_NATIVE})
+
+
+class _Forms:
+    """What a codec needs for values that MessagePack has no form for, made when the first of these comes.
+
+    A codec is made for each session, and most sessions have no such value.
+    """
+
+    def __init__(self, classes: Classes) -> None:
+        self._classes = classes
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        kinds = Kinds(self._classes)
+        # A frame's parts hold no frames: bytes that say so would take a level of the stack each.
+        kinds.frames(_encoder(self), Reading(kinds).read)
+        return kinds
+
+    @cached_property
+    def reading(self) -> Reading:
+        return Reading(self.kinds)
 
 
 def typed_codec(classes: Classes) -> tuple[Callable[[Any], bytes], Callable[[bytes], Any]]:
     """Return the functions that write and read, each for any number of threads."""
-    kinds = Kinds(classes)
-    encode = _encoder(kinds)
-    # A frame's parts hold no frames: bytes that say so would take a level of the stack each.
-    kinds.frames(encode, Reading(kinds).read)
-    return encode, _decoder(Reading(kinds))
+    forms = _Forms(classes)
+    return _encoder(forms), _decoder(forms)
 
 
-def _encoder(kinds: Kinds) -> Callable[[Any], bytes]:
-    with_parts = kinds.with_parts
+def _encoder(forms: _Forms) -> Callable[[Any], bytes]:
     #: Ends of the program and of its threads, which came while a value was asked for its form.
     ends: dict[int, BaseException] = {}
 
     def leaf(value: Any) -> Ext:
         """Return the form of a value that holds no others; for others this is not the way, and the encoder says so."""
         try:
-            kind = kinds.by_type[type(value)]
+            kind = forms.kinds.by_type[type(value)]
             return Ext(kind.tag, kind.encode(value))
         except Exception:
             raise
@@ -54,8 +74,8 @@ def _encoder(kinds: Kinds) -> Callable[[Any], bytes]:
             raise
 
     def encode(value: Any) -> bytes:
-        if type(value) in with_parts:
-            return _written(kinds, value)
+        if type(value) not in _PLAIN and type(value) in forms.kinds.with_parts:
+            return _written(forms.kinds, value)
         try:
             # By position: keywords take some 30 ns.
             data = packb(value, leaf, STRICT)
@@ -65,21 +85,22 @@ def _encoder(kinds: Kinds) -> Callable[[Any], bytes]:
         else:
             if (0xC4 not in data and len(data) < 259) or not may_hold_buffer(data) or not holds_buffer(value):
                 return data
-        return _written(kinds, value)
+        return _written(forms.kinds, value)
 
     return encode
 
 
-def _decoder(reading: Reading) -> Callable[[bytes], Any]:
-    extension = reading.leaf
+def _decoder(forms: _Forms) -> Callable[[bytes], Any]:
+    def extension(tag: int, data: bytes) -> Any:
+        return forms.reading.leaf(tag, data)
 
     def decode(data: bytes) -> Any:
         if len(data) > LARGE:
-            return reading.read(data)
+            return forms.reading.read(data)
         try:
             return unpackb(data, ext_hook=extension)
         except Exception as error:  # noqa: BLE001 - whatever the bytes, and the classes that they name, make of it
-            reading.refuse(data, error)
+            forms.reading.refuse(data, error)
 
     return decode
 

@@ -28,21 +28,13 @@ class Descriptors:
 
     def restore(self) -> None:
         """Let each be the file that it was, and let none fail instead of waiting."""
-        self._restore(0)
-        self.restore_output()
+        for number, file in self._files.items():
+            if self._file(number) != file:
+                self._dup2(self._spare[number], number)
         for number, blocking in self._blocking.items():
             # Whoever has a duplicate shares it.
             if self._get_blocking(number) is not blocking:
                 self._set_blocking(number, blocking)
-
-    def restore_output(self) -> None:
-        """Let those of output be the files that they were."""
-        for number in _OUTPUTS:
-            self._restore(number)
-
-    def _restore(self, number: int) -> None:
-        if self._file(number) != self._files[number]:
-            self._dup2(self._spare[number], number)
 
     def _file(self, number: int) -> tuple[int, int] | None:
         """Return what tells a file from others; None when there is none."""

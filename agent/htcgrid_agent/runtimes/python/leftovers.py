@@ -1,5 +1,6 @@
 """What tasks leave behind in their process, undone before another session's tasks begin."""
 
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -36,6 +37,9 @@ class Leftovers:
         self._kept = self._look()
         #: Whether a module has changed what a task had changed before: nobody can tell that apart.
         self._mixed = False
+        #: Whether nothing was left when it was last looked, and how many threads modules have started.
+        self._clean = False
+        self._threads = threading.active_count()
         self._imports = ImportWatch(self._look, self._imported)
 
     def install(self) -> None:
@@ -47,6 +51,7 @@ class Leftovers:
         """Take the process as it is for what it is to be: a handler was loaded."""
         self._recorder.keep()
         self._kept = self._look()
+        self._threads = threading.active_count()
         self._clocks.keep()
         self._context = copy_context()
 
@@ -56,19 +61,28 @@ class Leftovers:
             return True
         self._session = session
         self._context = copy_context()
-        self._recorder.restore_all()
+        if self._clean and threading.active_count() == self._threads:
+            # Nobody has run since it was looked.
+            return True
+        self._recorder.restore()
         # All of them, whatever becomes of one.
         again = [_is_again(self._settings[number], self._kept[number]) for number in self._changed()]
         return all(again) and not self._mixed
 
-    def end(self) -> bool:
-        """Let the output be what it was at the end of a run; return whether this process is no good for another."""
-        self._recorder.restore()
+    @property
+    def spoilt(self) -> bool:
+        """Whether this process is no good for another run."""
         return self._clocks.changed
+
+    def settle(self) -> None:
+        """Let the standard descriptors be what they were, and look, while nobody waits, what tasks have left."""
+        self._recorder.restore()
+        self._clean = not self._changed() and not self._mixed
 
     def run(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """Call a function in the session's context, as its tasks run."""
         self._imports.watching = True
+        self._clean = False
         try:
             return self._context.run(function, *args, **kwargs)
         finally:

@@ -76,10 +76,6 @@ class Recorder:
         return marks.used
 
     def restore(self) -> None:
-        """Let the descriptors of output be what they were."""
-        self._descriptors.restore_output()
-
-    def restore_all(self) -> None:
         """Let all standard descriptors be what they were."""
         self._descriptors.restore()
 

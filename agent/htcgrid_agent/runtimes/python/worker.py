@@ -108,15 +108,16 @@ class Worker:
         block, last = self._leftovers.run(self._run_all, tasks, handler, codec, context)
         self._cell.rest()
         self._channel.close()
-        self._sources.note()
-        worn = self._leftovers.end() or self._wear.worn
+        worn = self._leftovers.spoilt or self._wear.worn
         left = block if last > block.start else None
         self._channel.report(Report(tasks.run, left, done=True, worn=worn, edited=self._edited))
+        # By now nobody waits for this.
+        self._sources.note()
+        self._leftovers.settle()
 
     def _is_unfit(self, tasks: RunTasks) -> bool:
         """Return whether these tasks are for another process: this has another script, old code or what others left."""
-        home = tasks.handler.rpartition(":")[0]
-        if python_client(tasks.codec_options).defines(tasks.handler) and not self._script.suits(home):
+        if self._is_main(tasks) and not self._script.suits(tasks.handler.rpartition(":")[0]):
             return True
         if tasks.session != self._session:
             self._session = tasks.session
@@ -125,9 +126,14 @@ class Worker:
                 return True
         return not self._leftovers.begin(tasks.session)
 
+    @staticmethod
+    def _is_main(tasks: RunTasks) -> bool:
+        """Return whether the handler is of the client's script."""
+        return python_client(tasks.codec_options).defines(tasks.handler)
+
     def _load(self, tasks: RunTasks) -> Loaded:
         """Return the handler; what its module has set by then is the module's."""
-        main = python_client(tasks.codec_options).defines(tasks.handler)
+        main = self._is_main(tasks)
         if self._setup.argv is None:
             # Another list: a task may have put anything there.
             sys.argv = [tasks.handler.rpartition(":")[0]]
