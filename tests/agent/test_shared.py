@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from htcgrid.model import SessionId, SharedInput
+from htcgrid.model.call import FUNCTION
 from htcgrid.testing.memory import MemoryPayloadStore
 from htcgrid_agent.shell.shared import Fetch, SharedFiles
 
@@ -52,6 +53,22 @@ def test_an_input_that_comes_altered_is_asked_for_again_and_not_called_lost_by_a
     found = missing.fetch(Fetch(worker=0, pid=1, ref=SHARED.ref)).found
     missing.close()
     assert (found.path, found.lost) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("codec", "said"),
+    [
+        ("bytes", "shared input {ref} is not in the payload store any more: put it again, with a longer keep_for"),
+        (FUNCTION, "the function that session shared-1 calls is not in the payload store any more: call it anew"),
+    ],
+)
+def test_what_is_gone_is_said_with_what_its_user_can_do(codec: str, said: str) -> None:
+    stopping = threading.Event()
+    files = SharedFiles(MemoryPayloadStore(), limit=1_000, stopping=stopping)
+    ref = SharedInput.of(SessionId("shared-1"), codec, DATA).ref
+    found = files.fetch(Fetch(worker=0, pid=1, ref=ref)).found
+    files.close()
+    assert (found.path, found.lost, found.error) == (None, True, said.format(ref=ref))
 
 
 def _fetched(files: SharedFiles) -> Path:

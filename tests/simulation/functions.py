@@ -10,7 +10,7 @@ from tests.simulation.work import Work
 
 #: How many bytes a function captures: so few that its calls carry it along, so many that it is put beside them once
 #: there are some, and so many that it is put at once.
-_CAPTURED = (100, 4_000, 4_000, 70_000)
+_CAPTURED = (100, 4_000, 70_000, 70_000)
 
 
 class Boom(Exception):  # noqa: N818 - what handlers raise has this name, too

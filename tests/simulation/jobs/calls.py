@@ -43,7 +43,7 @@ class _Calling(Job):
                 return
             name = self.world.name("calls")
             options |= {"codec": PICKLE, "labels": {**options["labels"], "calls": name}}
-            tasks = [msgspec.structs.replace(work, function=self._along.says) for work in tasks]
+            tasks = [self._of_function(work, self._along) for work in tasks]
             if not self._call(grid, host, options, tasks):
                 return
             self._first = self._found(grid, name, tasks)
@@ -56,6 +56,11 @@ class _Calling(Job):
     @property
     def _function(self) -> Any:
         return self._along or HANDLER
+
+    def _of_function(self, work: Work, function: Pricing) -> Work:
+        """Return a task for a function; some fail however often they are tried, so that there is what to call again."""
+        raises = 9 if self.rare.random() < 0.05 else work.raises
+        return msgspec.structs.replace(work, function=function.says, raises=raises)
 
     def _found(self, grid: Grid, name: str, tasks: list[Work]) -> SessionId:
         """Return the session of the calls, which only its labels name."""

@@ -2,6 +2,7 @@
 
 from htcgrid_agent.core.agent import AgentCore
 from htcgrid_agent.shell import stores
+from htcgrid_agent.shell.shared import SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
 from tests.simulation.mutation import Mutation, Patch
 
@@ -80,5 +81,17 @@ AGENT_CALLS = (
         seed=90,
         patches=(Patch(AgentCore, "_return", "if self.stopping", "if False"),),
         says="have not ended",
+    ),
+    Mutation(
+        name="agents do not check digests of functions",
+        patches=(
+            Patch(
+                SharedFiles,
+                "_bytes",
+                "data is not None and hashlib.sha256(data).hexdigest() == shared.digest",
+                "data is not None",
+            ),
+        ),
+        says="called altered|ended: AssertionError: |is not what",
     ),
 )

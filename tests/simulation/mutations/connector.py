@@ -1,9 +1,10 @@
 """Defects of the connector: of submitting, and of reading how tasks ended."""
 
-from htcgrid.connector import cut, mapped_calls
+from htcgrid.connector import again, cut, mapped_calls
 from htcgrid.connector.call_queue import CallQueue
 from htcgrid.connector.call_session import CallSession
 from htcgrid.connector.collection import Collection
+from htcgrid.connector.functions import Functions
 from htcgrid.connector.intake import Intake
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.session import SessionHandle
@@ -279,5 +280,17 @@ CONNECTOR = (
             ),
         ),
         says="ended: AssertionError: ",
+    ),
+    Mutation(
+        name="functions of calls that are made again are not copied",
+        seed=41,
+        patches=(Patch(again, "with_functions", "store.put({function.shared(session.id).key: data})", "pass"),),
+        says="is said to be lost, and is there",
+    ),
+    Mutation(
+        name="a function is named, and never put",
+        seed=7,
+        patches=(Patch(Functions, "_carried", "self._payloads.put({key.shared(session).key: data})", "pass"),),
+        says="is said to be lost, and is there",
     ),
 )
