@@ -29,7 +29,7 @@ class SimulatedPayloadStore(PayloadStore):
         def put(keys: Sequence[str]) -> None:
             for key in keys:
                 known = bool(self._payloads.get([key]))
-                altered = not known and self._world.faults.happens(Fault.ALTERED, 1.0 if _is_shared(key) else 0.2)
+                altered = not known and self._world.faults.happens(Fault.ALTERED, 3.0 if _is_shared(key) else 0.2)
                 self._payloads.put({key: _altered(blobs[key], 1) if altered else blobs[key]})
                 if altered:
                     self._world.facts.altered.add(key)
@@ -42,7 +42,7 @@ class SimulatedPayloadStore(PayloadStore):
         keys = list(keys)
         found = self._line.call(lambda: self._payloads.get(keys), about=" ".join(keys))
         for key in list(found):
-            if self._world.faults.happens(Fault.ALTERED_ON_THE_WAY, 2.0 if _is_shared(key) else 1.0):
+            if self._world.faults.happens(Fault.ALTERED_ON_THE_WAY, 3.0 if _is_shared(key) else 1.0):
                 # Another bit than in the store: twice the same would mend it.
                 found[key] = _altered(found[key], 2)
                 self._world.facts.misread[key] += 1
