@@ -44,7 +44,7 @@ AGENT_CALLS = (
     ),
     Mutation(
         name="agents do not check digests",
-        seed=22,
+        seed=18,
         patches=(
             Patch(StoreCalls, "_fetched", "pack.checked(found)", "found"),
             Patch(StoreCalls, "_acquired", "claim.input.checked(claim.input.data)", "claim.input.data"),
@@ -59,7 +59,7 @@ AGENT_CALLS = (
     ),
     Mutation(
         name="payloads that cannot be had now are taken for lost",
-        seed=186,
+        seed=35,
         patches=(
             Patch(
                 StoreCalls,
