@@ -10,7 +10,7 @@ from htcgrid.connector.reader import Reader
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.host import Host
 from htcgrid.interfaces import BEGINNING, PayloadStore
-from htcgrid.model import Bundle, Ranges, Session, SessionId, SessionStatus, Span, unpack_payloads
+from htcgrid.model import Bundle, Pack, Ranges, Session, SessionId, SessionStatus, Span, unpack_payloads
 from htcgrid.model.call import FunctionKey, read_call
 
 #: Most letters of the origin's id in that of the new session, which is a name as any other.
@@ -83,23 +83,26 @@ def with_functions(payloads: Iterable[bytes], reader: Reader, session: Session, 
     for payload in payloads:
         function = read_call(payload).function
         if isinstance(function, FunctionKey) and function.digest not in copied:
+            data = _bytes_of(function, reader)
             if not copied:
-                # The session first: data that no session stands for would never be collected.
+                # Before its data: what no session stands for would never be collected.
                 reader.state.create(session)
-            _copy(function, reader.session.id, session.id, store)
+            store.put({function.shared(session.id).key: data})
             copied.add(function.digest)
         yield payload
 
 
-def _copy(function: FunctionKey, origin: SessionId, session: SessionId, store: PayloadStore) -> None:
-    key = function.shared(origin).key
-    data = store.get([key]).get(key)
-    if data is None or hashlib.sha256(data).hexdigest() != function.digest:
+def _bytes_of(function: FunctionKey, reader: Reader) -> bytes:
+    """Return a function as the reader's session has it."""
+    origin = reader.session.id
+    pack = Pack(digest=function.digest, size=function.size, key=function.shared(origin).key)
+    try:
+        return pack.checked(reader.packs([pack])[pack.digest])
+    except EncodingError as error:
         raise EncodingError(
             f"the function of tasks of session {origin} is not in the payload store any more, or was altered there: "
             "call it anew"
-        )
-    store.put({function.shared(session).key: data})
+        ) from error
 
 
 def _payloads(reader: Reader, bundle: Bundle, wanted: Ranges) -> Iterator[bytes]:

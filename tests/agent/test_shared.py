@@ -78,6 +78,22 @@ def test_a_worker_that_has_had_many_large_functions_keeps_few_descriptors(tmp_pa
     assert asked == references
 
 
+@pytest.mark.parametrize(
+    ("codec", "said"),
+    [
+        ("bytes", "shared input {ref} is not in the payload store any more: put it again, with a longer keep_for"),
+        (FUNCTION, "the function that session shared-1 calls is not in the payload store any more: call it anew"),
+    ],
+)
+def test_what_is_gone_is_said_with_what_its_user_can_do(codec: str, said: str) -> None:
+    stopping = threading.Event()
+    files = SharedFiles(MemoryPayloadStore(), limit=1_000, stopping=stopping)
+    ref = SharedInput.of(SessionId("shared-1"), codec, DATA).ref
+    found = files.fetch(Fetch(worker=0, pid=1, ref=ref)).found
+    files.close()
+    assert (found.path, found.lost, found.error) == (None, True, said.format(ref=ref))
+
+
 def _fetched(files: SharedFiles) -> Path:
     found = files.fetch(Fetch(worker=0, pid=1, ref=SHARED.ref)).found
     assert found.path is not None, found.error

@@ -312,6 +312,8 @@ def test_a_function_that_is_gone_is_told_when_its_calls_are_submitted_again(grid
     grid._payloads.delete(prefix=f"{origin}/shared")
     with pytest.raises(EncodingError, match=f"the function of tasks of session {origin} is not in the payload store"):
         grid.retry(origin)
+    # Nothing was begun that would stand open.
+    assert [status.session.id for status in grid.sessions(labels=labels)] == [origin]
 
 
 class CountedStore(MemoryPayloadStore):

@@ -1,5 +1,6 @@
 """An agent on a simulated machine: its decisions, its store calls and its lanes are the real ones."""
 
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from queue import Empty
@@ -47,7 +48,13 @@ class SimulatedAgent:
         #: How often a worker that has ended a run wants to be replaced.
         self.wear = world.random.choice((0.0, 0.0, 0.02))
         self.policy = AgentPolicy(
-            agent=AgentId(name), grace=10.0, target=defaults.TARGET.total_seconds(), handlers=("*",), **policy
+            agent=AgentId(name),
+            grace=10.0,
+            target=defaults.TARGET.total_seconds(),
+            handlers=("*",),
+            pickle=True,
+            python="{}.{}".format(*sys.version_info),
+            **policy,
         )
         self._core = AgentCore(self.policy, world.random.random)
         self._events: SimulatedQueue[events.Event] = self.host.queue()

@@ -18,8 +18,9 @@ from htcgrid.model import (
     unpack_blocks,
     unpack_payloads,
 )
+from htcgrid.model.codec.pickled import unpickled
 from htcgrid.testing.memory.session import SessionRecord
-from tests.simulation.work import Work, read
+from tests.simulation.work import Work, is_pickled, read
 from tests.simulation.world import World
 
 #: Tries that the code gives a payload that comes altered, or not at all.
@@ -121,7 +122,7 @@ class Judge:
             if payloads is None:
                 altered.update(span)
             for index, payload in zip(span, payloads or (), strict=False):
-                works[index] = read(payload, calls=record.session.calls)
+                works[index] = read(payload, record.session)
                 meant = self._facts.meant[record.session.id].get(index)
                 assert meant in {None, works[index]}, f"task {index} of {record.session.id} is not what was submitted"
         return works, unreadable, altered
@@ -166,12 +167,19 @@ class Judge:
         tries = block.tries.get(index, 1)
         if failure is not None:
             self._look_at_failure(session, index, failure, tries)
+            self._look_at_raised(session, index, block)
         elif index in session.altered:
             raise AssertionError(f"{name} succeeded, and its payload is altered")
         elif index in session.works:
             work, value = session.works[index], block.values[index - block.start]
-            assert value == work.result, f"{name}: {value!r}"
+            assert _came(session, work, value), f"{name}: {value!r}"
             assert work.first_success <= tries <= session.record.session.retry.tries, f"{name} took {tries} tries"
+
+    def _look_at_raised(self, session: Session, index: int, block: Block) -> None:
+        raised = block.values[index - block.start] if block.values else None
+        if raised is not None and index in session.works:
+            error, number = unpickled(raised), session.works[index].number
+            assert error.args == (number,), f"task {index} of {session.id} raised {error!r}, and is {number}"
 
     def _look_at_failure(self, session: Session, index: int, failure: Failure, tries: int) -> None:
         """Look whether a task that failed had to."""
@@ -189,3 +197,10 @@ class Judge:
             assert failure.type in happened, f"{name}, and that never happened: {happened}"
             assert len(happened) >= tries, f"{name} after {tries} tries, and {len(happened)} went wrong"
             assert failure.final or tries == session.record.session.retry.tries, f"{name} after {tries} tries"
+
+
+def _came(session: Session, work: Work, value: bytes | None) -> bool:
+    """Return whether a result is what must come of a task; pickles of the same may be other bytes."""
+    if is_pickled(session.record.session):
+        return value is not None and bool(unpickled(value) == work.value)
+    return value == work.result

@@ -224,7 +224,7 @@ class Simulation:
             for status in list(grid.sessions()):
                 session = status.session.id
                 try:
-                    self._read(grid.session(session), status)
+                    self._read(grid.session(session, pickle=True), status)
                 except SessionNotFoundError:
                     # One that is kept for a moment only may be collected by now.
                     assert session in self.world.facts.ended, f"session {session} is gone"

@@ -6,7 +6,10 @@ from typing import Any
 
 import msgspec
 
-from htcgrid.model.codec import codec_of
+from htcgrid.model import Session
+from htcgrid.model.call import PICKLED_CALL, read_call
+from htcgrid.model.codec import PICKLE, codec_of
+from htcgrid.model.codec.pickled import unpickled
 
 _TYPED = codec_of("typed")
 
@@ -27,16 +30,23 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     kills_agent: bool = False
     #: A shared input that it needs.
     shared: str | None = None
+    #: What the function says that it is to be called with; 0 for a handler.
+    function: int = 0
 
     @property
     def result(self) -> bytes:
-        """What it returns, encoded; of a shared input it says that it was there."""
-        return _TYPED.encode([self.number * 7 + 3, "x" * self.size, self.shared is not None])
+        """What it returns, encoded."""
+        return _TYPED.encode(self.returns(self.function))
 
     @property
     def first_success(self) -> float:
         """Which try is the first that can succeed; none when each takes its agent along."""
         return inf if self.kills_agent else 1 + max(self.raises, self.kills_worker, self.hangs)
+
+    def returns(self, function: int) -> list[Any]:
+        """Return what a function returns of it, or a handler; of a shared input it says that it was there."""
+        said = [function] if function else []
+        return [self.number * 7 + 3, "x" * self.size, self.shared is not None, *said]
 
     @property
     def event(self) -> dict[str, Any]:
@@ -49,17 +59,28 @@ class Work(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return _TYPED.decode(self.result)
 
 
-def read(payload: bytes, *, calls: bool) -> Work:
+def read(payload: bytes, session: Session) -> Work:
     """Return what a payload says; of a call, its first argument does.
 
     Raises:
         EncodingError: it says nothing.
         ValidationError: it says something else.
     """
+    if is_pickled(session):
+        return _argument(unpickled(read_call(payload).arguments))
     event = _TYPED.decode(payload)
-    if calls:
-        return msgspec.convert(event, tuple[tuple[Work], dict[str, Any]])[0][0]
+    if session.calls:
+        return _argument(event)
     return msgspec.convert(event, Work)
+
+
+def is_pickled(session: Session) -> bool:
+    """Return whether a session's payloads are calls of pickled functions."""
+    return (session.handler, session.codec) == (PICKLED_CALL, PICKLE)
+
+
+def _argument(event: Any) -> Work:
+    return msgspec.convert(event, tuple[tuple[Work], dict[str, Any]])[0][0]
 
 
 def works(random: Random, count: int, *, faulty: float, timeout: bool) -> list[Work]:

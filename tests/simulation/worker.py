@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from htcgrid.errors import EncodingError
-from htcgrid.model import Block, Failure, SessionId
+from htcgrid.errors import EncodingError, PayloadLostError, ProviderUnavailableError
+from htcgrid.model import Block, Failure, Session, SessionId, parse_shared
 from htcgrid_agent.core import commands, events
 from htcgrid_agent.shell.shared import Fetch
 from htcgrid_agent.workers.messages import Found
+from tests.simulation.called import Called
 from tests.simulation.faults import Fault
 from tests.simulation.scheduler import Process
 from tests.simulation.work import Work, read
@@ -42,6 +43,8 @@ class SimulatedWorker:
         self._began = self._reported = 0.0
         #: What it waits for a shared input with.
         self._pending: tuple[Work, int] | None = None
+        #: What the task that it is at calls, if that came pickled.
+        self._called = Called()
         late = self._world.random.uniform(0.01, 0.3)
         if self._world.faults.happens(Fault.WORKER_NOT_STARTED):
             self._after(late, lambda: self.die("exited with status 1"))
@@ -79,9 +82,13 @@ class SimulatedWorker:
             return
         (work, tries), self._pending = self._pending, None
         if found.path is None:
-            self._finish(Failure(type="PayloadLostError", message=found.error, final=found.lost), work)
-        else:
+            self._miss(work, found)
+        elif self._called.took(found.path):
             self._act(work, tries)
+        elif self._called.looks:
+            self._ask(work, tries)
+        else:
+            self._finish(Failure(type=ProviderUnavailableError.__name__, message="it went before it was read"), work)
 
     def die(self, reason: str) -> None:
         """End; the agent learns of it a moment later."""
@@ -111,25 +118,42 @@ class SimulatedWorker:
         session = run.session
         hopeless = (run.lease.nonce, self._index) in self._world.facts.hopeless
         assert not hopeless, f"task {self._index} of {session.id} is tried again, which does not help"
-        work = self._read(self._payloads[self._index - run.start], session.calls)
+        payload = self._payloads[self._index - run.start]
+        work = self._read(payload, session)
+        self._called.begin(payload, session)
         tries = run.tries.get(self._index, 0)
         if self._world.faults.happens(Fault.WORKER_DIED, 0.05):
             self._die_at_task()
         elif work.kills_agent:
             self._world.faults.counts[Fault.AGENT_KILLED_BY_TASK] += 1
             self._after(work.seconds, self._kill_agent)
-        elif work.shared is not None:
-            self._pending = (work, tries)
-            self._agent.fetch(Fetch(worker=self.number, pid=id(self), ref=work.shared))
+        elif self._needs(work) is not None:
+            self._ask(work, tries)
         else:
             self._act(work, tries)
 
-    def _read(self, payload: bytes, calls: bool) -> Work:
-        assert self._run is not None
+    def _read(self, payload: bytes, session: Session) -> Work:
         try:
-            return read(payload, calls=calls)
+            return read(payload, session)
         except (EncodingError, msgspec.ValidationError) as error:
-            raise AssertionError(f"task {self._index} of {self._run.session.id} was run altered") from error
+            raise AssertionError(f"task {self._index} of {session.id} was run altered") from error
+
+    def _needs(self, work: Work) -> str | None:
+        return self._called.missing or work.shared
+
+    def _ask(self, work: Work, tries: int) -> None:
+        ref = self._needs(work)
+        assert ref is not None
+        self._pending = (work, tries)
+        self._agent.fetch(Fetch(worker=self.number, pid=id(self), ref=ref))
+
+    def _miss(self, work: Work, found: Found) -> None:
+        """Fail without a shared input, which must be lost if that is said."""
+        shared = parse_shared(self._needs(work))
+        assert not found.lost or self._world.may_lack(shared), f"{shared.ref} is said to be lost, and is there"
+        assert found.error, f"nobody is told why {shared.ref} cannot be had"
+        error = PayloadLostError if found.lost else ProviderUnavailableError
+        self._finish(Failure(type=error.__name__, message=found.error, final=found.lost), work)
 
     def _act(self, work: Work, tries: int) -> None:
         counts = self._world.faults.counts
@@ -160,7 +184,7 @@ class SimulatedWorker:
         if failure is not None:
             self._failures[self._index] = failure
             self._world.facts.tried(self._run.session.id, self._index, failure.type)
-        self._values.append(None if failure else work.result)
+        self._values.append(self._called.raised(work, failure) if failure else self._called.result(work))
         self._durations.append(int(work.seconds * 1e6))
         self._index += 1
         if self._world.scheduler.now - self._reported > _REPORT:

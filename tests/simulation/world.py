@@ -6,7 +6,7 @@ from datetime import timedelta
 from random import Random
 
 from htcgrid import Grid
-from htcgrid.model import Hint, StateLimits, defaults
+from htcgrid.model import Hint, SharedInput, StateLimits, defaults
 from htcgrid.reaper import Reaper, ReaperPolicy
 from htcgrid.testing.memory import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from tests.simulation.agent import SimulatedAgent
@@ -141,6 +141,12 @@ class World:
         self.clock.skew += seconds
         self.troubles.clock_set(self.clock.skew)
         self.note("store clock", self.clock.skew)
+
+    def may_lack(self, shared: SharedInput) -> bool:
+        """Return whether somebody may not have got a shared input: its session is gone, or a fault befell it."""
+        record = self.state._sessions.get(shared.session)
+        gone = record is None or record.tombstone
+        return gone or shared.key in self.facts.altered or self.facts.misread[shared.key] > 0
 
     @contextmanager
     def lapses(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from htcgrid.errors import ConfigError, HtcGridError, PayloadLostError, Provider
 from htcgrid.host import Flag
 from htcgrid.interfaces import PayloadStore
 from htcgrid.model import SharedInput, parse_shared
+from htcgrid.model.call import FUNCTION
 from htcgrid_agent.core.commands import Command
 from htcgrid_agent.core.events import Event
 from htcgrid_agent.workers.messages import Found
@@ -103,7 +104,13 @@ class SharedFiles:
         if self._stopping.is_set():
             raise ProviderUnavailableError("the agent stops, and does not wait for it")
         if data is not None:
-            raise PayloadLostError(f"shared input {shared.ref} was altered in the payload store: put it again")
-        raise PayloadLostError(
-            f"shared input {shared.ref} is not in the payload store any more: put it again, with a longer keep_for"
-        )
+            raise PayloadLostError(_lost(shared, "was altered in the payload store", "put it again"))
+        gone = "is not in the payload store any more"
+        raise PayloadLostError(_lost(shared, gone, "put it again, with a longer keep_for"))
+
+
+def _lost(shared: SharedInput, why: str, advice: str) -> str:
+    """Say what is lost; a function was put by nobody, but called."""
+    if shared.codec == FUNCTION:
+        return f"the function that session {shared.session} calls {why}: call it anew"
+    return f"shared input {shared.ref} {why}: {advice}"

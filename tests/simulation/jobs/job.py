@@ -31,7 +31,10 @@ class Job:
 
     def __init__(self, world: "World") -> None:
         self.world = world
-        self.random = Random(world.random.getrandbits(64))
+        bits = world.random.getrandbits(64)
+        self.random = Random(bits)
+        #: Decides about what few jobs do; apart, so that the others do what they would without it.
+        self.rare = Random(bits ^ 1)
         self.session: SessionId | None = None
         self.done = False
 

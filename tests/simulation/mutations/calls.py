@@ -2,6 +2,7 @@
 
 from htcgrid_agent.core.agent import AgentCore
 from htcgrid_agent.shell import stores
+from htcgrid_agent.shell.shared import SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
 from tests.simulation.mutation import Mutation, Patch
 
@@ -43,7 +44,7 @@ AGENT_CALLS = (
     ),
     Mutation(
         name="agents do not check digests",
-        seed=22,
+        seed=18,
         patches=(
             Patch(StoreCalls, "_fetched", "pack.checked(found)", "found"),
             Patch(StoreCalls, "_acquired", "claim.input.checked(claim.input.data)", "claim.input.data"),
@@ -58,7 +59,7 @@ AGENT_CALLS = (
     ),
     Mutation(
         name="payloads that cannot be had now are taken for lost",
-        seed=186,
+        seed=35,
         patches=(
             Patch(
                 StoreCalls,
@@ -80,5 +81,18 @@ AGENT_CALLS = (
         seed=90,
         patches=(Patch(AgentCore, "_return", "if self.stopping", "if False"),),
         says="have not ended",
+    ),
+    Mutation(
+        name="agents do not check digests of functions",
+        seed=7,
+        patches=(
+            Patch(
+                SharedFiles,
+                "_bytes",
+                "data is not None and hashlib.sha256(data).hexdigest() == shared.digest",
+                "data is not None",
+            ),
+        ),
+        says=r"called altered|ended: AssertionError: |task \d+ of .*: b'",
     ),
 )

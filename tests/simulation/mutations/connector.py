@@ -1,9 +1,10 @@
 """Defects of the connector: of submitting, and of reading how tasks ended."""
 
-from htcgrid.connector import cut, mapped_calls
+from htcgrid.connector import again, cut, mapped_calls
 from htcgrid.connector.call_queue import CallQueue
 from htcgrid.connector.call_session import CallSession
 from htcgrid.connector.collection import Collection
+from htcgrid.connector.functions import Functions
 from htcgrid.connector.intake import Intake
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.session import SessionHandle
@@ -61,7 +62,7 @@ CONNECTOR = (
     ),
     Mutation(
         name="packs are put before their session is recorded",
-        seed=15,
+        seed=19,
         patches=(Patch(Submission, "_write", "yield from self.begin()", "pass"),),
         says="payloads are left",
     ),
@@ -223,7 +224,7 @@ CONNECTOR = (
     ),
     Mutation(
         name="calls that are handed over while others are written are lost",
-        seed=55,
+        seed=36,
         patches=(
             Patch(CallQueue, "batches", "batch, self._handed = self._handed, []", "batch = list(self._handed)"),
             Patch(CallQueue, "batches", "yield batch", "yield batch\n            self._handed.clear()"),
@@ -238,7 +239,7 @@ CONNECTOR = (
     ),
     Mutation(
         name="nobody is told that calls were handed over",
-        seed=127,
+        seed=17,
         patches=(Patch(CallQueue, "put", "idle and self._handed", "not idle"),),
         says="have not ended",
     ),
@@ -279,5 +280,17 @@ CONNECTOR = (
             ),
         ),
         says="ended: AssertionError: ",
+    ),
+    Mutation(
+        name="functions of calls that are made again are not copied",
+        seed=41,
+        patches=(Patch(again, "with_functions", "store.put({function.shared(session.id).key: data})", "pass"),),
+        says="is said to be lost, and is there",
+    ),
+    Mutation(
+        name="a function is named, and never put",
+        seed=7,
+        patches=(Patch(Functions, "_carried", "self._payloads.put({key.shared(session).key: data})", "pass"),),
+        says="is said to be lost, and is there",
     ),
 )

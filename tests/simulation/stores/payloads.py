@@ -29,7 +29,7 @@ class SimulatedPayloadStore(PayloadStore):
         def put(keys: Sequence[str]) -> None:
             for key in keys:
                 known = bool(self._payloads.get([key]))
-                altered = not known and self._world.faults.happens(Fault.ALTERED, 0.2)
+                altered = not known and self._world.faults.happens(Fault.ALTERED, 3.0 if _is_shared(key) else 0.2)
                 self._payloads.put({key: _altered(blobs[key], 1) if altered else blobs[key]})
                 if altered:
                     self._world.facts.altered.add(key)
@@ -42,7 +42,7 @@ class SimulatedPayloadStore(PayloadStore):
         keys = list(keys)
         found = self._line.call(lambda: self._payloads.get(keys), about=" ".join(keys))
         for key in list(found):
-            if self._world.faults.happens(Fault.ALTERED_ON_THE_WAY):
+            if self._world.faults.happens(Fault.ALTERED_ON_THE_WAY, 3.0 if _is_shared(key) else 1.0):
                 # Another bit than in the store: twice the same would mend it.
                 found[key] = _altered(found[key], 2)
                 self._world.facts.misread[key] += 1
@@ -56,6 +56,11 @@ class SimulatedPayloadStore(PayloadStore):
         self._line.call(
             lambda: self._payloads.delete(keys, prefix=prefix), lambda: self._payloads.delete(keys[1:]), prefix
         )
+
+
+def _is_shared(key: str) -> bool:
+    """Return whether an object is a shared input, or a function: there are few, so that more befalls each."""
+    return "/shared/" in key
 
 
 def _altered(data: bytes, bit: int) -> bytes:

@@ -223,7 +223,7 @@ class Worker:
         self._cell.rest()
         # What an import that failed has done to the streams is no module's.
         self._recorder.renew()
-        self._recorder.restore_all()
+        self._recorder.restore()
         self._channel.report(Report(tasks.run, block, done=True))
 
 
