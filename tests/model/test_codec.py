@@ -175,6 +175,36 @@ def test_lossy_json_still_refuses_what_has_no_form(value: Any) -> None:
         codec_of("json", lossy=True).encode(value)
 
 
+@pytest.mark.parametrize(
+    ("codec", "value", "said"),
+    [
+        ("json", [{"a": NAN}], r"float at \[0\]\[\"a\"\] .*: it is NaN, infinite or NaT; codec 'typed' keeps it$"),
+        ("json", [object()], r"object at \[0\] .*: it has no such form; codec 'pickle' keeps it, on agents that"),
+        ("json", [threading.Lock()], r"lock at \[0\] .*: it has no such form$"),
+        ("json", {(1,): 2}, r"tuple at \[key 0 itself\] .*: a key has to become text; codec 'typed' keeps it$"),
+        (
+            "msgpack",
+            {(1,): 2},
+            r"tuple at \[key 0 itself\] .*: a key has to become text, bytes, a number, .*'typed' keeps",
+        ),
+        ("json", [(1,), "\ud800"], r"str at \[1\] .*: it has a surrogate .*; codec 'typed' keeps it$"),
+        ("msgpack", [(1,), 2**64], r"int at \[1\] .*: it has more than 64 bits; codec 'typed' keeps it$"),
+        ("json", ring(), r"it holds itself, or more than 250 levels$"),
+    ],
+)
+def test_lossy_codecs_tell_where_what_has_no_form_stands_and_what_keeps_it(codec: str, value: Any, said: str) -> None:
+    with pytest.raises(EncodingError, match=said):
+        codec_of(codec, lossy=True).encode(value)
+
+
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
+@pytest.mark.parametrize(("value", "would"), [((1,), True), (own.Point(1), True), (1j, False), (object(), False)])
+def test_a_refusal_tells_whether_lossy_would_send_the_value(codec: str, value: Any, *, would: bool) -> None:
+    with pytest.raises(EncodingError) as why:
+        codec_of(codec).encode([value])
+    assert str(why.value).endswith("; lossy=True sends what comes near it") is would
+
+
 @pytest.mark.parametrize("codec", ["typed", "bytes", "pickle"])
 def test_only_json_and_msgpack_may_be_lossy(codec: str) -> None:
     with pytest.raises(ConfigError, match=f"codec '{codec}' has no lossy form"):

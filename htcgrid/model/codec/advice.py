@@ -58,7 +58,9 @@ def reason_of(value: Any, no_form: str = "") -> str:
             return f"{what} would arrive as {plain.__name__}: send {plain.__name__}(…) of it"
     if isinstance(value, Iterator):
         return "it makes its items only here: send list(…) of it"
-    return no_form or "only plain data, Enums, dataclasses, arrays and frames travel: send what it holds as one of these"
+    return (
+        no_form or "only plain data, Enums, dataclasses, arrays and frames travel: send what it holds as one of these"
+    )
 
 
 def keeper(found: Refusal, codecs: dict[str, Callable[[Any], bytes]]) -> str:

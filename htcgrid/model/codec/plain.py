@@ -62,7 +62,7 @@ def json_codec(others: _Others, *, lossy: bool) -> tuple[_Encode, Callable[[byte
         if lossy:
             plain = converted(value, "json", others)
             return _written(lambda: write(plain), lambda why: _refusal(plain, "json", _look_json, others, why))
-        raise _refusal(value, "json", _look_json, others, error, json_codec(others, lossy=True)[0]) from error
+        raise _refusal(value, "json", _look_json, others, error, lossy=json_codec(others, lossy=True)[0]) from error
 
     def decode(data: bytes) -> Any:
         try:
@@ -152,7 +152,7 @@ def _written(write: Callable[[], bytes], refusal: Callable[[Exception], Encoding
 
 
 def _refusal(
-    value: Any, codec: str, look: Look, others: _Others, error: Exception | None, lossy: _Encode | None = None
+    value: Any, codec: str, look: Look, others: _Others, error: Exception | None, *, lossy: _Encode | None = None
 ) -> EncodingError:
     found = refused_in(value, look)
     if found is None:
