@@ -74,7 +74,7 @@ class CallForm:
         if len(payload) > limit:
             raise EncodingError(
                 f"a call of {shown(function)}: the arguments are {len(payload)} bytes long, more than the "
-                f"{limit} allowed"
+                f"{limit} allowed: pass what is large as grid.put(…) of it"
             )
         return payload
 
