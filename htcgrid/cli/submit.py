@@ -20,6 +20,7 @@ from htcgrid.model import KeepOutput, RetryPolicy, defaults
 @click.option(
     "--input", "source", type=click.File("rb"), default="-", help="A JSON array of payloads; stdin when left out."
 )
+@click.option("--lossy", is_flag=True, help="Results that JSON does not keep become what comes near: tuples arrays.")
 @click.option("--lines", is_flag=True, help="The input has one JSON value a line.")
 @config_option
 @click.option("--id", "session_id", help="The session's id; with it, submitting again is one submission.")
@@ -76,6 +77,7 @@ def command(
     output: Literal["failed", "all", "none"],
     *,
     lines: bool,
+    lossy: bool,
     as_json: bool,
 ) -> None:
     """Submit one task per item to HANDLER, as 'module:function', and print the session's id.
@@ -93,6 +95,7 @@ def command(
             id=session_id,
             priority=priority,
             codec="json",
+            lossy=lossy,
             pool=pool,
             timeout=timeout,
             retry=retry,

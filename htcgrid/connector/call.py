@@ -45,9 +45,9 @@ class CallForm:
         if self._codec.name == "bytes":
             if len(args) != 1 or kwargs:
                 raise EncodingError(f"a call of {shown(function)}: codec 'bytes' carries one argument, of bytes")
-            return self._encoded(function, args[0], self._limit)
+            return self._encoded(function, args[0], args, kwargs, limit=self._limit)
         # Lists, which every codec has.
-        return self._encoded(function, [list(args), dict(kwargs)], self._limit)
+        return self._encoded(function, [list(args), dict(kwargs)], args, kwargs, limit=self._limit)
 
     def arguments(self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
         """Return the arguments of one call of a pickled function, which may travel in the same payload, as bytes.
@@ -55,19 +55,39 @@ class CallForm:
         Raises:
             EncodingError: they cannot be carried.
         """
-        return self._encoded(function, (args, kwargs), self._limit - 2 * INLINE_BYTES)
+        return self._encoded(function, (args, kwargs), args, kwargs, limit=self._limit - 2 * INLINE_BYTES)
 
-    def _encoded(self, function: str | Callable[..., Any], event: Any, limit: int) -> bytes:
+    def _encoded(
+        self,
+        function: str | Callable[..., Any],
+        event: Any,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        *,
+        limit: int,
+    ) -> bytes:
         try:
             payload = self._codec.encode(event)
         except EncodingError as error:
-            raise EncodingError(f"a call of {shown(function)}: {error}") from error
+            which, why = self._refused(args, kwargs) or ("", error)
+            raise EncodingError(f"a call of {shown(function)}: {which}{why}") from error
         if len(payload) > limit:
             raise EncodingError(
                 f"a call of {shown(function)}: the arguments are {len(payload)} bytes long, more than the "
-                f"{limit} allowed"
+                f"{limit} allowed: pass what is large as grid.put(…) of it"
             )
         return payload
+
+    def _refused(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[str, EncodingError] | None:
+        """Return which argument is refused, and why; None if each by itself is carried."""
+        named = [(f"argument {number}: ", value) for number, value in enumerate(args, start=1)]
+        named += [(f"argument {name!r}: ", value) for name, value in kwargs.items()]
+        for which, value in named:
+            try:
+                self._codec.encode(value)
+            except EncodingError as error:
+                return which, error
+        return None
 
 
 def shown(function: str | Callable[..., Any]) -> str:

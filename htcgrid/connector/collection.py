@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from htcgrid.connector.outcome import Outcome
+from htcgrid.errors import EncodingError
 from htcgrid.interfaces import BEGINNING, Entries
 from htcgrid.model import Block, Entry, Part, Ranges, SessionId, SessionState, SessionStatus, TaskState, unpack_blocks
 
@@ -119,11 +120,19 @@ class Collection:
         )
         succeeded, code = TaskState.SUCCEEDED, block.code
         for index, (value, micros) in enumerate(zip(block.values, block.durations, strict=True), block.start):
-            # A succeeded task has a value; an empty one is still bytes.
-            yield Outcome(
-                index, succeeded, decode(value or b""), None, 1, began, micros, worker, committed, session, code=code
-            )
+            try:
+                # A succeeded task has a value; an empty one is still bytes.
+                found = decode(value or b"")
+            except EncodingError as error:
+                raise _unreadable(index, error) from error
+            yield Outcome(index, succeeded, found, None, 1, began, micros, worker, committed, session, code=code)
             began += micros / 1e6
+
+    def _value(self, index: int, data: bytes | None) -> Any:
+        try:
+            return self._decode(data or b"")
+        except EncodingError as error:
+            raise _unreadable(index, error) from error
 
     def outcome(self, entry: Entry, block: Block, index: int) -> Outcome:
         """Return the outcome of one task of a block, which the entry accepted."""
@@ -133,7 +142,7 @@ class Collection:
         return Outcome(
             index,
             TaskState.FAILED if failure else TaskState.SUCCEEDED,
-            None if failure else self._decode(value or b""),
+            None if failure else self._value(index, value),
             failure,
             block.tries.get(index, 1),
             block.began + sum(block.durations[:offset]) / 1e6,
@@ -145,3 +154,7 @@ class Collection:
             value if failure else None,
             block.code,
         )
+
+
+def _unreadable(index: int, error: EncodingError) -> EncodingError:
+    return EncodingError(f"task {index}: the result: {error}")

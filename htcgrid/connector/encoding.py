@@ -30,7 +30,10 @@ def encoded_task(encode: Callable[[Any], bytes], index: int, task: Any, limit: i
     except EncodingError as error:
         raise EncodingError(f"task {index}: {error}") from error
     if len(payload) > limit:
-        raise EncodingError(f"task {index}: the payload is {len(payload)} bytes long, more than the {limit} allowed")
+        raise EncodingError(
+            f"task {index}: the payload is {len(payload)} bytes long, more than the {limit} allowed: put what is large "
+            "by grid.put, and send its reference"
+        )
     return payload
 
 

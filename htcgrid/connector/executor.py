@@ -2,7 +2,7 @@
 
 import os
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
 from typing import Any, ParamSpec, TypeVar
 
@@ -11,6 +11,7 @@ from htcgrid.connector.call_queue import Room
 from htcgrid.connector.call_session import CallSession
 from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.functions import Functions
+from htcgrid.connector.iterable import check_arguments
 from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.errors import ConfigError, ConflictError
 from htcgrid.model import RetryPolicy, defaults
@@ -79,6 +80,24 @@ class GridExecutor(Executor):
                 session.error or error
             )
         return future
+
+    def map(
+        self,
+        fn: Callable[..., _T],
+        *iterables: Iterable[Any],
+        timeout: float | None = None,
+        chunksize: int = 1,
+        **more: Any,
+    ) -> Iterator[_T]:
+        """Call ``fn`` with the items of the iterables; see :meth:`concurrent.futures.Executor.map`.
+
+        All calls are made at once, and ``chunksize`` changes nothing: short calls travel together anyway.
+
+        Raises:
+            ConfigError: an iterable would not give what its user means, as a frame, or a coroutine.
+        """
+        check_arguments(iterables)
+        return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize, **more)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; see :meth:`concurrent.futures.Executor.shutdown`.

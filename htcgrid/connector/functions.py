@@ -132,8 +132,8 @@ class Functions:
             _remember(self._warned, key.digest, None, _KNOWN)
         warnings.warn(
             f"{shown(function)} is {key.size / 1e6:.1f} MB with what it captures: that is sent once and kept between "
-            "calls, its arrays read-only, and no call sees what is changed here later. Pass large data as an argument: "
-            "of grid.put(data), which stores it once, a call gets the value",
+            "calls, its arrays read-only, and no call sees what is changed here later. Pass large data as an argument "
+            "instead, as grid.put(data): it is stored once, and each call gets the value",
             stacklevel=_level(),
         )
 

@@ -17,7 +17,7 @@ from htcgrid.connector.embedded import EmbeddedGrid
 from htcgrid.connector.encoding import codec_of_client, encoded, refuse_to_unpickle
 from htcgrid.connector.executor import GridExecutor
 from htcgrid.connector.functions import Functions, payloads_of_map
-from htcgrid.connector.iterable import check_items, check_tasks
+from htcgrid.connector.iterable import check_arguments, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
 from htcgrid.connector.open_session import OpenSession
@@ -314,8 +314,7 @@ class Grid:
         rule_of(None, ahead, named=False)
         if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
-        for number, items in enumerate(iterables, start=1):
-            check_items(items, f"argument {number} after the function")
+        check_arguments(iterables)
         described = session_of("a:function", None, options, host=self._host)
         form = CallForm(codec_of_session(described), self._limit)
         handler = form.handler(function)

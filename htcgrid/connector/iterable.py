@@ -1,7 +1,7 @@
 """Checks of iterables of tasks: what would not give the tasks that people mean is refused, with what to pass."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from htcgrid.errors import ConfigError
@@ -25,12 +25,22 @@ def check_tasks(tasks: Any) -> None:
     Raises:
         ConfigError: it is so; the message says what to pass.
     """
-    check_items(tasks, "tasks")
+    _check_items(tasks, "tasks")
     if isinstance(tasks, str | bytes | bytearray | memoryview | Mapping):
         raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}: pass a list")
 
 
-def check_items(items: Any, what: str) -> None:
+def check_arguments(iterables: Sequence[Any]) -> None:
+    """Refuse iterables of arguments that would not give what their user means.
+
+    Raises:
+        ConfigError: it is so; the message says which, and what to pass.
+    """
+    for number, items in enumerate(iterables, start=1):
+        _check_items(items, f"argument {number} after the function")
+
+
+def _check_items(items: Any, what: str) -> None:
     """Refuse what cannot be gone through, and tables, whose columns' names nobody means.
 
     Raises:
@@ -56,7 +66,7 @@ def check_items(items: Any, what: str) -> None:
             f"its columns: pass {rows}; as a single payload, pass it in a list"
         )
     if not isinstance(items, Iterable) or getattr(items, "ndim", 1) == 0:
-        raise ConfigError(f"{what} must be an iterable of payloads, not a single {type(items).__name__}")
+        raise ConfigError(f"{what} must be an iterable of payloads, not a single {type(items).__name__}: pass a list")
 
 
 def _is_table(items: Any) -> bool:

@@ -121,6 +121,7 @@ class SessionHandle:
 
         Raises:
             ResultTimeoutError: the time was up; what was yielded before stays valid.
+            EncodingError: a result cannot be read here, as of a class that is not there; the message has its task.
             Exception: what broke the submission off, when this process submits the tasks from a generator.
         """
         return self._reader.outcomes(timeout)
@@ -164,6 +165,7 @@ class SessionHandle:
             TaskFailedError: a task failed; raised as soon as it is known.
             TaskCancelledError: the session was cancelled, before its tasks had ended or all of them were submitted.
             ResultTimeoutError: the time was up; its ``results`` holds what was there, by task.
+            EncodingError: a result cannot be read here, as of a class that is not there; the message has its task.
         """
         values: dict[int, Any] = {}
         collection = self._reader.collection()

@@ -44,6 +44,9 @@ def sleep(seconds):
 def describe(event, context):
     return [event, context.try_number, context.remaining() is not None]
 
+def pair(event):
+    return event, {1: event}
+
 def third(event, context):
     if context.try_number < 3:
         raise RuntimeError("not yet")

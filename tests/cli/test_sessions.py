@@ -71,6 +71,15 @@ def test_submit_takes_one_value_a_line(htcgrid: Command, served: Path, tmp_path:
     assert htcgrid("results", session, "--values").out.splitlines() == ['{"a":1}', '"two"', "[3]"]
 
 
+def test_results_that_json_does_not_keep_are_refused_unless_they_may_be_lossy(
+    submit: Command, htcgrid: Command, served: Path
+) -> None:
+    (outcome,) = objects(htcgrid("results", submit("work:pair", ["a"]).out.strip()))
+    assert "codec 'typed' keeps it; lossy=True sends what comes near it" in outcome["error"]["message"]
+    session = submit("work:pair", ["a"], "--lossy").out.strip()
+    assert htcgrid("results", session, "--values").out == '["a",{"1":"a"}]\n'
+
+
 def test_submitting_again_under_an_id_is_one_submission(submit: Command, htcgrid: Command, grid: Path) -> None:
     assert submit("work:echo", [1, 2], "--id", "mine").out == "mine\n"
     assert submit("work:echo", [1, 2], "--id", "mine").out == "mine\n"

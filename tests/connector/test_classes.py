@@ -121,7 +121,7 @@ def standing(tmp_path: Path) -> Callable[[list[str]], Path]:
         (
             ["plain_jobs:*"],
             "plain_jobs:echo",
-            "class Trade of module 'shapes' is not imported here, and 'handlers' in",
+            "class Trade of module 'shapes' is not imported here, and no pattern of 'handlers' in [agent] allows",
         ),
         (
             ["plain_jobs:*", "shapes:Side"],
@@ -177,5 +177,7 @@ def test_who_reads_a_session_of_others_imports_nothing_that_its_data_names(run: 
     grid = f"folder={str(tmp_path / 'grid')!r}, workers=1"
     assert run(f'print(grid.submit("plain_jobs:echo", [{TRADE}], id="kept").results(timeout=40))', MODULE, grid)
     read = 'print(grid.session("kept").results(timeout=40))'
-    assert "class Trade of module 'shapes' cannot be found here" in run(read, "", grid, name="other.py")
+    said = run(read, "", grid, name="other.py")
+    assert "task 0: the result: class Trade of module 'shapes' cannot be found here" in said
+    assert "import it first" in said
     assert run(read, MODULE, grid, name="other.py") == "[Trade(notional=1.5)]"

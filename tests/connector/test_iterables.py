@@ -89,6 +89,8 @@ def test_what_is_no_iterable_of_tasks_is_refused_with_what_to_pass(idle: Grid, n
         if "a single" not in message or name in {"a number", "None"}:
             with pytest.raises(ConfigError, match=rf"argument 2 after the function must be an iterable.*{message}"):
                 idle.map(pow, [1], make())
+            with idle.executor() as executor, pytest.raises(ConfigError, match=rf"argument 2 .*{message}"):
+                executor.map(pow, [1], make())
         gc.collect()
     assert all(not status.total for status in idle.sessions())
 

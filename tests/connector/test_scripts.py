@@ -146,6 +146,9 @@ def same(event, context):
 def breaks(event):
     raise Broken("so it is")
 
+def twice(trade):
+    return Trade(2 * trade.notional)
+
 def here(event, context):
     main = sys.modules["__main__"]
     return [main is sys.modules["__mp_main__"], main.here is here, main.__file__ == __file__, __name__, event]
@@ -158,6 +161,9 @@ if __name__ == "__main__":
             said.append([kinds, isinstance(made[0], Curve), isinstance(made[1], Trade), made[2] is Side.BUY])
         (outcome,) = grid.map(breaks, [1], codec="pickle", return_exceptions=True, retry=None)
         said.append(isinstance(outcome, Broken) or repr(outcome))
+        # What a pickled function returns is of the script's classes, though it came by itself.
+        found = grid.map(twice, [grid.put(Trade(2.0))], codec="pickle")
+        said.append(next(found) == Trade(4.0))
         said.append(grid.submit(here, [1]).results(timeout=40)[0])
         print(json.dumps(said))
 """
@@ -170,7 +176,7 @@ def test_what_a_script_defines_is_the_same_on_both_sides(run: Run, module: bool)
     assert said[0] == [[True, False, False], *rest]
     assert said[1] == [[False, True, False], *rest]
     assert said[2] == [[False, False, True], *rest]
-    assert said[3:] == [True, [True, True, True, "__mp_main__", 1]]
+    assert said[3:] == [True, True, [True, True, True, "__mp_main__", 1]]
 
 
 SPAWNING = """

@@ -14,7 +14,8 @@ from htcgrid.config import AgentSettings
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.local.settings import LocalSettings
 from htcgrid.local.state import SqliteStateStore
-from htcgrid.model import QueueLimits, RetryPolicy, check_name, defaults, session
+from htcgrid.model import QueueLimits, RetryPolicy, call, check_name, defaults, session
+from htcgrid.model.codec import place
 from htcgrid_agent.core.policy import AgentPolicy
 from htcgrid_agent.core.reporter import Reporter
 from htcgrid_agent.runtimes.python import faults, recorder
@@ -40,6 +41,9 @@ _CONSTANTS: dict[str, Any] = {
     "defaults.BUNDLE_TASKS": defaults.BUNDLE_TASKS,
     "defaults.BUNDLE_BYTES": defaults.BUNDLE_BYTES,
     "defaults.SHARED_HELD": defaults.SHARED_HELD,
+    "place.DEEPEST": place.DEEPEST,
+    "call.FRESH_BYTES": call.FRESH_BYTES,
+    "call.INLINE_BYTES": call.INLINE_BYTES,
     "AgentPolicy.outcome_bytes": fields(AgentPolicy)["AgentPolicy.outcome_bytes"],
     "AgentPolicy.bundles": fields(AgentPolicy)["AgentPolicy.bundles"],
     "AgentPolicy.standstill": fields(AgentPolicy)["AgentPolicy.standstill"],

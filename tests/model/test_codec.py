@@ -58,17 +58,17 @@ REFUSED_BY_BOTH: dict[str, tuple[Any, str, str]] = {
     "a frozenset": (frozenset({1}), "would arrive as a list", "typed"),
     "a bytearray": (bytearray(b"hunter2"), "would arrive as bytes", "typed"),
     "a memoryview": (memoryview(b"hunter2"), "would arrive as bytes", ""),
-    "a Decimal": (Decimal(1), "", "typed"),
+    "a Decimal": (Decimal(1), "(JSON|MessagePack) has no such type", "typed"),
     "a datetime": (datetime(2024, 1, 1, tzinfo=UTC), "", "typed"),
     "a date": (date(2024, 1, 1), "", "typed"),
     "a timedelta": (timedelta(1), "", "typed"),
     "a UUID": (UUID(int=1), "", "typed"),
     "a path": (PurePosixPath("a"), "", "typed"),
-    "a complex number": (1j, "", "typed"),
+    "a complex number": (1j, "(JSON|MessagePack) has no such type", "typed"),
     "an Enum": (own.Side.BUY, "", "typed"),
     "an Enum of numbers": (own.Level.LOW, "", "typed"),
     "an Enum of text": (own.Currency.EUR, "", "typed"),
-    "a dataclass": (own.Point(1), "", "typed"),
+    "a dataclass": (own.Point(1), "(JSON|MessagePack) has no such type", "typed"),
     "a subclass of str": (own.Text("hunter2"), "would arrive as str", "pickle"),
     "a subclass of int": (own.Number(1), "would arrive as int", "pickle"),
     "a subclass of float": (own.Real(1), "would arrive as float", "pickle"),
@@ -81,7 +81,9 @@ REFUSED_BY_BOTH: dict[str, tuple[Any, str, str]] = {
     "a lone surrogate": ("\ud800", "surrogate", "typed"),
     "a lone surrogate in a key": ({"\ud800": 1}, "surrogate", "typed"),
     "a lock": (threading.Lock(), "belongs to this process", ""),
-    "an object": (object(), "only plain data", "pickle"),
+    "an object": (object(), "(JSON|MessagePack) has no such type", "pickle"),
+    "an Enum that is text": (own.Currency.EUR, "it would arrive as its value: send that", "typed"),
+    "an iterator": (iter([1]), "it makes its items only here: send list", "pickle"),
     "a generator": ((one for one in [1]), "send list", ""),
     "a ring": (ring(), "holds itself", "pickle"),
     "10,000 lists": (nested(10_000, lambda it: [it]), "levels deep", ""),
@@ -126,7 +128,7 @@ def test_the_codec_that_a_message_names_keeps_the_value(name: str) -> None:
     codec = codec_of(keeper)
     found = codec.decode(codec.encode(value))
     assert type(found) is type(value)
-    assert name in {"a ring", "an object"} or found == value
+    assert name in {"a ring", "an object", "an iterator"} or found == value
 
 
 #: By what lossy=True makes of them, in JSON and in MessagePack.
@@ -171,6 +173,36 @@ def test_lossy_codecs_send_what_comes_near(name: str) -> None:
 def test_lossy_json_still_refuses_what_has_no_form(value: Any) -> None:
     with pytest.raises(EncodingError, match="cannot be sent with codec 'json', not even with lossy=True"):
         codec_of("json", lossy=True).encode(value)
+
+
+@pytest.mark.parametrize(
+    ("codec", "value", "said"),
+    [
+        ("json", [{"a": NAN}], r"float at \[0\]\[\"a\"\] .*: it is NaN, infinite or NaT; codec 'typed' keeps it$"),
+        ("json", [object()], r"object at \[0\] .*: it has no such form; codec 'pickle' keeps it, on agents that"),
+        ("json", [threading.Lock()], r"lock at \[0\] .*: it has no such form$"),
+        ("json", {(1,): 2}, r"tuple at \[key 0 itself\] .*: a key has to become text; codec 'typed' keeps it$"),
+        (
+            "msgpack",
+            {(1,): 2},
+            r"tuple at \[key 0 itself\] .*: a key has to become text, bytes, a number, .*'typed' keeps",
+        ),
+        ("json", [(1,), "\ud800"], r"str at \[1\] .*: it has a surrogate .*; codec 'typed' keeps it$"),
+        ("msgpack", [(1,), 2**64], r"int at \[1\] .*: it has more than 64 bits; codec 'typed' keeps it$"),
+        ("json", ring(), r"it holds itself, or more than 250 levels$"),
+    ],
+)
+def test_lossy_codecs_tell_where_what_has_no_form_stands_and_what_keeps_it(codec: str, value: Any, said: str) -> None:
+    with pytest.raises(EncodingError, match=said):
+        codec_of(codec, lossy=True).encode(value)
+
+
+@pytest.mark.parametrize("codec", ["json", "msgpack"])
+@pytest.mark.parametrize(("value", "would"), [((1,), True), (own.Point(1), True), (1j, False), (object(), False)])
+def test_a_refusal_tells_whether_lossy_would_send_the_value(codec: str, value: Any, *, would: bool) -> None:
+    with pytest.raises(EncodingError) as why:
+        codec_of(codec).encode([value])
+    assert str(why.value).endswith("; lossy=True sends what comes near it") is would
 
 
 @pytest.mark.parametrize("codec", ["typed", "bytes", "pickle"])

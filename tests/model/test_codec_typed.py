@@ -372,7 +372,7 @@ def test_a_side_may_allow_some_classes_and_import_none() -> None:
     with pytest.raises(EncodingError, match="not among the classes that are allowed here"):
         codec.decode(sent)
     assert asked == ["tests.model.codec_classes:Side"]
-    with pytest.raises(EncodingError, match="nothing is imported here"):
+    with pytest.raises(EncodingError, match="for a session of others nothing is"):
         Classes(importing=False).find("this", "Zen")
     assert "this" not in sys.modules
 

@@ -1,7 +1,8 @@
 """Reasons why values are refused, and advice for their senders."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import Any
 
 from htcgrid.model.codec.place import Refusal
@@ -11,9 +12,6 @@ _BOUND = {
     "generator": "it makes its items only here: send list(…) of it",
     "coroutine": "it runs only here: await it, and send what it returns",
     "async_generator": "it makes its items only here: send a list of them",
-    "map": "it makes its items only here: send list(…) of it",
-    "filter": "it makes its items only here: send list(…) of it",
-    "zip": "it makes its items only here: send list(…) of it",
     "lock": "it belongs to this process",
     "RLock": "it belongs to this process",
     "Thread": "it belongs to this process",
@@ -42,17 +40,27 @@ _BOUND = {
 _PLAIN = (bool, int, float, complex, str, bytes, bytearray, list, tuple, dict, set, frozenset)
 
 
-def reason_of(value: Any) -> str:
-    """Return why a value of a type that no codec of plain data has is refused, and what to send instead."""
+def reason_of(value: Any, no_form: str = "") -> str:
+    """Return why a value is refused whose type a codec does not have, and what to send instead.
+
+    With ``no_form``, which says that there is no such type, the codec is one that has less than ``typed``.
+    """
     kind = type(value)
-    for one in kind.__mro__[:-1]:
+    if no_form and isinstance(value, Enum):
+        return "it would arrive as its value: send that"
+    # What stands there of pandas' types is for who can send its series.
+    for one in kind.__mro__[:-1] if not (no_form and library_of(value)) else ():
         if one.__name__ in _BOUND:
             return _BOUND[one.__name__]
     for plain in _PLAIN:
-        if isinstance(value, plain):
+        if isinstance(value, plain) and kind is not plain:
             what = "a named tuple" if hasattr(kind, "_fields") else f"a subclass of {plain.__name__}"
             return f"{what} would arrive as {plain.__name__}: send {plain.__name__}(…) of it"
-    return "only plain data, Enums and dataclasses travel: send what describes it"
+    if isinstance(value, Iterator):
+        return "it makes its items only here: send list(…) of it"
+    return (
+        no_form or "only plain data, Enums, dataclasses, arrays and frames travel: send what it holds as one of these"
+    )
 
 
 def keeper(found: Refusal, codecs: dict[str, Callable[[Any], bytes]]) -> str:

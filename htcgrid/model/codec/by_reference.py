@@ -8,13 +8,15 @@ from typing import Any
 import cloudpickle
 
 from htcgrid.model.codec.pickled import from_script, named_in_script
+from htcgrid.model.script import MAIN_TOO, script_home
 
 
 # Without types, cloudpickle has none to derive from.
 class ReferringPickler(cloudpickle.Pickler):  # type: ignore[misc]
     """Pickles what cloudpickle does, but for what would arrive as something else.
 
-    With a ``script``, its classes and functions go by their names there, so that both sides have the same ones.
+    With a ``script``, its classes and functions go by their names there, so that both sides have the same ones. A
+    worker that has the script, as for data that names its classes, does so in any case.
     """
 
     def __init__(self, file: io.BytesIO, script: str) -> None:
@@ -28,7 +30,9 @@ class ReferringPickler(cloudpickle.Pickler):  # type: ignore[misc]
         # Those that every process has go by their names.
         if isinstance(obj, io.TextIOWrapper) and obj not in {sys.stdout, sys.stderr, sys.stdin}:
             raise TypeError("an open file belongs to this process: send its path, or what stands in it")
-        script = self._script
-        if script and isinstance(obj, type | FunctionType) and (name := named_in_script(script, obj)) is not None:
-            return from_script, (script, name)
+        if isinstance(obj, type | FunctionType):
+            # By this name, no client would find it.
+            script = self._script or (script_home() if obj.__module__ == MAIN_TOO else None)
+            if script and (name := named_in_script(script, obj)) is not None:
+                return from_script, (script, name)
         return super().reducer_override(obj)

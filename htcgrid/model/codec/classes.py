@@ -94,7 +94,7 @@ class Classes:
         if name in sys.modules:
             return sys.modules[name]
         if not self._importing:
-            raise ImportError("it is not imported, and nothing is imported here")
+            raise ImportError("it is not imported, and for a session of others nothing is: import it first")
         return import_module(name)
 
     def _missing(self, module: str, name: str, reason: str) -> str:

@@ -15,13 +15,16 @@ from uuid import UUID
 import msgspec
 
 from htcgrid.errors import EncodingError
-from htcgrid.model.codec.place import DEEPEST, shown
+from htcgrid.model.codec.advice import keeper
+from htcgrid.model.codec.place import DEEPEST, Refusal, key_shown, shown
 
 _SAME = frozenset({type(None), bool, int, str})
 _NO_KEY = "a key has to become text"
+_NO_PLAIN_KEY = "a key has to become text, bytes, a number, True, False or None"
+_TOO_DEEP = f"it holds itself, or more than {DEEPEST} levels"
 _SAME_KEYS = "two of its keys would become the same"
-_NOTHING = "its array has nothing there"
-_NOT_A_NUMBER = "it is not a number, or infinite, or no time"
+_NOTHING = "some of it is masked or NaT"
+_NOT_A_NUMBER = "it is NaN, infinite or NaT"
 
 
 class Conversion:
@@ -65,7 +68,7 @@ class Conversion:
         if type(value) in _SAME:
             return value
         if len(self._steps) > DEEPEST:
-            return self._without(value, f"it holds itself, or stands more than {DEEPEST} levels deep")
+            return self._without(value, _TOO_DEEP)
         for kinds, convert in self._forms:
             if isinstance(value, kinds):
                 return convert(value)
@@ -120,11 +123,10 @@ class Conversion:
     def _entries(self, value: Mapping[Any, Any]) -> dict[Any, Any]:
         found = {}
         for index, (key, held) in enumerate(value.items()):
-            step = f"[key {index}]"
-            name = self._key(key, step)
+            name = self._key(key, f"[key {index} itself]")
             if name in found:
                 return self._without(value, _SAME_KEYS)  # type: ignore[no-any-return]
-            found[name] = self._inside(step, held)
+            found[name] = self._inside(f"[{key_shown(key, index)}]", held)
         return found
 
     def _key(self, key: Any, step: str) -> Any:
@@ -133,32 +135,36 @@ class Conversion:
             return found
         if isinstance(found, bool | int | float | None):
             return msgspec.json.encode(found).decode()
-        return self._without(key, _NO_KEY)
+        self._steps.append(step)
+        try:
+            return self._without(key, _NO_KEY if self._text_only else _NO_PLAIN_KEY)
+        finally:
+            self._steps.pop()
 
     def _array(self, value: Any) -> Any:
         numpy: Any = sys.modules.get("numpy")
         if numpy is not None and isinstance(value, numpy.ndarray | numpy.generic):
             if numpy.ma.is_masked(value):
-                return self._lacking(value.tolist())
+                return self._lacking(value.tolist(), value)
             if value.dtype.kind in "Mm":
                 missing = numpy.isnat(value)
                 times = value.dtype.kind == "M"
                 held = numpy.datetime_as_string(value) if times else value.astype("timedelta64[us]").astype(object)
-                return self._lacking(numpy.where(missing, None, held).tolist())
+                return self._lacking(numpy.where(missing, None, held).tolist(), value)
         return self.of(value.tolist())
 
-    def _lacking(self, held: Any) -> Any:
+    def _lacking(self, held: Any, array: Any) -> Any:
         """Convert what an array holds; None is where it holds nothing."""
         if isinstance(held, list):
-            return [self._lacking(item) for item in held]
-        return self._without(held, _NOTHING) if held is None else self.of(held)
+            return [self._lacking(item, array) for item in held]
+        return self._without(array, _NOTHING) if held is None else self.of(held)
 
     def _without(self, part: Any, reason: str) -> Any:
         return self._otherwise(part, "".join(self._steps), reason)
 
 
-def converted(value: Any, codec: str) -> Any:
-    """Return the value as ``json`` or ``msgpack`` has it.
+def converted(value: Any, codec: str, others: Callable[[], dict[str, Callable[[Any], bytes]]]) -> Any:
+    """Return the value as ``json`` or ``msgpack`` has it; ``others`` gives codecs to name for what has no such form.
 
     Raises:
         EncodingError: a part has no such form.
@@ -166,15 +172,15 @@ def converted(value: Any, codec: str) -> Any:
 
     def refuse(part: Any, place: str, reason: str) -> Any:
         at = f" at {place}" if place else ""
+        kept = keeper(Refusal(place, part, reason, too_deep=reason == _TOO_DEEP), others())
         raise EncodingError(
-            f"{shown(part)}{at} cannot be sent with codec {codec!r}, not even with lossy=True: {reason}; "
-            "use the default codec, 'typed'"
+            f"{shown(part)}{at} cannot be sent with codec {codec!r}, not even with lossy=True: {reason}{kept}"
         )
 
     try:
         return Conversion(text_only=codec == "json", otherwise=refuse).of(value)
     except RecursionError:
-        return refuse(value, "", "it holds itself, or too many levels")
+        return refuse(value, "", _TOO_DEEP)
 
 
 def as_json(value: Any) -> Any:

@@ -78,11 +78,11 @@ def entries_of(part: dict[Any, Any]) -> list[tuple[str, Any]]:
     for index, (key, value) in enumerate(part.items()):
         if type(key) is not str or not key.isascii():
             found.append((f"[key {index} itself]", key))
-        found.append((f"[{_key(key, index)}]", value))
+        found.append((f"[{key_shown(key, index)}]", value))
     return found
 
 
-def _key(key: Any, index: int) -> str:
+def key_shown(key: Any, index: int) -> str:
     """Name a key: keys of other types than text, and long ones, are more often data than names."""
     if type(key) is not str or len(key) > _KEY:
         return f"key {index}"

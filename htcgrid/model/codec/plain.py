@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from math import isfinite
 from typing import Any
 
@@ -13,7 +14,7 @@ from htcgrid.model.codec.advice import keeper, reason_of
 from htcgrid.model.codec.buffers import holds, holds_buffer, may_hold_buffer
 from htcgrid.model.codec.leaves import has_encoding
 from htcgrid.model.codec.lossy import converted
-from htcgrid.model.codec.place import Look, entries_of, items_of, refused_in, shown
+from htcgrid.model.codec.place import Look, Refusal, entries_of, items_of, refused_in, shown
 from htcgrid.model.codec.strict import STRICT
 from htcgrid.model.shared import SharedRef
 
@@ -60,8 +61,9 @@ def json_codec(others: _Others, *, lossy: bool) -> tuple[_Encode, Callable[[byte
 
     def _instead(value: Any, error: Exception | None) -> bytes:
         if lossy:
-            return _written(lambda: write(converted(value, "json")), value, "json")
-        raise _refusal(value, "json", _look_json, others, error) from error
+            plain = converted(value, "json", others)
+            return _written(lambda: write(plain), lambda why: _refusal(plain, "json", _look_json, others, why))
+        raise _refusal(value, "json", _look_json, others, error, lossy=json_codec(others, lossy=True)[0]) from error
 
     def decode(data: bytes) -> Any:
         try:
@@ -89,11 +91,16 @@ def msgpack_codec(others: _Others, *, lossy: bool) -> tuple[_Encode, Callable[[b
         """Return the bytes of what is only to be looked at more closely, as are keys that are no text."""
         found = refused_in(value, _look_msgpack)
         if found is None:
-            return _written(lambda: packb(value, default=_referred, option=STRICT | OPT_NON_STR_KEYS), value, "msgpack")
+            return _with_keys(value)
         if lossy:
-            plain = converted(value, "msgpack")
-            return _written(lambda: packb(plain, option=STRICT | OPT_NON_STR_KEYS), value, "msgpack")
-        raise _refused(found, "msgpack", others) from error
+            return _with_keys(converted(value, "msgpack", others))
+        raise _refused(found, "msgpack", others, msgpack_codec(others, lossy=True)[0]) from error
+
+    def _with_keys(value: Any) -> bytes:
+        return _written(
+            lambda: packb(value, default=_referred, option=STRICT | OPT_NON_STR_KEYS),
+            lambda why: _refusal(value, "msgpack", _look_msgpack, others, why),
+        )
 
     def decode(data: bytes) -> Any:
         try:
@@ -138,25 +145,31 @@ def _known(value: Any) -> Any:
     return None if type(value) is int else _referred(value)
 
 
-def _written(write: Callable[[], bytes], value: Any, codec: str) -> bytes:
+def _written(write: Callable[[], bytes], refusal: Callable[[Exception], EncodingError]) -> bytes:
     try:
         return write()
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as error:
-        raise EncodingError(f"{shown(value)} cannot be sent with codec {codec!r}: {error}") from error
+        raise refusal(error) from error
 
 
-def _refusal(value: Any, codec: str, look: Look, others: _Others, error: Exception | None) -> EncodingError:
+def _refusal(
+    value: Any, codec: str, look: Look, others: _Others, error: Exception | None, *, lossy: _Encode | None = None
+) -> EncodingError:
     found = refused_in(value, look)
     if found is None:
         return EncodingError(f"{shown(value)} cannot be sent with codec {codec!r}: {error}")
-    return _refused(found, codec, others)
+    return _refused(found, codec, others, lossy)
 
 
-def _refused(found: Any, codec: str, others: _Others) -> EncodingError:
+def _refused(found: Refusal, codec: str, others: _Others, lossy: _Encode | None) -> EncodingError:
+    """Return what to raise for a part; ``lossy`` encodes it where its sender may still ask for that."""
     place = f" at {found.place}" if found.place else ""
-    return EncodingError(
-        f"{shown(found.part)}{place} cannot be sent with codec {codec!r}: {found.reason}{keeper(found, others())}"
-    )
+    text = f"{shown(found.part)}{place} cannot be sent with codec {codec!r}: {found.reason}{keeper(found, others())}"
+    if lossy is not None and not found.too_deep:
+        with suppress(EncodingError):
+            lossy(found.part)
+            text += "; lossy=True sends what comes near it"
+    return EncodingError(text)
 
 
 def _look_json(part: Any) -> str | Iterable[tuple[str, Any]]:
@@ -165,7 +178,7 @@ def _look_json(part: Any) -> str | Iterable[tuple[str, Any]]:
         return "JSON has no NaN and no infinities"
     if kind is dict and not _TEXTS.issuperset(map(type, part)):
         return "not all of its keys are text, as JSON's are"
-    return _look(part, kind)
+    return _look(part, kind, "JSON has no such type")
 
 
 def _look_msgpack(part: Any) -> str | Iterable[tuple[str, Any]]:
@@ -176,10 +189,10 @@ def _look_msgpack(part: Any) -> str | Iterable[tuple[str, Any]]:
         return ()
     if kind is dict and not _KEYS.issuperset(map(type, part)):
         return "its keys are not all text, bytes, numbers, True, False or None"
-    return _look(part, kind)
+    return _look(part, kind, "MessagePack has no such type")
 
 
-def _look(part: Any, kind: type) -> str | Iterable[tuple[str, Any]]:
+def _look(part: Any, kind: type, no_form: str) -> str | Iterable[tuple[str, Any]]:
     if kind in {type(None), bool, int, float} or _is_reference(part):
         return ()
     if kind is str:
@@ -188,4 +201,4 @@ def _look(part: Any, kind: type) -> str | Iterable[tuple[str, Any]]:
         return items_of(part)
     if kind is dict:
         return entries_of(part)
-    return _BECOMES.get(kind) or reason_of(part)
+    return _BECOMES.get(kind) or reason_of(part, no_form)

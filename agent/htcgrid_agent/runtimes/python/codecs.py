@@ -66,8 +66,8 @@ class Codecs:
         if module in NAMES or module in sys.modules or allows(self._setup.handlers, name):
             return True
         raise EncodingError(
-            f"class {qualname} of module {module!r} is not imported here, and 'handlers' in [agent] do not allow to: "
-            f"let the handler's module import it, or add '{module}:*' to them"
+            f"class {qualname} of module {module!r} is not imported here, and no pattern of 'handlers' in [agent] "
+            f"allows importing it: let the handler's module import it, or add '{module}:*' to them"
         )
 
     def _main(self) -> ModuleType:
