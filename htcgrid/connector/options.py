@@ -68,7 +68,7 @@ def session_of(
         labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         output=_output(options.get("output", "failed")),
-        codec_options=lossy | told(_client()),
+        codec_options=lossy | _client(script_home(), tuple(map(str, sys.path))),
         calls=calls,
     )
 
@@ -97,20 +97,19 @@ def _name_of(handler: str | Callable[..., Any]) -> str:
         raise ConfigError(f"{error}; or call it through grid.map with codec 'pickle', which takes it along") from error
 
 
-def _client() -> PythonClient:
-    return PythonClient(
-        version="{}.{}".format(*sys.version_info),
-        script=script if (script := script_home()) is not None and script.isprintable() else "",
-        folders=_folders(tuple(map(str, sys.path))),
-    )
-
-
 @lru_cache(maxsize=4)
-def _folders(path: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the first folders of a path without those of the interpreter and of what is installed.
+def _client(script: str | None, path: tuple[str, ...]) -> dict[str, Any]:
+    """Return the codec options that tell what this process runs, and from where it imports.
 
-    Kept, since each session tells them, and paths seldom change.
+    Kept, since each session tells them, and they seldom change.
     """
+    version = "{}.{}".format(*sys.version_info)
+    shown = script if script is not None and script.isprintable() else ""
+    return told(PythonClient(version=version, script=shown, folders=_folders(path)))
+
+
+def _folders(path: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the first folders of a path without those of the interpreter and of what is installed."""
     installed = tuple({str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.base_prefix)})
     own = (one or "." for one in path if not one.startswith(installed) and one.isprintable() and len(one) <= _FOLDER)
     return tuple(islice(own, _FOLDERS))

@@ -57,6 +57,8 @@ class Worker:
         #: The session of the last run, and the digest of the code that it runs.
         self._session = ""
         self._code = ""
+        #: Whether the session's handler is of its client's script.
+        self._main = False
         #: A file that was edited since it was imported; this worker goes on without.
         self._edited = ""
         self._codecs = Codecs(setup, self._script, self._leftovers.importing)
@@ -117,23 +119,19 @@ class Worker:
 
     def _is_unfit(self, tasks: RunTasks) -> bool:
         """Return whether these tasks are for another process: this has another script, old code or what others left."""
-        if self._is_main(tasks) and not self._script.suits(tasks.handler.rpartition(":")[0]):
-            return True
         if tasks.session != self._session:
             self._session = tasks.session
+            self._main = python_client(tasks.codec_options).defines(tasks.handler)
+            if self._main and not self._script.suits(tasks.handler.rpartition(":")[0]):
+                return True
             self._edited = self._sources.edited() or ""
             if self._edited and self._setup.reload:
                 return True
         return not self._leftovers.begin(tasks.session)
 
-    @staticmethod
-    def _is_main(tasks: RunTasks) -> bool:
-        """Return whether the handler is of the client's script."""
-        return python_client(tasks.codec_options).defines(tasks.handler)
-
     def _load(self, tasks: RunTasks) -> Loaded:
         """Return the handler; what its module has set by then is the module's."""
-        main = self._is_main(tasks)
+        main = self._main
         if self._setup.argv is None:
             # Another list: a task may have put anything there.
             sys.argv = [tasks.handler.rpartition(":")[0]]
