@@ -82,7 +82,8 @@ class Worker:
     def _shared(self, ref: str) -> Any:
         if not self._channel.is_open:
             raise RuntimeError(LATE)
-        return self._values.get(ref)
+        context = self._context
+        return self._values.get(ref, context.session_id, (context.session_id, context.index, context.try_number))
 
     def _run(self, tasks: RunTasks) -> None:
         # A handler whose import kills the process is blamed on the first task.
