@@ -61,6 +61,9 @@ class OddError(Exception):
     def __init__(self, first: int, second: int) -> None:
         super().__init__(f"{first} and {second}")
 
+    def __reduce__(self) -> Any:
+        return OddError, self.args
+
 
 class FrozenError(Exception):
     def __setattr__(self, name: str, value: object) -> None:

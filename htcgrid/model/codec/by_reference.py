@@ -5,13 +5,12 @@ import sys
 from types import FunctionType
 from typing import Any
 
-import cloudpickle
-
+from htcgrid.model.codec.class_pickler import ClassPickler
 from htcgrid.model.codec.pickled import from_script, named_in_script
+from htcgrid.model.codec.raised import reduced
 
 
-# Without types, cloudpickle has none to derive from.
-class ReferringPickler(cloudpickle.Pickler):  # type: ignore[misc]
+class ReferringPickler(ClassPickler):
     """Pickles what cloudpickle does, but for what would arrive as something else.
 
     With a ``script``, its classes and functions go by their names there, so that both sides have the same ones.
@@ -28,6 +27,8 @@ class ReferringPickler(cloudpickle.Pickler):  # type: ignore[misc]
         # Those that every process has go by their names.
         if isinstance(obj, io.TextIOWrapper) and obj not in {sys.stdout, sys.stderr, sys.stdin}:
             raise TypeError("an open file belongs to this process: send its path, or what stands in it")
+        if isinstance(obj, BaseException) and (again := reduced(obj)) is not None:
+            return again
         script = self._script
         if script and isinstance(obj, type | FunctionType) and (name := named_in_script(script, obj)) is not None:
             return from_script, (script, name)

@@ -24,9 +24,9 @@ class SharedValue:
     that would take long, or other objects stand there, the tasks of a session get the same ones.
     """
 
-    def __init__(self, data: bytes, decode: Callable[[bytes], Any]) -> None:
+    def __init__(self, data: bytes | memoryview, decode: Callable[[Any], Any]) -> None:
         self._decode = decode
-        self._data: bytes | None = None
+        self._data: bytes | memoryview | None = None
         #: Whether no session sees what another's tasks have changed.
         self.lasting = False
         self._task: object = None
