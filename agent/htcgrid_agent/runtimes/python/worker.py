@@ -123,7 +123,9 @@ class Worker:
             self._edited = self._sources.edited() or ""
             if self._edited and self._setup.reload:
                 return True
-        return not self._leftovers.begin(tasks.session)
+        # All pickled calls have one handler.
+        owner = tasks.session if calls.is_pickled(tasks) else tasks.handler
+        return not self._leftovers.begin(tasks.session, owner)
 
     def _load(self, tasks: RunTasks) -> Loaded:
         """Return the handler; what its module has set by then is the module's."""
