@@ -132,7 +132,9 @@ def test_a_function_without_a_name_cannot_be_called_by_name(named: GridExecutor,
 def test_a_function_that_was_typed_into_a_prompt_is_told(named: GridExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls.add, "__module__", "__main__")
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-    with pytest.raises(ConfigError, match=r"typed into a prompt or a notebook has no file: .*; or use codec 'pickle'"):
+    with pytest.raises(
+        ConfigError, match=r"typed into a prompt or a notebook, .* has no file .*; or use codec 'pickle'"
+    ):
         named.submit(calls.add, 1)
 
 

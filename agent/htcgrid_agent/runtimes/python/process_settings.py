@@ -29,7 +29,7 @@ from htcgrid_agent.runtimes.python import library_settings, patches
 #: Stands for an attribute that a module lacks.
 _NONE = object()
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
-_LIMITS = sorted({value for name, value in vars(resource).items() if name.startswith("RLIMIT_")})
+_LIMITS = [getattr(resource, f"RLIMIT_{name}") for name in ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")]
 _SYS = (
     "path", "argv", "stdin", "__stdin__", "__stdout__", "__stderr__", "excepthook", "unraisablehook", "displayhook",
     "breakpointhook", "tracebacklimit", "dont_write_bytecode", "ps1", "meta_path", "path_hooks",
