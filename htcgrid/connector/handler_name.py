@@ -42,7 +42,7 @@ def _main_home() -> str:
     home = script_home()
     if home is None:
         raise ConfigError(
-            "a function that was typed into a prompt or a notebook, or is in the __main__.py of a zip file, has no file "
-            "that agents could import: define it in a module"
+            "a function that was typed into a prompt or a notebook, or is in the __main__.py of a zip file, has no "
+            "file that agents could import: define it in a module"
         )
     return home

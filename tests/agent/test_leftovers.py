@@ -335,6 +335,21 @@ def test_the_seed_that_a_module_sets_is_there_for_each_session(tmp_path: Path, a
     assert found[0][0] == [0.13436424411240122, 0.417022004702574]
 
 
+DRAWING = "import random\nimport numpy as np\nUSED = random.random(), np.random.random(2_000)\n"
+
+
+def test_a_module_that_draws_at_its_import_has_set_no_seed(tmp_path: Path, alone: Grid) -> None:
+    text = f"{DRAWING}def draw(event): return [random.random(), float(np.random.random())]\n"
+    found = []
+    for name in "ab":
+        (tmp_path / f"drawing_{name}.py").write_text(text)
+        outcomes(alone, leaving.leave, ["random.seed(5); np.random.seed(5)", "1"])
+        for _ in range(2):
+            [outcome] = outcomes(alone, f"{tmp_path}/drawing_{name}.py:draw", 1)
+            found += outcome.value
+    assert len(set(found)) == 8
+
+
 def test_sessions_draw_other_numbers_each_time_when_nobody_seeds(lone: Grid) -> None:
     look = "(random.random(), np.random.random(), np.random.default_rng().random())"
     drawn = [outcomes(lone, leaving.see, look)[0].value[0] for _ in range(5)]

@@ -48,6 +48,10 @@ class Leftovers:
         self._imports.install()
         self.keep()
 
+    def look(self) -> None:
+        """Look at what :meth:`keep` tells apart from what a handler sets that is loaded now."""
+        self._randomness.look()
+
     def keep(self) -> None:
         """Take the process as it is for what it is to be: a handler was loaded."""
         self._recorder.keep()

@@ -4,55 +4,83 @@ Nobody knows which modules have taken over what was there meanwhile, so they are
 """
 
 import sys
-from itertools import zip_longest
+from operator import is_
 from types import ModuleType
 from typing import Any, NoReturn
 
-#: What tests put their own in place of most, beside clocks; to look at all modules would take as long as a short task.
-_MODULES = (
-    "asyncio", "concurrent.futures", "copy", "csv", "decimal", "fractions", "glob", "hashlib", "http.client", "io",
-    "json", "logging", "math", "numpy", "numpy.linalg", "numpy.random", "os", "pandas", "pathlib", "pickle",
-    "posixpath", "random", "re", "requests", "secrets", "select", "shutil", "socket", "sqlite3", "statistics",
-    "subprocess", "tempfile", "threading", "urllib.request", "uuid",
-)  # fmt: skip
-
-
-#: Their methods are replaced as often.
-_CLASSES = (
-    ("json", "JSONEncoder"), ("logging", "Logger"), ("pathlib", "Path"), ("requests", "Session"),
-    ("socket", "socket"), ("subprocess", "Popen"), ("threading", "Thread"),
-)  # fmt: skip
+#: What tests put their own in place of most, beside clocks and what :mod:`process_settings` has of ``os``; to look at
+#: all that modules have would take as long as a short task.
+_NAMES = {
+    "asyncio": "run sleep wait_for",
+    "concurrent.futures": "ThreadPoolExecutor as_completed",
+    "copy": "copy deepcopy",
+    "csv": "reader writer DictReader DictWriter",
+    "decimal": "Decimal getcontext localcontext",
+    "glob": "glob iglob",
+    "hashlib": "md5 sha1 sha256 new",
+    "http.client": "HTTPConnection HTTPSConnection",
+    "io": "open BytesIO StringIO",
+    "json": "dump dumps load loads",
+    "logging": "getLogger basicConfig debug info warning error exception",
+    "math": "sqrt exp log pow sin cos floor ceil isclose",
+    "numpy": "array asarray arange zeros ones sum mean std exp log sqrt dot interp",
+    "numpy.linalg": "solve inv norm cholesky eig lstsq",
+    "numpy.random": "seed rand randn random randint normal uniform choice standard_normal default_rng",
+    "os": "fork kill popen rename replace unlink mkdir rmdir walk",
+    "pandas": "DataFrame Series Timestamp concat merge read_csv read_parquet read_sql to_datetime",
+    "pickle": "dump dumps load loads",
+    "posixpath": "exists expanduser getsize isdir isfile join",
+    "random": "seed random randint randrange uniform choice choices sample shuffle gauss normalvariate",
+    "re": "compile findall fullmatch match search split sub",
+    "requests": "get post put delete request Session",
+    "secrets": "choice randbelow token_bytes token_hex",
+    "shutil": "copy copyfile move rmtree which",
+    "socket": "socket create_connection getaddrinfo gethostbyname gethostname",
+    "sqlite3": "connect",
+    "statistics": "mean median stdev",
+    "subprocess": "Popen call check_call check_output run",
+    "tempfile": "NamedTemporaryFile TemporaryDirectory gettempdir mkdtemp mkstemp",
+    "threading": "Event Lock Thread Timer",
+    "urllib.request": "Request urlopen urlretrieve",
+    "uuid": "uuid1 uuid4 uuid5",
+}
+#: The same of methods.
+_METHODS = {
+    ("json.encoder", "JSONEncoder"): "default encode iterencode",
+    ("pathlib", "Path"): "cwd exists home is_dir is_file mkdir open read_bytes read_text unlink write_bytes write_text",
+    ("requests.sessions", "Session"): "get post put delete request send",
+    ("subprocess", "Popen"): "communicate poll wait",
+}
+_SPLIT = [(place, names.split()) for place, names in _NAMES.items()]
+_SPLIT_METHODS = [(place, names.split()) for place, names in _METHODS.items()]
+_ABSENT = object()
 
 
 class Names:
-    """What the names in modules stand for; equal to an earlier one as long as no function or class is another one."""
+    """What some names stand for; equal to another as long as none stands for something else."""
 
     def __init__(self) -> None:
         modules = sys.modules
-        # At the speed of C: a name keeps its place, and new ones come last.
-        self._held = {name: list(vars(modules[name]).values()) for name in _MODULES if name in modules}
-        for module, name in _CLASSES:
-            if isinstance(found := getattr(modules.get(module), name, None), type):
-                self._held[name] = list(vars(found).values())
+        #: By module or class.
+        self._held: dict[object, list[Any]] = {}
+        for module, names in _SPLIT:
+            if module in modules:
+                get = vars(modules[module]).get
+                self._held[module] = [get(name, _ABSENT) for name in names]
+        for place, names in _SPLIT_METHODS:
+            kind = getattr(modules.get(place[0]), place[1], None)
+            if isinstance(kind, type):
+                found = vars(kind)
+                self._held[place] = [found.get(name, _ABSENT) for name in names]
 
     __hash__ = None  # type: ignore[assignment]
 
-    def __eq__(self, earlier: object) -> bool:
+    def __eq__(self, other: object) -> bool:
         """Compare what both have; a module that only one has was imported between them."""
-        if not isinstance(earlier, Names):
+        if not isinstance(other, Names):
             return NotImplemented
-        was = earlier._held
-        return all(_is_same(now, was[name]) for name, now in self._held.items() if name in was)
-
-
-def _is_same(now: list[Any], was: list[Any]) -> bool:
-    try:
-        if now == was:
-            return True
-    except Exception:  # noqa: BLE001, S110 - arrays, and whatever else modules hold
-        pass
-    # What a module counts and keeps in its variables is its own affair.
-    return not any(held is not found and hasattr(held, "__name__") for held, found in zip_longest(was, now[: len(was)]))
+        theirs = other._held
+        return all(all(map(is_, held, theirs[place])) for place, held in self._held.items() if place in theirs)
 
 
 def mocks() -> tuple[Any, ...]:

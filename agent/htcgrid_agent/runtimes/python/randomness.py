@@ -18,28 +18,29 @@ class Randomness:
     def __init__(self) -> None:
         # Looked up once: handlers may leave these patched.
         self._look, self._put, self._seed = random.getstate, random.setstate, random.seed
-        self._now = self._look()
         #: What a module has set.
         self._set: Any = None
         self._numpy = _Numpy()
+        self.look()
+
+    def look(self) -> None:
+        """Look at the state before a handler is loaded, whose module may set it."""
+        self._before = self._look()
 
     def keep(self) -> None:
-        """Take the state for what the module has set, if it has, that was imported since the last call."""
+        """Take the state for what the module has set, if it has, that was imported since the last look."""
         now = self._look()
-        if now != self._now:
-            if _is_set(self._now, now):
-                self._set = now
-            self._now = now
+        if now != self._before and _is_set(self._before, now):
+            self._set = now
         self._numpy.keep()
 
     def renew(self) -> None:
         """Begin anew for another session."""
-        if self._look() != self._now:
-            if self._set is None:
-                self._seed()
-            else:
-                self._put(self._set)
-            self._now = self._look()
+        # To ask whether tasks have used it takes as long.
+        if self._set is None:
+            self._seed()
+        else:
+            self._put(self._set)
         self._numpy.renew()
 
 
@@ -54,10 +55,13 @@ class _Numpy:
         if (state := _numpy_state()) is None:
             return
         now = state.get_state()
-        if not _is_like(now, self._now):
-            # One that was seeded has no sequence of seeds any more.
-            self._set = now if getattr(state._bit_generator, "_seed_seq", now) is None else self._set  # noqa: SLF001
-            self._now = now
+        if self._now is None:
+            # It was imported in between. One that was seeded since has no sequence of seeds any more.
+            is_set = getattr(state._bit_generator, "_seed_seq", now) is None  # noqa: SLF001
+        else:
+            is_set = _is_set_in_numpy(type(state)(), self._now, now)
+        self._set = now if is_set else self._set
+        self._now = now
 
     def renew(self) -> None:
         if (state := _numpy_state()) is None or _is_like(state.get_state(), self._now):
@@ -76,6 +80,16 @@ def _numpy_state() -> Any:
 
 def _is_like(one: Any, other: Any) -> bool:
     return other is not None and one[2:] == other[2:] and one[1].tobytes() == other[1].tobytes()
+
+
+def _is_set_in_numpy(generator: Any, before: Any, after: Any) -> bool:
+    generator.set_state(before)
+    for _ in range(_BLOCKS):
+        state = generator.get_state()
+        if state[0] != after[0] or state[1].tobytes() == after[1].tobytes():
+            return bool(state[0] != after[0])
+        generator.bytes(4 * _BLOCK)
+    return True
 
 
 def _is_set(before: Any, after: Any) -> bool:

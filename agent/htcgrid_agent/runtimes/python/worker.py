@@ -135,6 +135,7 @@ class Worker:
         name = (tasks.handler, tasks.calls, main)
         if name in self._known:
             return self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
+        self._leftovers.look()
         try:
             found = self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
         except SetupError:
