@@ -6,13 +6,12 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import cloudpickle
-
 from htcgrid.errors import EncodingError
+from htcgrid.model.codec.class_pickler import ClassPickler
 from htcgrid.model.function_layout import join_function
 
 
-class _ArrayPickler(cloudpickle.Pickler):  # type: ignore[misc]
+class _ArrayPickler(ClassPickler):
     """Leaves the data of every array outside, so that whoever unpickles it says where that is, and who may write."""
 
     def __init__(self, file: io.BytesIO, numpy: Any, buffers: list[pickle.PickleBuffer]) -> None:
@@ -41,7 +40,7 @@ def function_bytes(function: Callable[..., Any]) -> bytes:
         with io.BytesIO() as file:
             numpy = sys.modules.get("numpy")
             if numpy is None:
-                cloudpickle.Pickler(file, protocol=5, buffer_callback=buffers.append).dump(function)
+                ClassPickler(file, protocol=5, buffer_callback=buffers.append).dump(function)
             else:
                 _ArrayPickler(file, numpy, buffers).dump(function)
             pickled = file.getvalue()

@@ -6,7 +6,7 @@ from types import ModuleType
 from typing import Any
 
 from htcgrid.errors import ConfigError
-from htcgrid.model.script import MAIN, script_home, whole
+from htcgrid.model.script import MAIN, MAIN_TOO, script_home, whole
 
 
 def handler_name(handler: str | Callable[..., Any]) -> str:
@@ -35,11 +35,14 @@ def handler_name(handler: str | Callable[..., Any]) -> str:
         raise ConfigError(
             f"handler {name!r} has no name by which an agent could find it: define it with def at the top of a module"
         )
-    return f"{_main_home() if module == MAIN else module}:{name}"
+    return f"{_main_home() if module in {MAIN, MAIN_TOO} else module}:{name}"
 
 
 def _main_home() -> str:
     home = script_home()
     if home is None:
-        raise ConfigError("a function that was typed into a prompt or a notebook has no file: define it in a module")
+        raise ConfigError(
+            "a function that was typed into a prompt or a notebook, or is in the __main__.py of a zip file, has no "
+            "file that agents could import: define it in a module"
+        )
     return home

@@ -15,9 +15,10 @@ def script_home() -> str | None:
     """Return the script's whole path, or the name of its module; None for a prompt or a notebook."""
     main = sys.modules[MAIN]
     spec = getattr(main, "__spec__", None)
-    if spec is not None:
+    if spec is not None and spec.name != MAIN:
         # python -m package.module
         return str(spec.name)
+    # Of a folder or a zip file that is run, the file __main__.py is in it.
     file = getattr(main, "__file__", None)
     return _whole_path(file) if isinstance(file, str) else None
 

@@ -8,12 +8,17 @@ import contextvars
 import datetime as dt
 import decimal
 import faulthandler
+import fractions
 import gc
 import io
+import json
 import locale
 import logging
+import math
 import multiprocessing
 import os
+import pathlib
+import random
 import resource
 import signal
 import socket
@@ -24,10 +29,13 @@ import threading
 import time
 import unittest.mock
 import warnings
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import freezegun
 import numpy as np
+import pandas as pd
 
 from htcgrid import Grid, Outcome, RetryPolicy
 
@@ -36,9 +44,12 @@ NAMES = globals()
 PID = os.getpid()
 #: As modules have them that log to stderr.
 HANDLER = logging.StreamHandler()
+#: Which warnings were shown.
+SHOWN: dict[Any, Any] = {}
 LIBRARIES = (
-    asyncio, builtins, codecs, contextlib, decimal, dt, faulthandler, freezegun, gc, io, locale, multiprocessing,
-    np, os, resource, signal, socket, subprocess, sys, tempfile, threading, time, unittest, warnings,
+    asyncio, builtins, codecs, contextlib, decimal, dt, faulthandler, fractions, freezegun, gc, io, json, locale, math,
+    multiprocessing, np, os, pathlib, pd, random, resource, signal, socket, subprocess, sys, tempfile, threading, time,
+    unittest, warnings,
 )  # fmt: skip
 
 
@@ -52,6 +63,11 @@ def leave(event: list[str]) -> list[Any]:
 def see(look: str) -> list[Any]:
     print("seen")  # noqa: T201 - what is printed is what is tested
     return [str(eval(look, NAMES)), PID]
+
+
+def in_thread(look: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(look).result()
 
 
 def do(code: str) -> Any:

@@ -11,7 +11,11 @@ from tests.agent import leaving
 from tests.agent.leaving import outcomes
 
 #: What costs the worker its place.
-REPLACED = {"a clock that stands", "a mocked clock", "a mocked date", "frozen clocks"}
+REPLACED = {
+    "a clock that stands", "a mocked clock", "a mocked date", "frozen clocks", "a mocked function", "a mocked method",
+    "mocked modules", "a patched function", "a function that is gone", "a patched function of a package",
+    "a patched generator", "a patched method", "a class that is another",
+}  # fmt: skip
 #: What costs it as much, unless it may undo that.
 PRIVILEGED = {"few open files for ever", "a lower priority"}
 
@@ -113,6 +117,67 @@ LEFT = {
     "another input": ("sys.stdin = io.StringIO('left')", "sys.stdin.read()"),
     "the first output": ("sys.__stdout__ = None", "sys.__stdout__ is None"),
     "no dump of crashes": ("faulthandler.disable()", "faulthandler.is_enabled()"),
+    "the precision of other threads' decimals": (
+        "decimal.DefaultContext.prec = 5",
+        "in_thread(lambda: decimal.getcontext().prec)",
+    ),
+    "a seed": ("random.seed(1)", "random.random() == 0.13436424411240122"),
+    "a seed of numpy's": ("np.random.seed(1)", "np.random.random() == 0.417022004702574"),
+    "a state of numpy's": (
+        "np.random.set_state(np.random.RandomState(1).get_state())", "np.random.random() == 0.417022004702574",
+    ),
+    "a logger's level and handlers": (
+        "log = logging.getLogger('lib'); log.setLevel(10); log.addHandler(logging.NullHandler())",
+        "(logging.getLogger('lib').getEffectiveLevel(), logging.getLogger('lib').handlers)",
+    ),
+    "loggers that are silent": (
+        "import logging.config; logging.config.dictConfig({'version': 1})",
+        "[log for log in logging.root.manager.loggerDict.values() if hasattr(log, 'level') and log.disabled]",
+    ),
+    "names of levels": ("logging.addLevelName(5, 'TRACE'); logging.addLevelName(10, 'D')", "logging._levelToName"),
+    "a finder of modules": ("sys.meta_path.insert(0, np)", "np in sys.meta_path"),
+    "no hooks of folders": ("sys.path_hooks.clear()", "len(sys.path_hooks)"),
+    "hooks of generators": ("sys.set_asyncgen_hooks(print)", "sys.get_asyncgen_hooks()"),
+    "origins of coroutines": (
+        "sys.set_coroutine_origin_tracking_depth(5)", "sys.get_coroutine_origin_tracking_depth()",
+    ),
+    "how libraries are opened": ("sys.setdlopenflags(1)", "sys.getdlopenflags()"),
+    "a prompt": ("sys.ps1 = '>'", "hasattr(sys, 'ps1')"),
+    "traced memory": ("import tracemalloc; tracemalloc.start()", "__import__('tracemalloc').is_tracing()"),
+    "a thread's name": ("threading.current_thread().name = 'left'", "threading.current_thread().name"),
+    "a process's name": ("multiprocessing.current_process().name = 'left'", "multiprocessing.current_process().name"),
+    "the folder of temporary files": ("tempfile.tempdir = '/var/tmp'", "tempfile.gettempdir()"),
+    "how fields are limited": ("import csv; csv.field_size_limit(5)", "__import__('csv').field_size_limit()"),
+    "how objects are pickled": (
+        "import copyreg; copyreg.pickle(complex, print)", "__import__('copyreg').dispatch_table[complex].__name__",
+    ),
+    "where time zones are": (
+        "import zoneinfo; zoneinfo.reset_tzpath([tempfile.gettempdir()])", "__import__('zoneinfo').TZPATH",
+    ),
+    "an opener of addresses": (
+        "import urllib.request; urllib.request.install_opener(1)", "__import__('urllib.request').request._opener",
+    ),
+    "options of pandas": ("pd.set_option('display.precision', 2)", "pd.get_option('display.precision')"),
+    "pandas' strings": ("pd.set_option('future.infer_string', False)", "pd.Series(['a']).dtype"),
+    "a small stack": (
+        "resource.setrlimit(resource.RLIMIT_STACK, (1 << 20, resource.getrlimit(resource.RLIMIT_STACK)[1]))",
+        "resource.getrlimit(resource.RLIMIT_STACK)",
+    ),
+    "a mocked function": ("unittest.mock.patch('json.dumps', return_value='left').start()", "json.dumps(1)"),
+    "a mocked method": (
+        "unittest.mock.patch.object(fractions.Fraction, '__str__', lambda _: 'left').start()",
+        "str(fractions.Fraction(1))",
+    ),
+    "mocked modules": (
+        "unittest.mock.patch.dict(sys.modules, left=unittest.mock.Mock()).start()",
+        "'left' in sys.modules",
+    ),
+    "a patched function": ("math.sqrt = abs", "math.sqrt(4)"),
+    "a function that is gone": ("os.fork = None", "os.fork"),
+    "a patched function of a package": ("np.mean = np.sum", "np.mean([1, 2])"),
+    "a patched generator": ("random.random = lambda: 0", "random.random() == 0"),
+    "a patched method": ("pathlib.Path.exists = lambda _: True", "pathlib.Path('/no/such').exists()"),
+    "a class that is another": ("socket.socket = None", "socket.socket"),
     "a clock that stands": ("time.time = lambda: 0", "time.time() > 0"),
     "a mocked clock": ("unittest.mock.patch('time.monotonic', return_value=0).start()", "time.monotonic() > 0"),
     "a mocked date": ("unittest.mock.patch('datetime.datetime').start()", "type(dt.datetime)"),
@@ -246,6 +311,56 @@ def test_what_a_module_sets_at_its_import_and_in_its_setup_stays(tmp_path: Path,
         assert (outcome.error, outcome.value) == (None, own)
         assert (outcome.stdout, outcome.stderr) == ("caf\ufffd\n", "caf?\n")
         outcomes(alone, leaving.leave, [guilty, "1"])
+
+
+SEEDED = """
+import random
+import numpy as np
+random.seed(1)
+np.random.seed(1)
+
+def draw(event):
+    return [random.random(), float(np.random.random())]
+"""
+
+
+def test_the_seed_that_a_module_sets_is_there_for_each_session(tmp_path: Path, alone: Grid) -> None:
+    (tmp_path / "seeded.py").write_text(SEEDED)
+    found = []
+    for _ in range(2):
+        found.append(sorted(each.value for each in outcomes(alone, f"{tmp_path}/seeded.py:draw", 1, 2)))
+        outcomes(alone, leaving.leave, ["random.seed(5); np.random.seed(5)", "1"])
+    assert found[0] == found[1]
+    assert found[0][0] == [0.13436424411240122, 0.417022004702574]
+
+
+DRAWING = "import random\nimport numpy as np\nUSED = random.random(), np.random.random(2_000)\n"
+
+
+def test_a_module_that_draws_at_its_import_has_set_no_seed(tmp_path: Path, alone: Grid) -> None:
+    text = f"{DRAWING}def draw(event): return [random.random(), float(np.random.random())]\n"
+    found = []
+    for name in "ab":
+        (tmp_path / f"drawing_{name}.py").write_text(text)
+        outcomes(alone, leaving.leave, ["random.seed(5); np.random.seed(5)", "1"])
+        for _ in range(2):
+            [outcome] = outcomes(alone, f"{tmp_path}/drawing_{name}.py:draw", 1)
+            found += outcome.value
+    assert len(set(found)) == 8
+
+
+def test_sessions_draw_other_numbers_each_time_when_nobody_seeds(lone: Grid) -> None:
+    look = "(random.random(), np.random.random(), np.random.default_rng().random())"
+    drawn = [outcomes(lone, leaving.see, look)[0].value[0] for _ in range(5)]
+    assert len(set(drawn)) == 5
+
+
+def test_a_warning_that_was_shown_to_one_session_is_shown_to_the_next(lone: Grid) -> None:
+    for _ in range(2):
+        first, second = outcomes(
+            lone, leaving.do, *["warnings.warn_explicit('left', UserWarning, 'a', 1, registry=SHOWN)"] * 2
+        )
+        assert (first.error, "left" in first.stderr, "left" in second.stderr) == (None, True, False)
 
 
 def test_what_a_task_sets_stays_for_its_own_session(lone: Grid) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -61,6 +62,13 @@ def of_the_same_size(file: Path) -> None:
     os.utime(file, ns=(1, file.stat().st_mtime_ns + 1))
 
 
+def of_the_same_size_and_time(file: Path) -> None:
+    """Write as ``rsync --inplace --times`` does."""
+    was = file.stat()
+    file.write_text(file.read_text()[::-1])
+    os.utime(file, ns=(was.st_atime_ns, was.st_mtime_ns))
+
+
 def touched(file: Path) -> None:
     os.utime(file, (1, 1))
 
@@ -76,6 +84,7 @@ def deleted(file: Path) -> None:
         ("watched_job.py", rewritten, True),
         ("watched_job.py", replaced, True),
         ("watched_job.py", of_the_same_size, True),
+        ("watched_job.py", of_the_same_size_and_time, True),
         ("watched_job.py", touched, True),
         ("watched_job.py", deleted, False),
         ("watched_helper.py", rewritten, True),
@@ -99,6 +108,23 @@ def test_an_edit_of_what_was_imported_is_seen(
     assert (sources.edited() is not None) == seen
     if seen:
         assert sources.edited() == str(folder / name)
+
+
+def test_an_edit_in_a_zip_file_is_seen(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    archive = folder / "code.zip"
+
+    def write(rate: int) -> None:
+        with ZipFile(archive, "w") as file:
+            file.writestr("watched_zipped.py", f"import watched_pack_zipped\ndef run(event): return {rate}\n")
+            file.writestr("watched_pack_zipped/__init__.py", "")
+
+    write(1)
+    monkeypatch.syspath_prepend(archive)
+    sources = Sources()
+    Handlers(sources=sources).load("watched_zipped:run")
+    assert sources.edited() is None
+    write(20)
+    assert sources.edited() == str(archive)
 
 
 @pytest.mark.parametrize("main", ["watched_pack.inner", "{folder}/watched_pack/inner.py"])

@@ -71,3 +71,25 @@ def test_the_next_call_of_an_executor_has_its_output_whatever_the_one_before_did
         for code in ("sys.stdout.detach()", "os.close(1)"):
             executor.submit(leaving.do, code).result(timeout=60)
             executor.submit(leaving.say, "hello").result(timeout=60)
+
+
+def test_what_a_thread_prints_that_goes_on_is_kept_with_no_other_handler_s_task(lone: Grid) -> None:
+    begin = """
+STOP = NAMES['STOP'] = threading.Event()
+def go():
+    while not STOP.wait(0.001):
+        print('left')
+threading.Thread(target=go, daemon=True).start()
+"""
+    wait = "import time; time.sleep(0.1); print('mine')"
+    try:
+        [first] = outcomes(lone, leaving.do, begin + wait)
+        [other] = outcomes(lone, leaving.see, "time.sleep(0.1)")
+        assert "left" in first.stdout
+        assert (other.error, other.stdout) == (None, "seen\n")
+        # A pool that a handler keeps serves its other sessions.
+        [same] = outcomes(lone, leaving.do, wait)
+        assert "left" in same.stdout
+        assert "mine" in same.stdout
+    finally:
+        outcomes(lone, leaving.do, "NAMES['STOP'].set()")

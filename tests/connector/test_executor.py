@@ -61,6 +61,9 @@ class OddError(Exception):
     def __init__(self, first: int, second: int) -> None:
         super().__init__(f"{first} and {second}")
 
+    def __reduce__(self) -> Any:
+        return OddError, self.args
+
 
 class FrozenError(Exception):
     def __setattr__(self, name: str, value: object) -> None:
@@ -129,7 +132,9 @@ def test_a_function_without_a_name_cannot_be_called_by_name(named: GridExecutor,
 def test_a_function_that_was_typed_into_a_prompt_is_told(named: GridExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calls.add, "__module__", "__main__")
     monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-    with pytest.raises(ConfigError, match=r"typed into a prompt or a notebook has no file: .*; or use codec 'pickle'"):
+    with pytest.raises(
+        ConfigError, match=r"typed into a prompt or a notebook, .* has no file .*; or use codec 'pickle'"
+    ):
         named.submit(calls.add, 1)
 
 

@@ -68,7 +68,7 @@ def test_a_function_typed_into_a_prompt_is_refused(monkeypatch: pytest.MonkeyPat
     main = ModuleType("__main__")
     exec("def job(event): return event", main.__dict__)
     monkeypatch.setitem(sys.modules, "__main__", main)
-    with pytest.raises(ConfigError, match="has no file: define it in a module"):
+    with pytest.raises(ConfigError, match="has no file that agents could import: define it in a module"):
         handler_name(main.job)
 
 

@@ -110,6 +110,9 @@ def test_a_result_that_cannot_be_made_again_is_an_error_at_its_place(grid: Grid)
         def __init__(self, first: int, second: int) -> None:
             super().__init__(first)
 
+        def __reduce__(self) -> Any:
+            return OddError, self.args
+
     made = list(grid.map(lambda x: OddError(x, x) if x else x, [0, 1, 0], codec="pickle", return_exceptions=True))
     assert [made[0], made[2]] == [0, 0]
     assert isinstance(made[1], EncodingError)

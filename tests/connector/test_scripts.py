@@ -17,7 +17,9 @@ Run = Callable[..., Any]
 def run(tmp_path: Path) -> Run:
     def run(code: str, *words: str, flags: tuple[str, ...] = (), name: str = "client.py", **more: Any) -> Any:
         (tmp_path / name).write_text(code, encoding="utf-8")
-        target = ["-m", name.removesuffix(".py")] if more.pop("module", False) else [tmp_path / name]
+        target = (
+            ["-m", name.removesuffix(".py")] if more.pop("module", False) else [tmp_path / more.pop("target", name)]
+        )
         more.setdefault("cwd", tmp_path)
         done = subprocess.run(
             [sys.executable, *flags, *target, *words], capture_output=True, text=True, timeout=60, check=False, **more
@@ -246,3 +248,34 @@ def test_on_a_grid_with_standing_agents_the_arguments_are_the_handler_s_name(run
             [sys.executable, "client.py"], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
         )
     assert json.loads(seen.stdout.splitlines()[0]) == ["pricing"]
+
+
+def test_a_folder_that_is_run_is_a_script(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    assert run(asking("[event, __name__]"), name="app/__main__.py", target="app") == [1, "__mp_main__"]
+
+
+NESTED = """
+import json, multiprocessing
+from htcgrid import Grid
+
+def more(event):
+    return event + 1
+
+def nested(event):
+    with Grid.open(workers=1) as grid:
+        return [*grid.submit(more, [event]).results(timeout=40), *grid.map(more, [event])]
+
+if __name__ == "__main__":
+    if {in_grid}:
+        with Grid.open(workers=1) as grid:
+            print(json.dumps(grid.submit(nested, [1]).results(timeout=40)[0]))
+    else:
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            print(json.dumps(pool.map(nested, [1])[0]))
+"""
+
+
+@pytest.mark.parametrize("in_grid", [True, False], ids=["a handler", "a process of multiprocessing"])
+def test_a_script_s_functions_are_handlers_also_for_grids_that_it_opens_elsewhere(run: Run, in_grid: bool) -> None:
+    assert run(NESTED.format(in_grid=in_grid)) == [2, 2]

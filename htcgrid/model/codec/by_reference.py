@@ -5,14 +5,13 @@ import sys
 from types import FunctionType
 from typing import Any
 
-import cloudpickle
-
+from htcgrid.model.codec.class_pickler import ClassPickler
 from htcgrid.model.codec.pickled import from_script, named_in_script
+from htcgrid.model.codec.raised import reduced
 from htcgrid.model.script import MAIN_TOO, script_home
 
 
-# Without types, cloudpickle has none to derive from.
-class ReferringPickler(cloudpickle.Pickler):  # type: ignore[misc]
+class ReferringPickler(ClassPickler):
     """Pickles what cloudpickle does, but for what would arrive as something else.
 
     With a ``script``, its classes and functions go by their names there, so that both sides have the same ones. A
@@ -30,6 +29,8 @@ class ReferringPickler(cloudpickle.Pickler):  # type: ignore[misc]
         # Those that every process has go by their names.
         if isinstance(obj, io.TextIOWrapper) and obj not in {sys.stdout, sys.stderr, sys.stdin}:
             raise TypeError("an open file belongs to this process: send its path, or what stands in it")
+        if isinstance(obj, BaseException) and (again := reduced(obj)) is not None:
+            return again
         if isinstance(obj, type | FunctionType):
             # By this name, no client would find it.
             script = self._script or (script_home() if obj.__module__ == MAIN_TOO else None)

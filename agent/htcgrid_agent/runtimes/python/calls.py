@@ -1,5 +1,6 @@
 """Calls of functions in a worker: pickled functions, references as arguments, and the exceptions that go back."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.call import FRESH_BYTES, PICKLED_CALL, read_call
 from htcgrid.model.codec import PICKLE, Codec
+from htcgrid.model.codec.pickled import unpickled
 from htcgrid.model.function_layout import split_function
 from htcgrid.model.session import SessionId
 from htcgrid.model.shared import MARK, SharedRef, parse_shared
@@ -15,6 +17,8 @@ from htcgrid_agent.workers.messages import RunTasks
 
 #: Most bytes of a pickled exception: it stands beside results in a pack, and may hold whatever its handler put into it.
 _LIMIT = 64 << 10
+#: Where an object is, as some messages tell.
+_ADDRESS = re.compile("0x[0-9a-fA-F]+")
 #: The codecs in which a reference is text as any other.
 _PLAIN = {"json", "msgpack"}
 
@@ -120,10 +124,15 @@ def _is_reference(text: str) -> bool:
 def raised(codec: Codec, error: BaseException) -> bytes | None:
     """Return an exception for its client to raise again.
 
-    None if it cannot be pickled or is over 64 KiB; then its type, message and traceback are all that the client gets.
+    None if it cannot be pickled, is over 64 KiB, or would be another one there; then its type, message and traceback
+    are all that the client gets. Many exceptions make their message in ``__init__``, which is called again with it.
     """
     try:
         data = codec.encode(error)
-    except EncodingError:
+        return data if len(data) <= _LIMIT and _says(unpickled(data)) == _says(error) else None
+    except Exception:  # noqa: BLE001 - the user's exception is asked what it says
         return None
-    return data if len(data) <= _LIMIT else None
+
+
+def _says(error: BaseException) -> tuple[type, str]:
+    return type(error), _ADDRESS.sub("", str(error))

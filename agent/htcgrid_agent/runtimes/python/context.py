@@ -46,7 +46,9 @@ class Context:
     def get(self, ref: str) -> Any:
         """Return the shared input that ``grid.put`` gave this reference for.
 
-        It is fetched once per agent and decoded once per worker: other tasks get the same object, so leave it as it is.
+        It is fetched once per agent. Up to 64 KiB it is made anew for each task; above that it is decoded once per
+        worker, its arrays can only be read, and what is neither a small container nor a frame is shared by the tasks of
+        a session, so leave it as it is.
 
         Raises:
             ConfigError: it is no reference.

@@ -1,6 +1,7 @@
 """What tasks leave behind in their process, undone before another session's tasks begin."""
 
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -9,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from htcgrid_agent.runtimes.python.clocks import Clocks
 from htcgrid_agent.runtimes.python.import_watch import ImportWatch
 from htcgrid_agent.runtimes.python.process_settings import Setting, process_settings
+from htcgrid_agent.runtimes.python.randomness import Randomness
 from htcgrid_agent.runtimes.python.recorder import Recorder
 
 P = ParamSpec("P")
@@ -31,6 +33,9 @@ class Leftovers:
         self._settings = process_settings()
         self._looks = [setting.look for setting in self._settings]
         self._clocks = Clocks()
+        self._randomness = Randomness()
+        # What warnings.catch_warnings() calls, which takes thirty times as long.
+        self._show_again = getattr(warnings, "_filters_mutated", bool)
         self._session: str | None = None
         #: In which the session's tasks run: what they set in context variables is seen by no other session's.
         self._context = copy_context()
@@ -44,8 +49,12 @@ class Leftovers:
 
     def install(self) -> None:
         """Take the process as it is for what it is to be, and watch from now on what tasks import."""
-        self.keep()
         self._imports.install()
+        self.keep()
+
+    def look(self) -> None:
+        """Look at what :meth:`keep` tells apart from what a handler sets that is loaded now."""
+        self._randomness.look()
 
     def keep(self) -> None:
         """Take the process as it is for what it is to be: a handler was loaded."""
@@ -53,14 +62,19 @@ class Leftovers:
         self._kept = self._look()
         self._threads = threading.active_count()
         self._clocks.keep()
+        self._randomness.keep()
         self._context = copy_context()
 
-    def begin(self, session: str) -> bool:
+    def begin(self, session: str, handler: str) -> bool:
         """Undo what another session's tasks have left; return False if something cannot be undone."""
         if session == self._session:
             return True
         self._session = session
         self._context = copy_context()
+        self._recorder.begin(handler)
+        self._randomness.renew()
+        # Python forgets by this which warnings it has shown, and so shows each once to this session, too.
+        self._show_again()
         if self._clean and threading.active_count() == self._threads:
             # Nobody has run since it was looked.
             return True
@@ -113,8 +127,9 @@ class Leftovers:
     def _imported(self, before: list[Any], after: list[Any]) -> None:
         """Leave to a module what its import has set."""
         for number, (was, now) in enumerate(zip(before, after, strict=True)):
-            if was != now:
-                self._mixed |= bool(self._kept[number] != was)
+            # The later one first, for some compare what was there before.
+            if now != was:
+                self._mixed |= bool(was != self._kept[number])
                 self._kept[number] = now
 
 

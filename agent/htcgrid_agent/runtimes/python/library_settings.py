@@ -3,68 +3,85 @@
 Each value is None while it is what the library begins with, so that it does not matter when it was loaded.
 """
 
+import copyreg
 import decimal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
+from htcgrid_agent.runtimes.python import logging_settings
+
 _NUMPY = {"divide": "warn", "over": "warn", "under": "ignore", "invalid": "warn"}
-_LOGGING: tuple[Any, ...] = (30, False, [], [], 0, True, None, None)
+_ATTRIBUTES = (("tempfile", "tempdir"), ("urllib.request", "_opener"), ("locale", "_override_localeconv"))
+#: The longest field of csv.
+_FIELD = 128 << 10
 
 
-def _decimal() -> tuple[Any, ...]:
-    """Return the context's precision, rounding, bounds of exponents, capitals, clamp, flags and traps."""
-    values: tuple[Any, ...] = decimal.getcontext().__reduce__()[1]
-    return values
+def _decimal() -> list[tuple[Any, ...]]:
+    """Return precision, rounding, bounds of exponents, capitals, clamp, flags and traps of the shared contexts.
+
+    They are this thread's, and those that contexts of other threads and new ones are made of.
+    """
+    return [context.__reduce__()[1] for context in _contexts()]
 
 
-def _put_decimal(was: tuple[Any, ...]) -> None:
+def _put_decimal(was: list[tuple[Any, ...]]) -> None:
     # In place: modules may hold the context.
-    context = decimal.getcontext()
-    context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp = was[:6]
-    for kept, values in ((was[6], context.flags), (was[7], context.traps)):
-        for signal in list(values):
-            values[signal] = signal in kept
+    for context, values in zip(_contexts(), was, strict=True):
+        context.prec, context.rounding, context.Emin, context.Emax, context.capitals, context.clamp = values[:6]
+        for kept, held in ((values[6], context.flags), (values[7], context.traps)):
+            for signal in list(held):
+                held[signal] = signal in kept
 
 
-def _logging() -> tuple[Any, ...] | None:
-    """Return how the root logger is set up, and what holds for all loggers."""
-    module = sys.modules.get("logging")
-    root = getattr(module, "root", None)
-    if module is None or root is None:
-        return None
-    record, logger = module.getLogRecordFactory(), module.getLoggerClass()
-    values = (
-        root.level,
-        root.disabled,
-        root.handlers[:],
-        root.filters[:],
-        root.manager.disable,
-        module.raiseExceptions,
-        None if record is module.LogRecord else record,
-        None if logger is module.Logger else logger,
-    )
-    return None if values == _LOGGING else values
+def _contexts() -> tuple[decimal.Context, ...]:
+    return decimal.getcontext(), decimal.DefaultContext, decimal.BasicContext, decimal.ExtendedContext
 
 
-def _put_logging(was: tuple[Any, ...] | None) -> None:
-    module: Any = sys.modules["logging"]
-    root = module.root
-    level, root.disabled, root.handlers[:], root.filters[:], disable, raising, record, logger = was or _LOGGING
-    root.setLevel(level)
-    module.disable(disable)
-    module.raiseExceptions = raising
-    module.setLogRecordFactory(record or module.LogRecord)
-    module.setLoggerClass(logger or module.Logger)
+def _attributes() -> list[Any]:
+    """Return what is set by attributes of modules."""
+    return [getattr(sys.modules.get(module), name, None) for module, name in _ATTRIBUTES]
 
 
-def _captured() -> bool:
-    """Return whether :mod:`logging` has taken the place of what shows warnings."""
-    return getattr(sys.modules.get("logging"), "_warnings_showwarning", None) is not None
+def _put_attributes(was: list[Any]) -> None:
+    for (module, name), value in zip(_ATTRIBUTES, was, strict=True):
+        if module in sys.modules:
+            setattr(sys.modules[module], name, value)
 
 
-def _put_captured(was: bool) -> None:
-    sys.modules["logging"].captureWarnings(was)
+def _csv() -> int | None:
+    limit = getattr(sys.modules.get("_csv"), "field_size_limit", None)
+    return None if limit is None or limit() == _FIELD else limit()
+
+
+def _put_csv(was: int | None) -> None:
+    sys.modules["_csv"].field_size_limit(_FIELD if was is None else was)
+
+
+def _put_copyreg(was: dict[Any, Any]) -> None:
+    copyreg.dispatch_table.clear()
+    copyreg.dispatch_table.update(was)
+
+
+def _pandas() -> dict[str, Any] | None:
+    """Return pandas' options."""
+    options = getattr(sys.modules.get("pandas._config.config"), "_global_config", None)
+    return None if options is None else dict(_flat(options, ""))
+
+
+def _flat(options: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in options.items():
+        if type(value) is dict:
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def _put_pandas(was: dict[str, Any] | None) -> None:
+    now = _pandas() or {}
+    for name, value in (was or {}).items():
+        if now.get(name) != value:
+            sys.modules["pandas"].set_option(name, value)
 
 
 def _numpy() -> dict[str, str] | None:
@@ -88,6 +105,24 @@ def _put_multiprocessing(was: str | None) -> None:
     sys.modules["multiprocessing"].set_start_method(was, force=True)
 
 
+def _process_name() -> str | None:
+    process = getattr(sys.modules.get("multiprocessing.process"), "_current_process", None)
+    return None if process is None or process.name == "MainProcess" else process.name
+
+
+def _put_process_name(was: str | None) -> None:
+    sys.modules["multiprocessing"].current_process().name = was or "MainProcess"
+
+
+def _zones() -> Any:
+    """Return where zoneinfo looks for time zones."""
+    return getattr(sys.modules.get("zoneinfo"), "TZPATH", None)
+
+
+def _put_zones(was: Any) -> None:
+    sys.modules["zoneinfo"].reset_tzpath(was)
+
+
 def _asyncio() -> tuple[Any, ...] | None:
     """Return the policy, and the loop of this thread; asyncio.run() leaves none, which others cannot do without."""
     policy = getattr(sys.modules.get("asyncio.events"), "_event_loop_policy", None)
@@ -107,9 +142,14 @@ def _put_asyncio(was: tuple[Any, ...] | None) -> None:
 #: How each is looked at, and how it is set again.
 ALL: tuple[tuple[Callable[[], Any], Callable[[Any], None]], ...] = (
     (_decimal, _put_decimal),
-    (_captured, _put_captured),
-    (_logging, _put_logging),
+    *logging_settings.ALL,
+    (_attributes, _put_attributes),
+    (_csv, _put_csv),
+    (lambda: copyreg.dispatch_table, _put_copyreg),
+    (_pandas, _put_pandas),
     (_numpy, _put_numpy),
     (_multiprocessing, _put_multiprocessing),
+    (_process_name, _put_process_name),
+    (_zones, _put_zones),
     (_asyncio, _put_asyncio),
 )

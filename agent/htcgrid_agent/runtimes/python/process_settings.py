@@ -6,6 +6,7 @@ compared by identity as far as it can be.
 
 import _locale
 import _signal  # type: ignore[import-not-found]
+import _tracemalloc
 import builtins
 import faulthandler
 import gc
@@ -23,15 +24,15 @@ from contextlib import suppress
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from htcgrid_agent.runtimes.python import library_settings
+from htcgrid_agent.runtimes.python import library_settings, patches
 
 #: Stands for an attribute that a module lacks.
 _NONE = object()
 _TIMERS = (signal.ITIMER_REAL, signal.ITIMER_VIRTUAL, signal.ITIMER_PROF)
-_LIMITS = [getattr(resource, f"RLIMIT_{name}") for name in ("AS", "DATA", "NOFILE")]
+_LIMITS = [getattr(resource, f"RLIMIT_{name}") for name in ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")]
 _SYS = (
     "path", "argv", "stdin", "__stdin__", "__stdout__", "__stderr__", "excepthook", "unraisablehook", "displayhook",
-    "breakpointhook", "tracebacklimit", "dont_write_bytecode",
+    "breakpointhook", "tracebacklimit", "dont_write_bytecode", "ps1", "meta_path", "path_hooks",
 )  # fmt: skip
 #: What tests put their own in place of; to look at all that the module has would take as long as all else.
 _OS = (
@@ -65,11 +66,15 @@ def process_settings() -> list[Setting]:
         _attributes(warnings, "filters", "showwarning", "formatwarning"),
         _list(sys, "path"),
         _list(sys, "argv"),
+        _list(sys, "meta_path"),
+        _list(sys, "path_hooks"),
         Setting(lambda: _is_open(sys.stdin), _open_stdin),
         Setting(lambda: warnings.filters, _put_filters),
         *_environment(),
         *_of_the_interpreter(),
         *_of_the_system(),
+        # What was put back by then is not missed.
+        *(Setting(look, put) for look, put in patches.settings()),
     ]
 
 
@@ -184,6 +189,12 @@ def _of_the_interpreter() -> Iterator[Setting]:
     yield Setting(threading.stack_size, threading.stack_size)
     yield Setting(sys.getswitchinterval, sys.setswitchinterval)
     yield Setting(sys.get_int_max_str_digits, sys.set_int_max_str_digits)
+    yield Setting(sys.getdlopenflags, sys.setdlopenflags)
+    yield Setting(sys.get_asyncgen_hooks, lambda was: sys.set_asyncgen_hooks(*was))
+    yield Setting(sys.get_coroutine_origin_tracking_depth, sys.set_coroutine_origin_tracking_depth)
+    yield Setting(_tracemalloc.is_tracing, lambda was: _tracemalloc.start() if was else _tracemalloc.stop())
+    thread = threading.main_thread()
+    yield Setting(lambda: thread.name, lambda was: setattr(thread, "name", was))
     yield Setting(gc.isenabled, lambda was: gc.enable() if was else gc.disable())
     yield Setting(gc.get_threshold, lambda was: gc.set_threshold(*was))
     yield Setting(gc.get_debug, gc.set_debug)

@@ -53,8 +53,13 @@ class Recorder:
         for stream in ours:
             stream.keep()
         self._marks.changed = False
+        self._marks.strangers.keep()
         self._put(*(own if stream is None else stream for stream, own in zip(found, ours, strict=True)))
         self._descriptors.keep()
+
+    def begin(self, handler: str) -> None:
+        """Take nothing from now on for tasks' output that threads print which other handlers' tasks have started."""
+        self._marks.strangers.begin(handler)
 
     def renew(self) -> None:
         """Forget what was printed, and let the first task of a run find its streams."""

@@ -10,6 +10,8 @@ from types import ModuleType
 #: Folders of what was installed, and not written by whoever writes handlers.
 _INSTALLED = ("site-packages", "dist-packages")
 _STANDARD = tuple(f"{sysconfig.get_path(name)}/" for name in ("stdlib", "platstdlib"))
+#: Times, size and number of a file.
+_Signature = tuple[int, int, int, int]
 
 
 class Sources:
@@ -21,7 +23,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._roots: set[str] = set()
-        self._files: dict[str, tuple[int, int, int]] = {}
+        self._files: dict[str, _Signature] = {}
         self._modules = 0
 
     def add(self, module: ModuleType) -> None:
@@ -39,9 +41,9 @@ class Sources:
         for module in list(sys.modules.values()):
             file = _file_of(module)
             if file is not None and file not in self._files and self._watches(file):
-                signature = _signature(file)
-                if signature is not None:
-                    self._files[file] = signature
+                found = _archive(file) or file
+                if found not in self._files and (signature := _signature(found)) is not None:
+                    self._files[found] = signature
 
     def edited(self) -> str | None:
         """Return a file that was edited; None when none was.
@@ -103,9 +105,17 @@ def _installed(path: str) -> bool:
     return any(f"{name}/" in path for name in _INSTALLED)
 
 
-def _signature(file: str) -> tuple[int, int, int] | None:
+def _archive(file: str) -> str | None:
+    """Return the zip file that a module's file is in; None of one that is a file by itself."""
+    if os.path.exists(file):  # noqa: PTH110 - faster, and there may be hundreds
+        return None
+    return next((str(folder) for folder in Path(file).parents if folder.is_file()), None)
+
+
+def _signature(file: str) -> "_Signature | None":
+    """Return what tells that a file was written; its time alone can be set to what it was, as by ``rsync -t``."""
     try:
         found = os.stat(file)  # noqa: PTH116 - faster, and there may be hundreds
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino

@@ -3,6 +3,8 @@
 import io
 from typing import Any, BinaryIO
 
+from htcgrid_agent.runtimes.python.strangers import Strangers
+
 #: How :class:`io.TextIOWrapper` is made.
 _SETTINGS = {"encoding": "utf-8", "errors": "backslashreplace", "line_buffering": True, "write_through": True}
 
@@ -15,6 +17,8 @@ class Marks:
         self.used = False
         #: Whether a stream was changed: detached, configured, or given attributes.
         self.changed = False
+        #: Threads whose output is none of the running task's.
+        self.strangers = Strangers()
 
 
 class Tee(io.BufferedIOBase):
@@ -58,10 +62,12 @@ class Tee(io.BufferedIOBase):
     def write(self, data: "bytes | bytearray | memoryview", /) -> int:  # type: ignore[override]
         """Hand on what is written, and keep the end of it."""
         data = bytes(data)
-        self._marks.used = True
-        self._kept += data
-        if len(self._kept) > 2 * self._limit:
-            self._cut(self._limit)
+        strangers = self._marks.strangers
+        if not strangers.found or not strangers.is_here():
+            self._marks.used = True
+            self._kept += data
+            if len(self._kept) > 2 * self._limit:
+                self._cut(self._limit)
         count = self.file.write(data)
         if b"\n" in data:
             # What a process printed before it crashed is told, too.

@@ -85,7 +85,8 @@ class Worker:
     def _shared(self, ref: str) -> Any:
         if not self._channel.is_open:
             raise RuntimeError(LATE)
-        return self._values.get(ref)
+        context = self._context
+        return self._values.get(ref, context.session_id, (context.session_id, context.index, context.try_number))
 
     def _run(self, tasks: RunTasks) -> None:
         # A handler whose import kills the process is blamed on the first task.
@@ -127,7 +128,9 @@ class Worker:
             self._edited = self._sources.edited() or ""
             if self._edited and self._setup.reload:
                 return True
-        return not self._leftovers.begin(tasks.session)
+        # All pickled calls have one handler.
+        owner = tasks.session if calls.is_pickled(tasks) else tasks.handler
+        return not self._leftovers.begin(tasks.session, owner)
 
     def _load(self, tasks: RunTasks) -> Loaded:
         """Return the handler; what its module has set by then is the module's."""
@@ -138,6 +141,7 @@ class Worker:
         name = (tasks.handler, tasks.calls, main)
         if name in self._known:
             return self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
+        self._leftovers.look()
         try:
             found = self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
         except SetupError:
