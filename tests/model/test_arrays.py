@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htcgrid.errors import EncodingError
+from htcgrid.model.codec import codec_of
 from htcgrid.model.codec.arrays import array_bytes, array_of, scalar_bytes, scalar_of
 
 np = pytest.importorskip("numpy")
@@ -264,6 +265,7 @@ PROGRAM = """
 import sys
 sys.modules["numpy"] = None
 from htcgrid.errors import EncodingError
+from htcgrid.model.codec import codec_of
 from htcgrid.model.codec import arrays
 for read in (arrays.array_of, arrays.scalar_of):
     try:
@@ -278,3 +280,21 @@ def test_a_side_without_numpy_says_so_and_needs_none_for_anything_else() -> None
     shown = subprocess.run([sys.executable, "-c", PROGRAM, data], capture_output=True, text=True, check=True).stdout
     assert shown.count(f"numpy is not installed here ({sys.executable}): ") == 2
     assert "install numpy on both sides, or send" in shown
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["f8", ">i4", "M8[ns]", "S3", "c16", "?"])
+def test_a_large_array_alone_is_written_as_it_is_among_others(order: Any, dtype: str) -> None:
+    codec = codec_of("typed")
+    large = np.ones((400, 300), "f8").astype(dtype, order=order)
+    assert codec.encode(large) == codec.encode([large])[1:]
+    back = codec.decode(codec.encode(large))
+    assert back.dtype == large.dtype
+    assert back.flags.f_contiguous == large.flags.f_contiguous
+    assert back.tobytes("A") == large.tobytes("A")
+    back[0, 0] = back[1, 1]
+
+
+def test_a_large_array_of_objects_is_refused_as_a_small_one_is() -> None:
+    with pytest.raises(EncodingError, match="ndarray cannot be sent with codec 'typed': "):
+        codec_of("typed").encode(np.array([[]] * 100_000 + [None], dtype=object))

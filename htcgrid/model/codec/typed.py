@@ -9,6 +9,8 @@ only to later parts.
 
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from importlib import import_module
+from struct import Struct
 from threading import get_ident
 from typing import Any
 
@@ -18,7 +20,7 @@ from htcgrid.errors import EncodingError
 from htcgrid.model.codec.advice import keeper
 from htcgrid.model.codec.buffers import holds_buffer, may_hold_buffer
 from htcgrid.model.codec.classes import Classes
-from htcgrid.model.codec.kinds import Kinds
+from htcgrid.model.codec.kinds import ARRAY, Kinds
 from htcgrid.model.codec.pickled import pickled
 from htcgrid.model.codec.place import entries_of, items_of, refused_in, shown
 from htcgrid.model.codec.reading import LARGE, Reading
@@ -27,6 +29,8 @@ from htcgrid.model.codec.writing import Writing
 
 #: What stands in MessagePack as it is.
 _NATIVE = frozenset({type(None), bool, int, float, str, bytes, bytearray})
+#: What an extension of up to 4 GiB begins with: its mark, its length, and its tag.
+_EXT32 = Struct(">BIb")
 #: What needs no form by itself.
 _PLAIN = frozenset({dict, list, *_NATIVE})
 
@@ -74,8 +78,8 @@ def _encoder(forms: _Forms) -> Callable[[Any], bytes]:
             raise
 
     def encode(value: Any) -> bytes:
-        if type(value) not in _PLAIN and type(value) in forms.kinds.with_parts:
-            return _written(forms.kinds, value)
+        if type(value) not in _PLAIN and (whole := _whole(forms.kinds, value)) is not None:
+            return whole
         try:
             # By position: keywords take some 30 ns.
             data = packb(value, leaf, STRICT)
@@ -103,6 +107,23 @@ def _decoder(forms: _Forms) -> Callable[[bytes], Any]:
             forms.reading.refuse(data, error)
 
     return decode
+
+
+def _whole(kinds: Kinds, value: Any) -> bytes | None:
+    """Return a value that need not be given to the encoder first; None for one that is to be."""
+    if type(value) in kinds.with_parts:
+        return _written(kinds, value)
+    return _large_array(value) if type(value).__name__ == "ndarray" else None
+
+
+def _large_array(value: Any) -> bytes | None:
+    """Return a large array as the encoder would write it, copied once and not twice; None for what is none."""
+    try:
+        header, elements = import_module("htcgrid.model.codec.arrays").array_parts(value)
+        length = len(header) + len(elements)
+    except Exception:  # noqa: BLE001 - whatever it is, the encoder says what is wrong with it, and where
+        return None
+    return b"".join((_EXT32.pack(0xC9, length, ARRAY), header, elements)) if LARGE < length < 1 << 32 else None
 
 
 def _written(kinds: Kinds, value: Any) -> bytes:
