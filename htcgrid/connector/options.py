@@ -68,7 +68,7 @@ def session_of(
         labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         output=_output(options.get("output", "failed")),
-        codec_options=lossy | _client(script_home(), tuple(map(str, sys.path))),
+        codec_options=lossy | _client(tuple(sys.version_info), script_home(), tuple(map(str, sys.path))),
         calls=calls,
     )
 
@@ -98,14 +98,13 @@ def _name_of(handler: str | Callable[..., Any]) -> str:
 
 
 @lru_cache(maxsize=4)
-def _client(script: str | None, path: tuple[str, ...]) -> dict[str, Any]:
+def _client(version: tuple[Any, ...], script: str | None, path: tuple[str, ...]) -> dict[str, Any]:
     """Return the codec options that tell what this process runs, and from where it imports.
 
     Kept, since each session tells them, and they seldom change.
     """
-    version = "{}.{}".format(*sys.version_info)
     shown = script if script is not None and script.isprintable() else ""
-    return told(PythonClient(version=version, script=shown, folders=_folders(path)))
+    return told(PythonClient(version="{}.{}".format(*version), script=shown, folders=_folders(path)))
 
 
 def _folders(path: tuple[str, ...]) -> tuple[str, ...]:
