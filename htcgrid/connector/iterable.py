@@ -12,6 +12,8 @@ _ROWS = {
     "polars": "frame.to_dicts(), or frame.iter_rows()",
     "pyarrow": "table.to_pylist()",
 }
+#: What most tasks come in, and need no look.
+_USUAL = frozenset({list, tuple, range})
 _CALLED = (
     (inspect.isgeneratorfunction, "a generator function, which has not been called: pass {name}() and not {name}"),
     (inspect.isasyncgenfunction, "an async generator function: pass [task async for task in {name}()]"),
@@ -25,6 +27,8 @@ def check_tasks(tasks: Any) -> None:
     Raises:
         ConfigError: it is so; the message says what to pass.
     """
+    if type(tasks) in _USUAL:
+        return
     _check_items(tasks, "tasks")
     if isinstance(tasks, str | bytes | bytearray | memoryview | Mapping):
         raise ConfigError(f"tasks must be an iterable of payloads, not a single {type(tasks).__name__}: pass a list")

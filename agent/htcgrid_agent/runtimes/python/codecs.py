@@ -18,7 +18,7 @@ from htcgrid_agent.workers.messages import RunTasks, Setup
 
 
 class Codecs:
-    """Gives each session its codec, for as long as its runs follow each other.
+    """Gives each session its codec, the same as long as clients and handlers are the same.
 
     Data may name classes: those of modules that are imported, and of others that ``handlers`` in ``[agent]`` allow.
     Those of the client's script are found when this worker has that script; on an embedded grid it is imported then.
@@ -29,7 +29,8 @@ class Codecs:
         self._script = script
         #: Makes a context in which the script is imported.
         self._importing = importing
-        self._session = ""
+        #: What the codec was made by: sessions of one client and handler have the same.
+        self._terms: tuple[Any, ...] = ()
         self._client = PythonClient()
         self._codec: Codec | None = None
 
@@ -39,10 +40,11 @@ class Codecs:
         Raises:
             ConfigError: there is no such codec here.
         """
-        if self._codec is None or tasks.session != self._session:
+        terms = (tasks.codec, tasks.codec_options, tasks.handler)
+        if self._codec is None or terms != self._terms:
             self._client = python_client(tasks.codec_options)
             self._codec = codec_of_session(tasks, classes=self._classes())
-            self._session = tasks.session
+            self._terms = terms
         return self._codec
 
     def shared(self, name: str) -> Callable[[Any], Any]:
