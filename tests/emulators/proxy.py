@@ -71,23 +71,26 @@ class FaultyProxy:
             self._connections |= {client, service}
             for connection in (client, service):
                 connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            answers = threading.Thread(target=self._answer, args=(service, client), daemon=True)
+            #: Set while an answer is awaited or on its way: an error in the middle of it is what no service sends.
+            busy = threading.Event()
+            answers = threading.Thread(target=self._answer, args=(service, client, busy), daemon=True)
             answers.start()
-            self._ask(client, service)
+            self._ask(client, service, busy)
             answers.join()
         self._connections.discard(client)
 
-    def _ask(self, client: socket.socket, service: socket.socket) -> None:
+    def _ask(self, client: socket.socket, service: socket.socket, busy: threading.Event) -> None:
         with suppress(OSError):
             while data := client.recv(_CHUNK):
                 self.asked += 1
                 match self._fault(Fault.REQUEST_LOST, Fault.REQUEST_CUT, Fault.REFUSED):
                     case None:
+                        busy.set()
                         service.sendall(data)
                         continue
                     case Fault.REQUEST_CUT:
                         service.sendall(data[: self._random.randrange(len(data))])
-                    case Fault.REFUSED:
+                    case Fault.REFUSED if not busy.is_set():
                         client.sendall(self._random.choice(self._errors) if self._errors else b"")
                 _reset(client)
                 break
@@ -95,12 +98,14 @@ class FaultyProxy:
         with suppress(OSError):
             service.shutdown(socket.SHUT_WR)
 
-    def _answer(self, service: socket.socket, client: socket.socket) -> None:
+    def _answer(self, service: socket.socket, client: socket.socket, busy: threading.Event) -> None:
         with suppress(OSError):
             while data := service.recv(_CHUNK):
                 match self._fault(Fault.ANSWER_LOST, Fault.ANSWER_CUT):
                     case None:
                         client.sendall(data)
+                        if data.endswith(b"\r\n"):
+                            busy.clear()
                         continue
                     case Fault.ANSWER_CUT:
                         client.sendall(data[: self._random.randrange(len(data))])

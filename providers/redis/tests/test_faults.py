@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +14,7 @@ import redis
 
 from htcgrid import Grid
 from htcgrid.errors import HtcGridError, ProviderError, ProviderUnavailableError, SessionNotFoundError
-from htcgrid.model import AgentId, BundleKey, Remainder, SessionId, SessionState, defaults
+from htcgrid.model import AgentId, BundleKey, Remainder, SessionState, defaults
 from htcgrid.reaper import Reaper
 from htcgrid.reaper.core import ReaperPolicy
 from htcgrid.testing.samples import bundle_of, bundles_of, commit_of, new_id, session_of, succeeded_in, tasks
@@ -382,11 +382,10 @@ def test_too_few_replicas_are_told_and_the_call_may_be_repeated(redis_process: R
 
 def test_a_node_of_a_cluster_says_that_it_is_one(redis_cluster_url: str) -> None:
     def ask() -> None:
-        # The keys of some grids are on this node, and those of others elsewhere, wherever slots have been moved.
-        for _ in range(30):
-            settings = RedisSettings(url=redis_cluster_url, name=new_id())
-            with closing(RedisStateStore(settings)) as store, suppress(SessionNotFoundError):
-                store.status([SessionId("s")])
+        # The keys of some pools are on this node, and those of others elsewhere, wherever slots have been moved.
+        with closing(RedisTaskQueue(RedisSettings(url=redis_cluster_url))) as queue:
+            for _ in range(40):
+                queue.depth(new_id())
 
     with pytest.raises(ProviderError, match="set `cluster = true`") as raised:
         ask()
