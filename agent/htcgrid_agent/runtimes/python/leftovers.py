@@ -55,6 +55,8 @@ class Leftovers:
     def look(self) -> None:
         """Look at what :meth:`keep` tells apart from what a handler sets that is loaded now."""
         self._randomness.look()
+        # An import that fails half-way may leave anything, and no run follows it.
+        self._clean = False
 
     def keep(self) -> None:
         """Take the process as it is for what it is to be: a handler was loaded."""
