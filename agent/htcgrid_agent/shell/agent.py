@@ -21,6 +21,7 @@ from htcgrid.model.client_process import ClientProcess
 from htcgrid.model.codec.leaves import text_bytes
 from htcgrid_agent.core import AgentCore, commands, events
 from htcgrid_agent.shell.inputs import Inputs
+from htcgrid_agent.shell.journal_reader import Held
 from htcgrid_agent.shell.lane import Lane, lanes_of
 from htcgrid_agent.shell.logs import Log
 from htcgrid_agent.shell.notes import Notes, about
@@ -28,7 +29,6 @@ from htcgrid_agent.shell.output import Output
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
-from htcgrid_agent.workers.journal import Held
 from htcgrid_agent.workers.messages import Need, Report, RunTasks, Setup
 
 #: Reads of the channel of a worker that has ended; a socket holds less than one brings.

@@ -12,8 +12,8 @@ from typing import IO, cast
 
 import msgspec
 
+from htcgrid_agent.shell.journal_reader import JournalReader
 from htcgrid_agent.workers.cell import Cell
-from htcgrid_agent.workers.journal import JournalReader
 from htcgrid_agent.workers.messages import Frames, Need, Report, frame
 
 _encoder = msgspec.msgpack.Encoder()
@@ -49,7 +49,6 @@ class WorkerProcess:
             self.cell = Cell.create()
             kept.callback(self.cell.close)
             self.journal = JournalReader(self.cell.memory, name)
-            kept.callback(self.journal.close)
             self.channel, theirs = socket.socketpair()
             kept.enter_context(self.channel)
             lent.enter_context(theirs)
@@ -152,7 +151,6 @@ class WorkerProcess:
     def close(self) -> None:
         """Free what belongs to a process that is gone."""
         self.channel.close()
-        self.journal.close()
         self.cell.close()
         os.close(self._lifeline)
         self.output.close()

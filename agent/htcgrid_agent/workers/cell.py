@@ -25,7 +25,7 @@ _LOADING_NS = 60_000_000_000
 class Cell:
     """One worker's cell. Only the worker writes task and time; only the agent shortens a run."""
 
-    # An attribute of the class: libraries that stop the time look for the function itself in all modules.
+    # Attributes of classes: libraries that stop the time look for the functions themselves in all modules.
     _now = staticmethod(time.monotonic_ns)
 
     def __init__(self, fd: int) -> None:
@@ -56,11 +56,12 @@ class Cell:
         self._slots[_SINCE] = self._now() + _LOADING_NS
         self._slots[_TASK] = task
 
-    def enter(self, task: int) -> bool:
-        """Note that a task begins now; return whether it is still to be run."""
-        self._slots[_SINCE] = self._now()
-        self._slots[_TASK] = task
-        return task < self._slots[_STOP]
+    def enter(self, task: int, now: int) -> bool:
+        """Note that a task begins ``now``, in monotonic nanoseconds; return whether it is still to be run."""
+        slots = self._slots
+        slots[_SINCE] = now
+        slots[_TASK] = task
+        return task < slots[_STOP]
 
     def rest(self) -> None:
         """Note that no task is being run."""

@@ -30,7 +30,7 @@ from htcgrid_agent.runtimes.python.sources import Sources
 from htcgrid_agent.runtimes.python.stopping import leave_stopping_to_agent
 from htcgrid_agent.runtimes.python.wear import Wear
 from htcgrid_agent.workers.cell import Cell
-from htcgrid_agent.workers.journal import Journal
+from htcgrid_agent.workers.journal import SHORT, Journal
 from htcgrid_agent.workers.messages import Report, RunTasks, Setup
 
 #: Outcomes are reported when this has passed since the last report: seldom enough to cost nothing. Until then they are
@@ -44,6 +44,7 @@ class Worker:
     # Attributes of a class: libraries that stop the time look for the functions themselves in all modules.
     _wall = staticmethod(time.time)
     _monotonic = staticmethod(time.monotonic)
+    # The clock of time.monotonic(), by which the agent sees how long a task takes, and which fewer of them replace.
     _tick = staticmethod(time.perf_counter_ns)
 
     def __init__(self, channel: Channel, cell: Cell, setup: Setup) -> None:
@@ -154,7 +155,7 @@ class Worker:
         self._leftovers.keep()
         return found
 
-    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:  # noqa: C901, PLR0915
+    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:  # noqa: C901, PLR0912, PLR0915
         """Run the tasks; return the outcomes that were not reported yet, and one more than the last task.
 
         It is long, and has many branches, for each call would cost every task as much as the rest of it.
@@ -165,14 +166,15 @@ class Worker:
         printed, leave_if_child = recorder.printed, self._process.leave_if_child
         own = self._process.mark
         recorder.renew()
-        add, odd = self._journal.add, False
-        block = self._block(tasks, tasks.start)
+        journal, odd = self._journal, False
+        write, memory, slot = journal.write, journal.memory, journal.STEP
+        block, place, stamp = self._block(tasks, tasks.start)
         values, durations = block.values, block.durations
         began = reported = tick()
         index, stop = tasks.start, tasks.start + len(tasks.payloads)
         value: Any
         for payload in self._wear.bound(tasks.payloads):
-            if not enter(index):
+            if not enter(index, began):
                 break
             context.index = index
             context.try_number = tries.get(index, 0) + 1 if tries else 1
@@ -183,12 +185,13 @@ class Worker:
                 if not own[0]:
                     leave_if_child()
                 value = encode(result)
-                if len(value) > limit:
-                    _refuse_length(len(value), limit)
+                size = len(value)
+                if size > limit:
+                    _refuse_length(size, limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
                 leave_if_child(error)
                 # The journal takes more of it than a value.
-                value, odd = None, True
+                value, size, odd = None, 0, True
                 block.failures[index] = failure_of(said_of_what(error, codec), tasks)
                 if codec.name == PICKLE:
                     value = calls.raised(codec, error)
@@ -206,15 +209,21 @@ class Worker:
             if index == stop:
                 # This outcome goes with the report that the run is done.
                 break
+            place += slot
+            stamp += 1
             due = ended - reported > _REPORT_NS or self._wear.spent
-            if due or not (self._note(block, value, duration) if odd else add(value, duration)):
+            if odd or size > SHORT:
+                odd = False
+                due = due or not journal.add(place, stamp, block)
+            elif not due:
+                write(memory, place, value, duration, size, stamp)
+            if due:
                 self._channel.report(Report(tasks.run, block, done=False))
-                block = self._block(tasks, index)
+                block, place, stamp = self._block(tasks, index)
                 values, durations = block.values, block.durations
                 began = reported = tick()
                 if self._wear.full:
                     break
-            odd = False
         self._wear.count(index - tasks.start)
         return block, index
 
@@ -226,16 +235,11 @@ class Worker:
         self._recorder.drop()
         return False
 
-    def _note(self, block: Block, value: bytes | None, duration: int) -> bool:
-        """Add the last task of a block to the journal, with what there is of it beside a value."""
-        index = block.stop - 1
-        return self._journal.add_more(value, duration, block.failures.get(index), block.printed.get(index))
-
-    def _block(self, tasks: RunTasks, start: int) -> Block:
+    def _block(self, tasks: RunTasks, start: int) -> tuple[Block, int, int]:
+        """Begin a report; return it with where the journal is."""
         self._recorder.report()
         block = Block(start, [], self._wall(), [], self._setup.worker, {}, {}, {}, self._code)
-        self._journal.begin(tasks.run, start, block.began, self._code)
-        return block
+        return block, *self._journal.begin(tasks.run, start, block.began, self._code)
 
     def _refuse(self, tasks: RunTasks, failure: Failure) -> None:
         count = len(tasks.payloads)
