@@ -7,6 +7,7 @@ from types import TracebackType
 
 from htcgrid import model
 from htcgrid.errors import ConfigError, EncodingError, PayloadLostError, TaskError
+from htcgrid.model.builtin_error import BuiltinError, carried
 from htcgrid.model.codec import Codec
 from htcgrid.model.error_text import cause_of, frames_of, is_a, message_of, traceback_of, type_name, type_names
 from htcgrid.model.outcome import Failure
@@ -36,6 +37,7 @@ def failure_of(error: BaseException, tasks: RunTasks) -> Failure:
         message=message,
         traceback=shown[-_TRACEBACK:] + _versions(tasks),
         final=refused or _is_final(error) or not tasks.retry.retries(type_names(error)),
+        builtin=_builtin(error) if tasks.calls else None,
     )
 
 
@@ -74,6 +76,13 @@ def _is_final(error: BaseException) -> bool:
         return is_a(error, TaskError) and bool(error.final)  # type: ignore[attr-defined]
     except BaseException:  # noqa: BLE001 - a class of the user's may make a property of it
         return False
+
+
+def _builtin(error: BaseException) -> BuiltinError | None:
+    try:
+        return carried(error)
+    except BaseException:  # noqa: BLE001 - what it holds is the user's
+        return None
 
 
 def _versions(tasks: RunTasks) -> str:
