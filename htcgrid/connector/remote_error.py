@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from htcgrid.connector.outcome import Outcome
-from htcgrid.connector.remote_traceback import RemoteTraceback as RemoteTraceback
+from htcgrid.connector.remote_traceback import RemoteTraceback
 from htcgrid.connector.unreadable import unreadable
 from htcgrid.model.builtin_error import made
 from htcgrid.model.error_text import is_a, set_cause
@@ -43,14 +43,17 @@ def error_of(outcome: Outcome, decode: Callable[[bytes], Any], *, builtins: bool
     found = _raised(outcome, decode, builtins=builtins)
     if found is None:
         return outcome.exception()
-    if outcome.error is not None and outcome.error.traceback:
+    if outcome.raised is None:
+        # The error says nothing of its task, by which its log is found.
+        set_cause(found, RemoteTraceback(str(outcome.exception())))
+    elif outcome.error is not None and outcome.error.traceback:
         # Past a __setattr__ of the exception's own, as frozen ones have.
         set_cause(found, RemoteTraceback(outcome.error.traceback))
     return found
 
 
 def for_loops(error: Exception) -> Exception:
-    """Return an error that the loop of asyncio takes: until Python 3.12 it refuses one, whose future then never ends."""
+    """Return an error that asyncio's loops take: until Python 3.12 they refuse one, and its future never ends."""
     if sys.version_info >= (3, 12) or type(error) is not StopIteration:
         return error
     found = _StopIteration(*error.args)

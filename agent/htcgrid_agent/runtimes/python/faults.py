@@ -17,6 +17,7 @@ from htcgrid_agent.runtimes.python.memory import lift_memory_limit
 from htcgrid_agent.workers.messages import RunTasks
 
 _TRACEBACK = 8_000
+_MESSAGE = 2_000
 #: Where what is not the user's stands: the worker's own, and the codecs.
 _FOLDERS = (str(Path(__file__).parent), str(Path(model.__file__).parent))
 #: What another try does not help, as the errors themselves say.
@@ -94,7 +95,7 @@ def _versions(tasks: RunTasks) -> str:
 
 
 def _message(error: BaseException) -> str:
-    return _out_of_memory(error) if is_a(error, MemoryError) else message_of(error)
+    return _out_of_memory(error) if is_a(error, MemoryError) else message_of(error, _MESSAGE)
 
 
 def _out_of_memory(error: BaseException) -> str:
@@ -106,7 +107,7 @@ def _out_of_memory(error: BaseException) -> str:
         if limit is None
         else f"a worker may reserve {limit / 1e6:g} MB of data ('memory_megabytes' in [agent])"
     )
-    said = message_of(error)
+    said = message_of(error, _MESSAGE)
     return f"{said}: {why}" if said else why
 
 
