@@ -11,6 +11,7 @@ from typing import Any
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import PICKLE, Codec
 from htcgrid.model.codec.leaves import text_of
+from htcgrid.model.error_text import is_a
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.python_client import python_client
 from htcgrid.model.session import KeepOutput
@@ -186,7 +187,7 @@ class Worker:
                 block.failures[index] = failure_of(said_of_what(error, codec), tasks)
                 values.append(calls.raised(codec, error) if codec.name == PICKLE else None)
                 # What it left behind must not cost the next task its memory: that begins in a new process.
-                self._wear.spent |= isinstance(error, MemoryError)
+                self._wear.spent |= is_a(error, MemoryError)
             else:
                 values.append(value)
             ended = tick()
