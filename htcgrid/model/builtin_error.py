@@ -19,7 +19,7 @@ _DEEP = 4
 _AROUND = 100
 _PLAIN = (str, bytes, int, float, bool, type(None))
 #: Attributes that are no arguments, and that Python keeps outside of the error's dict.
-_KEPT: dict[type[Exception] | None, tuple[str, ...]] = {
+_KEPT: dict[type[Exception], tuple[str, ...]] = {
     ImportError: ("name", "path"),
     NameError: ("name",),
     AttributeError: ("name",),
@@ -97,8 +97,8 @@ def _near(kind: type[Exception], args: tuple[Any, ...]) -> tuple[Any, ...]:
     return encoding, near, start - first, last, f"{reason} (it is at position {start} of {len(whole)})"
 
 
-def _base(kind: type[Exception]) -> type[Exception] | None:
-    return next((base for base in _KEPT if issubclass(kind, base)), None)
+def _base(kind: type[Exception]) -> type[Exception]:
+    return next((base for base in _KEPT if issubclass(kind, base)), Exception)
 
 
 def _set(error: Exception, attributes: dict[str, Any]) -> None:

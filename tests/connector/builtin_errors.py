@@ -15,8 +15,8 @@ RAISING: dict[str, Callable[[], Any]] = {
     "bytes that are no text": lambda: b"ab\xff".decode(),
     "many bytes that are no text": lambda: (b"a" * 100_000 + b"\xff" + b"b" * 100_000).decode(),
     "text that is no bytes": lambda: "é".encode("ascii"),
-    "a key": lambda: {}["trade"],
-    "a key that is a tuple": lambda: {}["trade", 3],
+    "a key": lambda: dict[str, int]()["trade"],
+    "a key that is a tuple": lambda: dict[tuple[str, int], int]()["trade", 3],
     "an index": lambda: [][3],
     "an attribute": lambda: math.sine,  # type: ignore[attr-defined]
     "a name": lambda: eval("undefined"),

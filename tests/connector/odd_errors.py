@@ -67,7 +67,7 @@ class _OddText(str):
     def _exit(self, *_: Any) -> NoReturn:
         sys.exit(3)
 
-    __getitem__ = __format__ = encode = __len__ = __str__ = _exit
+    __getitem__ = __format__ = encode = __len__ = __str__ = _exit  # type: ignore[assignment]
 
 
 class StrIsOfASubclass(Exception):
@@ -100,8 +100,8 @@ class ModuleIsNumber(Exception):
 
 
 class ClassExits(Exception):
-    @property
-    def __class__(self) -> type:  # type: ignore[override]
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
         sys.exit(3)
 
 
@@ -134,7 +134,7 @@ class TracebackExits(Exception):
 
 class NotesExit(Exception):
     @property
-    def __notes__(self) -> list[str]:
+    def __notes__(self) -> list[str]:  # type: ignore[override]
         sys.exit(3)
 
 
@@ -184,6 +184,16 @@ class IsBase(BaseException):
 
 def _syntax(*details: Any) -> SyntaxError:
     return SyntaxError("bad rule", details)
+
+
+def _syntax_of(message: Any) -> SyntaxError:
+    return SyntaxError(message, ("rules.txt", 3, 1, "a = = b"))
+
+
+def _with_odd_cause() -> Exception:
+    error = ValueError("caused")
+    error.__cause__ = StrExits("x")
+    return error
 
 
 def _with_notes(notes: Any) -> Exception:
@@ -277,7 +287,7 @@ KINDS: dict[str, Callable[[], BaseException]] = {
     "syntax of a huge line": lambda: _syntax("rules.txt", 1 << 70, 1 << 70, "a = = b"),
     "syntax of a wide place": lambda: _syntax("rules.txt", 1, 1, "a = = b", 1, 10**11),
     "syntax of a path": lambda: _syntax(Path("rules.txt"), 3, 1, "a = = b"),
-    "syntax with an object": lambda: SyntaxError(StrExits("x"), ("rules.txt", 3, 1, "a = = b")),
+    "syntax with an object": lambda: _syntax_of(StrExits("x")),
     "notes that are a number": lambda: _with_notes(5),
     "notes without an end": lambda: _with_notes(iter(int, 1)),
     "notes that exit": lambda: _with_notes([StrExits("x"), _OddText("odd"), "fine"]),
@@ -286,7 +296,7 @@ KINDS: dict[str, Callable[[], BaseException]] = {
     "groups in groups": _deep_group,
     "one group in many places": _wide_group,
     "a group with an odd member": lambda: ExceptionGroup("group", [StrExits("x"), CauseExits("y")]),
-    "an odd cause": lambda: (error := ValueError("caused"), setattr(error, "__cause__", StrExits("x")))[0],
+    "an odd cause": _with_odd_cause,
     "odd text as its name": _renamed,
     "no source": lambda: _of_deleted_source(),
     "a loader that exits": lambda: _of_loader_that_exits(),

@@ -84,5 +84,9 @@ def give(event: str) -> Any:
     way, _, kind = event.partition(" ")
     if way == "raise":
         raise Raised(kind)
-    ways = {"reduce": Result, "state": SetState, "new": lambda kind: New(kind, made=True)}
+    ways: dict[str, Callable[[str], Any]] = {
+        "reduce": Result,
+        "state": SetState,
+        "new": lambda kind: New(kind, made=True),
+    }
     return ways[way](kind) if way in ways else event
