@@ -5,6 +5,7 @@ build refuses when it leads nowhere. A default that is a constant becomes its va
 """
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,8 @@ _ROLE = re.compile(r":(?:py:)?[a-z]+:`(?P<target>[^`]+)`")
 _COMMENT = re.compile(r"\s*#: ?(?P<text>.*)")
 _CONSTANT = re.compile(r"(?:\w+\.)*defaults\.(?P<name>[A-Z_]+)")
 _DEFAULTS = "model.defaults"
+#: Modules that docstrings refer to, and that this site has no pages of.
+_OTHERS = sys.stdlib_module_names | {"numpy", "pandas"}
 #: Where names that a docstring uses without a module are looked for.
 _PUBLIC = ("", "errors", "interfaces", "model", "plugins", "testing")
 
@@ -39,6 +42,8 @@ def linked(text: str, of: griffe.Object, package: griffe.Module) -> str:
     def link(match: re.Match[str]) -> str:
         target = match["target"].lstrip("~.")
         found = _resolved(target, of, package)
+        if found is None and target.partition(".")[0] not in _OTHERS:
+            griffe.logger.warning(f"{of.path}: nothing is called {target!r}, which its docstring refers to")
         return f"`{target}`" if found is None else f"[`{target}`][{found}]"
 
     return _ROLE.sub(link, text)
