@@ -37,14 +37,14 @@ class Docstrings(griffe.Extension):
 
 
 def linked(text: str, of: griffe.Object, package: griffe.Module) -> str:
-    """Return the text with its roles as links, or as plain code when they name what is not the package's."""
+    """Return the text with its roles as links, and as plain code when they name what this site has no page of."""
 
     def link(match: re.Match[str]) -> str:
         target = match["target"].lstrip("~.")
-        found = _resolved(target, of, package)
-        if found is None and target.partition(".")[0] not in _OTHERS:
-            griffe.logger.warning(f"{of.path}: nothing is called {target!r}, which its docstring refers to")
-        return f"`{target}`" if found is None else f"[`{target}`][{found}]"
+        if target.partition(".")[0] in _OTHERS:
+            return f"`{target}`"
+        # A name that is not found stays a link, which breaks the build where it is shown.
+        return f"[`{target}`][{_resolved(target, of, package) or target}]"
 
     return _ROLE.sub(link, text)
 
