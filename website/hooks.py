@@ -10,8 +10,8 @@ from mkdocs.plugins import get_plugin_logger
 from mkdocstrings import Inventory
 
 _HERE = Path(__file__).parent
-#: The file that a reader writes a block into, as tests/docs/page.py has it, and the block's first line.
-_FILE = re.compile(r"^<!-- file: (?P<name>\S+) -->\n(?P<fence>```\w+)$", re.MULTILINE)
+#: What a block is, as tests/docs/page.py has it: a file of the reader's, or another library's code; and its first line.
+_NAMED = re.compile(r"^<!-- (?:file|theirs): (?P<name>[^\n]+) -->\n```\w+$", re.MULTILINE)
 #: Modules whose public names the reference must have, and packages in which they are found.
 _PUBLIC = ("htcgrid", "htcgrid.errors", "htcgrid.interfaces", "htcgrid.testing")
 _PACKAGES = {"htcgrid": _HERE.parent, "htcgrid_agent": _HERE.parent / "agent"}
@@ -20,8 +20,8 @@ log = get_plugin_logger("reference")
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Show the name of the file above each block that is one."""
-    return _FILE.sub(r'\g<0> title="\g<name>"', markdown)
+    """Show above a block which file it is, or whose code."""
+    return _NAMED.sub(r'\g<0> title="\g<name>"', markdown)
 
 
 def on_post_build(config: MkDocsConfig) -> None:
