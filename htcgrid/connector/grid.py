@@ -54,6 +54,7 @@ class Grid:
         self._state = state
         self._queue = queue
         self._payloads = payloads
+        #: What the grid was opened by.
         self.config = config
         self._resources = resources or ExitStack()
         self._closed = False
