@@ -69,6 +69,12 @@ def _open(sight: "Sight") -> Finding:
     if status.total:
         so_far = counted(status.total, "task") + (" was" if status.total == 1 else " were")
         accepted = f"{so_far} accepted so far" + (", and all have ended" if status.ended == status.total else "")
+    if sight.mine:
+        return Finding(
+            kind=FindingKind.OPEN,
+            message=f"it is open for more tasks; {accepted}",
+            advice="seal() ends it, and so does the end of its 'with' block",
+        )
     return Finding(
         kind=FindingKind.OPEN,
         message=f"it is open: its client has not said that no more tasks will come; {accepted}",

@@ -54,6 +54,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     now: float = 0.0
     #: The folder of the embedded grid that this program has open, when it is of that one.
     embedded: str = ""
+    #: Whether it is this program that adds tasks to the session, and seals it.
+    mine: bool = False
 
 
 def look(

@@ -55,6 +55,7 @@ def look_for_standstill(
     lease: timedelta = defaults.LEASE,
     embedded: str = "",
     filling: bool = False,
+    mine: bool = False,
 ) -> Standstill | None:
     """Look why no task of a session runs; return None when one does, or when it waits for no grid.
 
@@ -67,7 +68,8 @@ def look_for_standstill(
         now: the time of day.
         lease: how long a bundle stays with an agent that is lost.
         embedded: the folder of an embedded grid that this program has open.
-        filling: whether this program is about to submit more tasks to it, and knows so.
+        filling: whether this program submits more tasks to it as they come: then it waits for these.
+        mine: whether this program adds tasks to it by hand, and seals it.
     """
     session = status.session
     bundles, cursor = state.bundles(session.id)
@@ -91,6 +93,7 @@ def look_for_standstill(
             lease=lease,
             now=now.timestamp(),
             embedded=embedded,
+            mine=mine,
         )
     )
 
