@@ -1,12 +1,15 @@
 """The decisions of a reader: what is to be fetched, what it means, and when everything has been read."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from htcgrid.connector.outcome import Outcome
 from htcgrid.errors import EncodingError
 from htcgrid.interfaces import BEGINNING, Entries
 from htcgrid.model import Block, Entry, Part, Ranges, SessionId, SessionState, SessionStatus, TaskState, unpack_blocks
+
+if TYPE_CHECKING:
+    from htcgrid.connector.silence import Silence
 
 #: Bytes of packs that are fetched at once, unless one pack is larger: what a reader holds does not grow with its page.
 _FETCH = 32 << 20
@@ -43,6 +46,8 @@ class Collection:
         self.succeeded = 0
         self.failed = 0
         self.cancelled = 0
+        #: How long whoever reads has had no news; None of a reader that nobody waits for.
+        self.silence: Silence | None = None
 
     @property
     def ended(self) -> int:

@@ -20,6 +20,7 @@ from htcgrid.connector.functions import Functions, payloads_of_map
 from htcgrid.connector.iterable import check_arguments, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.connector.reader import Reader
@@ -50,6 +51,8 @@ class Grid:
         config: Config | None = None,
         host: Host | None = None,
         resources: ExitStack | None = None,
+        quiet: bool = False,
+        embedded: Path | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
@@ -61,8 +64,19 @@ class Grid:
         #: A process that is forked off this one has its memory, and none of its threads and agents.
         self._process = os.getpid()
         self._host = host or RealHost()
-        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._check)
-        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._check)
+        self._notices = Notices(
+            host=self._host,
+            quiet=quiet,
+            patience=state.limits.notice,
+            lease=defaults.LEASE if config is None else timedelta(seconds=config.agent.lease),
+            embedded="" if embedded is None else str(embedded),
+        )
+        self._submissions = Submissions(
+            state, queue, payloads, host=self._host, check=self._check, notices=self._notices
+        )
+        self._calls = CallSessions(
+            self._submissions, state, payloads, host=self._host, check=self._check, notices=self._notices
+        )
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
 
     @classmethod
@@ -72,6 +86,7 @@ class Grid:
         *,
         folder: str | os.PathLike[str] | None = None,
         workers: int | None = None,
+        quiet: bool = False,
     ) -> Self:
         """Open the grid that a grid.toml describes, or an embedded one.
 
@@ -82,6 +97,8 @@ class Grid:
             config: a grid.toml, or the same as a mapping.
             folder: where an embedded grid keeps its sessions; a temporary folder when left out.
             workers: worker processes of an embedded grid; one per usable core when left out.
+            quiet: show nothing to whoever waits: no line that says why nothing goes on, which is otherwise a warning of
+                the logger ``htcgrid``, and no progress bar by itself.
 
         Raises:
             ConfigError: the configuration is not right.
@@ -100,25 +117,25 @@ class Grid:
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
-            return cls._embedded(None if folder is None else Path(folder), workers)
+            return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet)
         parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
         with ExitStack() as stack:
-            return cls._configured(parsed, stack)
+            return cls._configured(parsed, stack, quiet=quiet)
 
     @classmethod
-    def _embedded(cls, folder: Path | None, workers: int | None) -> Self:
+    def _embedded(cls, folder: Path | None, workers: int | None, *, quiet: bool) -> Self:
         with ExitStack() as stack:
             embedded = EmbeddedGrid(folder, workers)
             stack.callback(embedded.close)
             # Closed in the reverse order: the stores before the agents and the folder.
-            grid = cls._configured(embedded.config, stack)
+            grid = cls._configured(embedded.config, stack, quiet=quiet, embedded=embedded.folder)
             stack.callback(grid.close)
             embedded.start()
             stack.pop_all()
         return grid
 
     @classmethod
-    def _configured(cls, config: Config, resources: ExitStack) -> Self:
+    def _configured(cls, config: Config, resources: ExitStack, *, quiet: bool, embedded: Path | None = None) -> Self:
         """Return a grid that takes over ``resources`` and adds its stores to them."""
         state = config.open_state()
         resources.callback(state.close)
@@ -126,7 +143,7 @@ class Grid:
         resources.callback(queue.close)
         payloads = config.open_payloads()
         resources.callback(payloads.close)
-        return cls(state, queue, payloads, config=config, resources=resources.pop_all())
+        return cls(state, queue, payloads, config=config, resources=resources.pop_all(), quiet=quiet, embedded=embedded)
 
     def __enter__(self) -> Self:
         return self
@@ -287,6 +304,7 @@ class Grid:
         ordered: bool = True,
         return_exceptions: bool = False,
         ahead: int = defaults.AHEAD_OF_MAP,
+        progress: bool | None = None,
         **options: Unpack[SessionOptions],
     ) -> Generator[Any, None, None]:
         """Return an iterator of ``function(*items)`` for the items of the iterables, the first of each, and so on.
@@ -305,6 +323,8 @@ class Grid:
             ordered: yield the results in the order of the items, and not as they come.
             return_exceptions: yield the exception of a call that fails, and do not raise.
             ahead: most calls that are made and whose results have not been taken.
+            progress: show a bar while results are awaited, or do not; when left out, as in
+                :meth:`SessionHandle.results`.
             options: those of :meth:`submit`; ``timeout`` is for one try of one call.
 
         Raises:
@@ -337,9 +357,10 @@ class Grid:
             ahead=ahead,
             host=self._host,
             check=self._check,
+            notices=self._notices,
         )
         self._mapped.add(made)
-        return made.results(ordered=ordered, return_exceptions=return_exceptions)
+        return made.results(ordered=ordered, return_exceptions=return_exceptions, progress=progress)
 
     def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
         """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
@@ -381,7 +402,15 @@ class Grid:
             decode = refuse_to_unpickle
         elif decode is None:
             decode = codec_of_client(session, importing=False).decode
-        return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._check)
+        return SessionHandle(
+            session,
+            self._state,
+            self._payloads,
+            decode=decode,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
+        )
 
     def retry(
         self,
