@@ -144,7 +144,7 @@ class Submitter:
 
     def fail(self, error: BaseException) -> None:
         """End the submission with an error, unless it has ended."""
-        self._error = self._error or error
+        self._error = error if self._error is None else self._error
         self._hurried.set()
         self.source.end()
 
