@@ -1,5 +1,6 @@
 """The grid as its clients see it."""
 
+import atexit
 import os
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -27,6 +28,7 @@ from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
+from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
@@ -50,6 +52,7 @@ class Grid:
         config: Config | None = None,
         host: Host | None = None,
         resources: ExitStack | None = None,
+        agents: Callable[[], None] = lambda: None,
     ) -> None:
         self._state = state
         self._queue = queue
@@ -60,8 +63,10 @@ class Grid:
         #: A process that is forked off this one has its memory, and none of its threads and agents.
         self._process = os.getpid()
         self._host = host or RealHost()
-        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._check)
-        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._check)
+        #: Raises when the agents that this process is to have cannot be started.
+        self._check_agents = agents
+        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._check_wait)
+        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._check_wait)
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
 
     @classmethod
@@ -97,6 +102,7 @@ class Grid:
             raise ConfigError(f"folder must be a path, not {folder!r}")
         if config is not None and (folder is not None or workers is not None):
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
+        hold_standard_streams()
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
             return cls._embedded(None if folder is None else Path(folder), workers)
@@ -110,14 +116,16 @@ class Grid:
             embedded = EmbeddedGrid(folder, workers)
             stack.callback(embedded.close)
             # Closed in the reverse order: the stores before the agents and the folder.
-            grid = cls._configured(embedded.config, stack)
+            grid = cls._configured(embedded.config, stack, embedded.check)
             stack.callback(grid.close)
             embedded.start()
             stack.pop_all()
+        # Nobody may close it.
+        atexit.register(grid._leave)  # noqa: SLF001 - of this class
         return grid
 
     @classmethod
-    def _configured(cls, config: Config, resources: ExitStack) -> Self:
+    def _configured(cls, config: Config, resources: ExitStack, agents: Callable[[], None] = lambda: None) -> Self:
         """Return a grid that takes over ``resources`` and adds its stores to them."""
         state = config.open_state()
         resources.callback(state.close)
@@ -125,7 +133,7 @@ class Grid:
         resources.callback(queue.close)
         payloads = config.open_payloads()
         resources.callback(payloads.close)
-        return cls(state, queue, payloads, config=config, resources=resources.pop_all())
+        return cls(state, queue, payloads, config=config, resources=resources.pop_all(), agents=agents)
 
     def __enter__(self) -> Self:
         return self
@@ -153,7 +161,13 @@ class Grid:
             self._calls.wait()
             self._submissions.wait()
         finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Free what the grid holds, and wait for nothing else; in the process that opened it."""
+        if self._process == os.getpid():
             self._closed = True
+            atexit.unregister(self._leave)
             self._resources.close()
 
     def submit(
@@ -213,7 +227,7 @@ class Grid:
             EncodingError: a payload cannot be carried.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         check_tasks(tasks)
         options = SessionOptions(
             priority=priority,
@@ -252,7 +266,7 @@ class Grid:
             ConfigError: an argument is not right.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         rule = rule_of(on_error, ahead, named=id is not None)
         return self._submissions.open(session_of(handler, id, options, host=self._host), rule, self._limit)
 
@@ -310,7 +324,7 @@ class Grid:
             ConfigError: an argument is not right.
             EncodingError: the function cannot be pickled.
         """
-        self._check()
+        self._check_wait()
         rule_of(None, ahead, named=False)
         if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
@@ -335,7 +349,7 @@ class Grid:
             form=form,
             ahead=ahead,
             host=self._host,
-            check=self._check,
+            check=self._check_wait,
         )
         self._mapped.add(made)
         return made.results(ordered=ordered, return_exceptions=return_exceptions)
@@ -355,7 +369,7 @@ class Grid:
             ValueError: ``max_workers`` is not greater than 0.
             ConfigError: an option is not right.
         """
-        self._check()
+        self._check_wait()
         return GridExecutor(self._calls, max_workers, options, limit=self._limit)
 
     def session(
@@ -380,7 +394,9 @@ class Grid:
             decode = refuse_to_unpickle
         elif decode is None:
             decode = codec_of_client(session, importing=False).decode
-        return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._check)
+        return SessionHandle(
+            session, self._state, self._payloads, decode=decode, host=self._host, check=self._check_wait
+        )
 
     def retry(
         self,
@@ -500,6 +516,11 @@ class Grid:
     def _limit(self) -> int:
         """Most bytes of one payload."""
         return min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)
+
+    def _check_wait(self) -> None:
+        """Raise when to submit tasks, or to wait for them, leads nowhere."""
+        self._check()
+        self._check_agents()
 
     def _check(self) -> None:
         if self._process != os.getpid():

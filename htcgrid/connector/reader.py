@@ -1,6 +1,7 @@
 """Reading a session's log, from its beginning to its end."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from htcgrid.connector.encoding import codec_of_client
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.patience import patiently
 from htcgrid.connector.submitter import Submitter
-from htcgrid.errors import EncodingError, ResultTimeoutError, SessionNotFoundError
+from htcgrid.errors import AgentNotStartedError, EncodingError, ResultTimeoutError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Entry, Pack, Part, Session, SessionStatus
@@ -52,8 +53,9 @@ class Reader:
         self.check = check
 
     def status(self) -> SessionStatus:
-        """Return how far the session is."""
-        self.check()
+        """Return how far the session is, whether agents can be started or not."""
+        with suppress(AgentNotStartedError):
+            self.check()
         return self.state.status([self.session.id])[0]
 
     def collection(self) -> Collection:

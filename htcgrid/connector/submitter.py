@@ -76,10 +76,13 @@ class Submitter:
         rule: Rule,
         host: Host,
         source: Source | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
         self._session = session
         self._written = written
         self._do = do
+        #: Raises when it is in vain to wait for tasks to end.
+        self._check_wait = check
         self._ended = ended
         self._drop = drop
         self._bundle_tasks = bundle_tasks
@@ -219,6 +222,7 @@ class Submitter:
     def _hold_back(self, more: int) -> None:
         """Wait until ``more`` tasks may be accepted: no more than allowed are to be accepted and not ended."""
         while self.accepted + more - self._known_ended > self._rule.ahead:
+            self._check_wait()
             self._known_ended = patiently(self._host, self._ended, self._check_wanted)
             if self.accepted + more - self._known_ended <= self._rule.ahead or self._hurried.wait(self._LOOK):
                 return
