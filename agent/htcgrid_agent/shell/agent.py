@@ -28,6 +28,7 @@ from htcgrid_agent.shell.output import Output
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
+from htcgrid_agent.shell.worker_starts import WorkerStarts
 from htcgrid_agent.workers.messages import Need, RunTasks, Setup
 
 #: Reads of the channel of a worker that has ended; a socket holds less than one brings.
@@ -100,6 +101,7 @@ class Agent:
         self._signals: tuple[signal.Signals, ...] = ()
         self._status: int | None = None
         self._crashed: BaseException | None = None
+        self._starts = WorkerStarts(log, self.crash if workers.client.argv is not None else None)
         host = RealHost()
         self._lanes = lanes_of(calls, self.post, self.crash, host=host)
         self._fetches = Lane("fetch", shared.fetch, self.post, self.crash, host=host)
@@ -243,6 +245,7 @@ class Agent:
         try:
             worker = WorkerProcess(number, self._settings.environment, self._settings.client.flags)
         except OSError as error:
+            self._starts.failed(number, str(error))
             # No memory, no process or no descriptor is left, now; the decisions wait before they try again.
             self._log.warning("worker cannot be started", worker=number, error=error.strerror or str(error))
             self._events.append(events.WorkerDied(worker=number, task=None, reason="could not be started"))
@@ -330,6 +333,7 @@ class Agent:
             elif isinstance(report, Need):
                 self._fetches.send(Fetch(worker=worker.number, pid=worker.pid, ref=report.ref))
             elif report.run == 0:
+                self._starts.ready()
                 self._events.append(events.WorkerReady(worker=worker.number))
             else:
                 self._events.append(
@@ -372,6 +376,8 @@ class Agent:
         reason = worker.end()
         if kill:
             reason = "was ended by its agent"
+        if not kill:
+            self._starts.failed(worker.number, f"it {reason}: {output.tail.strip()}")
         self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)
         began = time.time() - ran.total_seconds()
         self._events.append(
