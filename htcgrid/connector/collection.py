@@ -1,7 +1,7 @@
 """The decisions of a reader: what is to be fetched, what it means, and when everything has been read."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.unreadable import unreadable
@@ -19,6 +19,9 @@ from htcgrid.model import (
     unpack_blocks,
 )
 from htcgrid.model.error_text import frames_of, message_of, traceback_of, type_name
+
+if TYPE_CHECKING:
+    from htcgrid.connector.silence import Silence
 
 #: Bytes of packs that are fetched at once, unless one pack is larger: what a reader holds does not grow with its page.
 _FETCH = 32 << 20
@@ -57,6 +60,8 @@ class Collection:
         self.succeeded = 0
         self.failed = 0
         self.cancelled = 0
+        #: How long whoever reads has had no news; None of a reader that nobody waits for.
+        self.silence: Silence | None = None
 
     @property
     def ended(self) -> int:

@@ -15,6 +15,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
     #: The task's position in its session, from 0.
     index: int
+    #: How it ended: SUCCEEDED, FAILED or CANCELLED.
     state: TaskState
     #: What the handler returned; None unless the task succeeded.
     value: Any
@@ -30,6 +31,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     worker: str
     #: When the outcome was recorded; None for a task that a cancel ended.
     committed: datetime | None
+    #: The session that it is a task of.
     session: SessionId
     #: What the handler printed; None when nothing was, or nothing is kept.
     printed: Printed | None = None

@@ -32,16 +32,22 @@ _HANDLER = 1000
 class SessionState(StrEnum):
     """Whether a session takes more tasks."""
 
+    #: It takes more tasks.
     OPEN = "OPEN"
+    #: It has all its tasks.
     SEALED = "SEALED"
+    #: It takes none, and none of its tasks gets an outcome any more.
     CANCELLED = "CANCELLED"
 
 
 class KeepOutput(StrEnum):
     """Of which tasks the grid keeps what their handlers printed."""
 
+    #: Of those that fail.
     FAILED = "failed"
+    #: Of all.
     ALL = "all"
+    #: Of none.
     NONE = "none"
 
 
@@ -55,13 +61,15 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Runs of the handler in all; 1 means no retry.
     tries: int = defaults.TRIES
-    #: A number is seconds.
+    #: The wait before the second try, which doubles with each further one; a number is seconds.
     backoff: timedelta = defaults.BACKOFF
+    #: The longest wait before a try; a number is seconds.
     limit: timedelta = defaults.BACKOFF_LIMIT
-    #: Exceptions that are tried again, or are not: classes, or their names, as ``OSError`` or
+    #: Exceptions that are tried again: classes, or their names, as ``OSError`` or
     #: ``pricing.curves.StaleCurve``, which is what is kept; those derived from them count.
     #: ``TimedOut`` and ``WorkerDied`` are the grid's own. With ``only``, nothing else is tried again.
     only: tuple[str, ...] = ()
+    #: Exceptions that are not tried again; it wins over ``only``.
     never: tuple[str, ...] = ()
 
     if TYPE_CHECKING:
@@ -173,13 +181,19 @@ def _is_small(value: object, limit: int) -> bool:
 class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far a session is; all counts are exact but ``running``, which is a gauge one heartbeat old."""
 
+    #: The session as it was submitted.
     session: Session
+    #: Whether it takes more tasks.
     state: SessionState
     #: Tasks accepted so far.
     total: int
+    #: Tasks that ended with a value.
     succeeded: int
+    #: Tasks that ended with an error.
     failed: int
+    #: Tasks that a cancel ended.
     cancelled: int
+    #: Tasks that agents hold.
     running: int
 
     def __repr__(self) -> str:
@@ -207,9 +221,13 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
 class CancelCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What a cancel found: how many tasks had ended before it, and how many it ended."""
 
+    #: The session's id.
     session: SessionId
+    #: Tasks that had ended with a value.
     succeeded: int
+    #: Tasks that had ended with an error.
     failed: int
+    #: Tasks that the cancel ended.
     cancelled: int
 
 
