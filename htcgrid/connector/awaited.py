@@ -6,31 +6,42 @@ is cancelled, breaks off, or closes its loop; the session does.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator
-from contextlib import suppress
-from typing import TypeVar
+from contextlib import aclosing, suppress
+from typing import Any, TypeVar
 
 from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
+from htcgrid.connector.values import Values
 from htcgrid.host import Host
 
 _Answer = TypeVar("_Answer")
 
 
+async def values_awaited(reader: Reader) -> list[Any]:
+    """Return the values of all tasks, in their order; raise the first error as soon as it is known."""
+    values = Values(return_exceptions=False)
+    made: list[Collection] = []
+    async with aclosing(outcomes_awaited(reader, made.append)) as outcomes:
+        async for outcome in outcomes:
+            values.take(outcome)
+    return values.in_order(reader.session.id, made[0])
+
+
 async def outcomes_awaited(
-    reader: Reader, collection: Callable[[], Collection] | None = None
+    reader: Reader, note: Callable[[Collection], object] = bool
 ) -> AsyncGenerator[Outcome, None]:
-    """Yield every task's outcome as it becomes known, once each; ``collection`` makes the one that counts them."""
-    steps = _steps(reader, collection or reader.collection)
+    """Yield every task's outcome as it becomes known, once each; call ``note`` with what counts them."""
+    steps = _steps(reader, note)
     while (found := await _beside(reader.host, steps)) is not None:
         for outcome in found:
             yield outcome
 
 
-def _steps(reader: Reader, collection: Callable[[], Collection]) -> Generator[list[Outcome], None, None]:
+def _steps(reader: Reader, note: Callable[[Collection], object]) -> Generator[list[Outcome], None, None]:
     """Yield the outcomes that each look brings, maybe none, in lists that are fetched together."""
-    made = collection()
-    yield []
+    made = reader.collection()
+    note(made)
     for parts in reader.looks(made, None):
         for batch in batches(parts):
             data = reader.packs(part.pack for _, part in batch)

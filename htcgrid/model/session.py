@@ -13,6 +13,7 @@ from htcgrid.model import defaults
 from htcgrid.model.name import check_name
 from htcgrid.model.python_client import PYTHON
 from htcgrid.model.retrying import Errors, Wait, is_text, names_of, wait_of
+from htcgrid.model.table import table
 
 SessionId = NewType("SessionId", str)
 
@@ -92,6 +93,16 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
         msgspec.structs.force_setattr(self, "limit", wait_of("limit", self.limit))
         msgspec.structs.force_setattr(self, "only", names_of("only", self.only, most=_ERRORS))
         msgspec.structs.force_setattr(self, "never", names_of("never", self.never, most=_ERRORS))
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "tries": self.tries,
+            "backoff": f"{self.backoff.total_seconds():g} s",
+            "limit": f"{self.limit.total_seconds():g} s",
+            "only": ", ".join(self.only),
+            "never": ", ".join(self.never),
+        }
+        return table("retry policy", rows)
 
     def retries(self, names: Iterable[str]) -> bool:
         """Return whether an error that goes by all these names is tried again, if tries are left."""
@@ -201,6 +212,11 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
         names = ("succeeded", "failed", "cancelled", "running", "pending")
         counts = ", ".join(f"{getattr(self, name)} {name}" for name in names)
         return f"<{self.state} session {self.session.id} of {self.total} tasks: {counts}>"
+
+    def _repr_html_(self) -> str:
+        names = ("total", "succeeded", "failed", "cancelled", "running", "pending")
+        rows = {"state": self.state, "handler": self.session.handler} | {name: getattr(self, name) for name in names}
+        return table(f"session {self.session.id}", rows)
 
     @property
     def ended(self) -> int:
