@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from htcgrid.config import Config, find_config, parse_config, read_config
 from htcgrid.connector.again import failed_in, payloads_of, session_again, with_functions
@@ -23,7 +23,7 @@ from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
-from htcgrid.connector.options import SessionOptions, session_of
+from htcgrid.connector.options import MapOptions, SessionOptions, session_of
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.shared import put_shared
@@ -37,6 +37,11 @@ from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, Sh
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
 from htcgrid.model.table import table
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+_C = TypeVar("_C")
+_T = TypeVar("_T")
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -337,6 +342,107 @@ class Grid:
         self._check()
         return put_shared(self._state, self._payloads, data, codec_of(codec, lossy=lossy), keep_for, host=self._host)
 
+    @overload
+    def map(
+        self,
+        function: Callable[[_A], _T],
+        a: Iterable[_A | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B, _C], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        c: Iterable[_C | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[..., _T],
+        a: Iterable[Any],
+        b: Iterable[Any],
+        c: Iterable[Any],
+        d: Iterable[Any],
+        /,
+        *more: Iterable[Any],
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A], _T],
+        a: Iterable[_A | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B, _C], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        c: Iterable[_C | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[..., _T],
+        a: Iterable[Any],
+        b: Iterable[Any],
+        c: Iterable[Any],
+        d: Iterable[Any],
+        /,
+        *more: Iterable[Any],
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: str,
+        /,
+        *iterables: Iterable[Any],
+        return_exceptions: bool = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[Any, None, None]: ...
     def map(
         self,
         function: str | Callable[..., Any],

@@ -45,6 +45,14 @@ class SessionOptions(TypedDict, total=False):
     output: Literal["failed", "all", "none"]
 
 
+class MapOptions(SessionOptions, total=False):
+    """The options of :meth:`Grid.map`."""
+
+    ordered: bool
+    ahead: int
+    progress: bool | None
+
+
 def session_of(
     handler: str | Callable[..., Any],
     session_id: str | None,
