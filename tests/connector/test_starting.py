@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -123,12 +123,22 @@ def test_a_grid_starts_and_leaves_nothing_behind_with(name: str, tmp_path: Path)
     assert ended.returncode == RIGHT, (ended.stdout + ended.stderr).decode(errors="replace")
 
 
-GOES = {
-    "its folder goes": lambda place, folder: shutil.rmtree(folder),
-    "all temporary folders go": lambda place, folder: shutil.rmtree(place),
-    "all are moved": lambda place, folder: place.rename(place.with_name("elsewhere")),
-    "a file takes its place": lambda place, folder: (shutil.rmtree(place), place.touch()),
-    "an empty folder takes its place": lambda place, folder: (shutil.rmtree(place), folder.mkdir(parents=True)),
+def replaced_by_file(place: Path, _folder: Path) -> None:
+    shutil.rmtree(place)
+    place.touch()
+
+
+def replaced_by_empty(place: Path, folder: Path) -> None:
+    shutil.rmtree(place)
+    folder.mkdir(parents=True)
+
+
+GOES: dict[str, Callable[[Path, Path], object]] = {
+    "its folder goes": lambda _place, folder: shutil.rmtree(folder),
+    "all temporary folders go": lambda place, _folder: shutil.rmtree(place),
+    "all are moved": lambda place, _folder: place.rename(place.with_name("elsewhere")),
+    "a file takes their place": replaced_by_file,
+    "an empty folder takes its place": replaced_by_empty,
 }
 
 
