@@ -21,6 +21,7 @@ from htcgrid.connector.functions import Functions, payloads_of_map
 from htcgrid.connector.iterable import check_arguments, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.connector.reader import Reader
@@ -52,21 +53,35 @@ class Grid:
         config: Config | None = None,
         host: Host | None = None,
         resources: ExitStack | None = None,
-        agents: Callable[[], None] = lambda: None,
+        quiet: bool = False,
+        embedded: Path | None = None,
+        agents: Callable[[], None] | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
+        #: What the grid was opened by.
         self.config = config
         self._resources = resources or ExitStack()
         self._closed = False
         #: A process that is forked off this one has its memory, and none of its threads and agents.
         self._process = os.getpid()
         self._host = host or RealHost()
+        self._notices = Notices(
+            host=self._host,
+            quiet=quiet,
+            patience=state.limits.notice,
+            lease=defaults.LEASE if config is None else timedelta(seconds=config.agent.lease),
+            embedded="" if embedded is None else str(embedded),
+        )
         #: Raises when the agents that this process is to have cannot be started.
         self._check_agents = agents
-        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._check_wait)
-        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._check_wait)
+        self._submissions = Submissions(
+            state, queue, payloads, host=self._host, check=self._check_wait, notices=self._notices
+        )
+        self._calls = CallSessions(
+            self._submissions, state, payloads, host=self._host, check=self._check_wait, notices=self._notices
+        )
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
 
     @classmethod
@@ -76,6 +91,7 @@ class Grid:
         *,
         folder: str | os.PathLike[str] | None = None,
         workers: int | None = None,
+        quiet: bool = False,
     ) -> Self:
         """Open the grid that a grid.toml describes, or an embedded one.
 
@@ -86,6 +102,8 @@ class Grid:
             config: a grid.toml, or the same as a mapping.
             folder: where an embedded grid keeps its sessions; a temporary folder when left out.
             workers: worker processes of an embedded grid; one per usable core when left out.
+            quiet: show nothing to whoever waits: no line that says why nothing goes on, which is otherwise a warning of
+                the logger ``htcgrid``, and no progress bar by itself.
 
         Raises:
             ConfigError: the configuration is not right.
@@ -105,18 +123,18 @@ class Grid:
         hold_standard_streams()
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
-            return cls._embedded(None if folder is None else Path(folder), workers)
+            return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet)
         parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
         with ExitStack() as stack:
-            return cls._configured(parsed, stack)
+            return cls._configured(parsed, stack, quiet=quiet)
 
     @classmethod
-    def _embedded(cls, folder: Path | None, workers: int | None) -> Self:
+    def _embedded(cls, folder: Path | None, workers: int | None, *, quiet: bool) -> Self:
         with ExitStack() as stack:
             embedded = EmbeddedGrid(folder, workers)
             stack.callback(embedded.close)
             # Closed in the reverse order: the stores before the agents and the folder.
-            grid = cls._configured(embedded.config, stack, embedded.check)
+            grid = cls._configured(embedded.config, stack, quiet=quiet, embedded=embedded)
             stack.callback(grid.close)
             embedded.start()
             stack.pop_all()
@@ -125,7 +143,9 @@ class Grid:
         return grid
 
     @classmethod
-    def _configured(cls, config: Config, resources: ExitStack, agents: Callable[[], None] = lambda: None) -> Self:
+    def _configured(
+        cls, config: Config, resources: ExitStack, *, quiet: bool, embedded: EmbeddedGrid | None = None
+    ) -> Self:
         """Return a grid that takes over ``resources`` and adds its stores to them."""
         state = config.open_state()
         resources.callback(state.close)
@@ -133,7 +153,16 @@ class Grid:
         resources.callback(queue.close)
         payloads = config.open_payloads()
         resources.callback(payloads.close)
-        return cls(state, queue, payloads, config=config, resources=resources.pop_all(), agents=agents)
+        return cls(
+            state,
+            queue,
+            payloads,
+            config=config,
+            resources=resources.pop_all(),
+            quiet=quiet,
+            embedded=None if embedded is None else embedded.folder,
+            agents=None if embedded is None else embedded.check,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -300,6 +329,7 @@ class Grid:
         ordered: bool = True,
         return_exceptions: bool = False,
         ahead: int = defaults.AHEAD_OF_MAP,
+        progress: bool | None = None,
         **options: Unpack[SessionOptions],
     ) -> Generator[Any, None, None]:
         """Return an iterator of ``function(*items)`` for the items of the iterables, the first of each, and so on.
@@ -318,6 +348,8 @@ class Grid:
             ordered: yield the results in the order of the items, and not as they come.
             return_exceptions: yield the exception of a call that fails, and do not raise.
             ahead: most calls that are made and whose results have not been taken.
+            progress: show a bar while results are awaited, or do not; when left out, as in
+                :meth:`SessionHandle.results`.
             options: those of :meth:`submit`; ``timeout`` is for one try of one call.
 
         Raises:
@@ -350,9 +382,10 @@ class Grid:
             ahead=ahead,
             host=self._host,
             check=self._check_wait,
+            notices=self._notices,
         )
         self._mapped.add(made)
-        return made.results(ordered=ordered, return_exceptions=return_exceptions)
+        return made.results(ordered=ordered, return_exceptions=return_exceptions, progress=progress)
 
     def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
         """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
@@ -395,7 +428,13 @@ class Grid:
         elif decode is None:
             decode = codec_of_client(session, importing=False).decode
         return SessionHandle(
-            session, self._state, self._payloads, decode=decode, host=self._host, check=self._check_wait
+            session,
+            self._state,
+            self._payloads,
+            decode=decode,
+            host=self._host,
+            check=self._check_wait,
+            notices=self._notices,
         )
 
     def retry(
@@ -520,7 +559,8 @@ class Grid:
     def _check_wait(self) -> None:
         """Raise when to submit tasks, or to wait for them, leads nowhere."""
         self._check()
-        self._check_agents()
+        if self._check_agents is not None:
+            self._check_agents()
 
     def _check(self) -> None:
         if self._process != os.getpid():

@@ -1,13 +1,13 @@
 """A session as its client holds it."""
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from htcgrid.connector.duration import seconds_of
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
-from htcgrid.connector.progress import progress_bar
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.submitter import Submitter
 from htcgrid.connector.task import TaskHandle
@@ -36,11 +36,20 @@ class SessionHandle:
         decode: Callable[[bytes], Any] | None = None,
         host: Host,
         check: Callable[[], None],
+        notices: Notices | None = None,
     ) -> None:
         self._session = session
         self._state = state
         self._reader = Reader(
-            session, state, payloads, total=total, submitter=submitter, decode=decode, host=host, check=check
+            session,
+            state,
+            payloads,
+            total=total,
+            submitter=submitter,
+            decode=decode,
+            host=host,
+            check=check,
+            notices=notices,
         )
         self._tracker = Tracker(self._reader)
         #: The number of tasks, when it is known to be final.
@@ -90,7 +99,9 @@ class SessionHandle:
             Exception: what the generator raised, or what else broke the submission off.
         """
         self._check()
-        return self.accepted if self._submitter is None else self._submitter.wait(seconds_of(timeout))
+        return (
+            self.accepted if self._submitter is None else self._reader.submitted(self._submitter, seconds_of(timeout))
+        )
 
     def status(self) -> SessionStatus:
         """Return how many tasks there are, and how many have ended in which way."""
@@ -118,18 +129,19 @@ class SessionHandle:
         with suppress(AgentNotStartedError):
             self._check()
 
-    def outcomes(self, *, timeout: float | timedelta | None = None) -> Iterator[Outcome]:
+    def outcomes(self, *, timeout: float | timedelta | None = None, progress: bool | None = False) -> Iterator[Outcome]:
         """Yield every task's outcome as it becomes known, once each, failed and cancelled tasks included.
 
         Args:
             timeout: the longest to wait in all, in seconds or as a timedelta; None to wait for ever.
+            progress: as in :meth:`results`; no bar when left out, for whoever iterates may print.
 
         Raises:
             ResultTimeoutError: the time was up; what was yielded before stays valid.
             EncodingError: a result cannot be read here, as of a class that is not there; the message has its task.
             Exception: what broke the submission off, when this process submits the tasks from a generator.
         """
-        return self._reader.outcomes(timeout)
+        return self._reader.outcomes(timeout, bar=self._reader.bar(progress))
 
     def task(self, index: int) -> TaskHandle:
         """Return a handle to one task, by its position from 0. Costs nothing; its questions do.
@@ -159,12 +171,20 @@ class SessionHandle:
             raise ConfigError(f"a callback must be a function of one outcome, not {callback!r}")
         return Watch(self._reader, callback)
 
-    def results(self, *, timeout: float | timedelta | None = None, return_exceptions: bool = False) -> list[Any]:
+    def results(
+        self,
+        *,
+        timeout: float | timedelta | None = None,
+        return_exceptions: bool = False,
+        progress: bool | None = None,
+    ) -> list[Any]:
         """Return the values of all tasks, in the order in which they were submitted.
 
         Args:
             timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
             return_exceptions: put a :class:`TaskError` in the place of a task that did not succeed, and do not raise.
+            progress: show a bar meanwhile, or do not; when left out, there is one after 2 s if stderr is a terminal or
+                this is a notebook, unless the grid was opened as ``quiet``.
 
         Raises:
             TaskFailedError: a task failed; raised as soon as it is known.
@@ -175,7 +195,7 @@ class SessionHandle:
         values: dict[int, Any] = {}
         collection = self._reader.collection()
         try:
-            for outcome in self._reader.outcomes(timeout, collection):
+            for outcome in self._reader.outcomes(timeout, collection, self._reader.bar(progress)):
                 error = outcome.exception()
                 if error is not None and not return_exceptions:
                     raise error
@@ -191,24 +211,25 @@ class SessionHandle:
         return [values[index] for index in range(len(values))]
 
     def wait(
-        self, *, timeout: float | timedelta | None = None, progress: bool = False, console: "Console | None" = None
+        self,
+        *,
+        timeout: float | timedelta | None = None,
+        progress: bool | None = None,
+        console: "Console | None" = None,
     ) -> SessionStatus:
         """Return the status once every task has ended; nothing is raised for failed tasks.
 
         Args:
             timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
-            progress: show a bar on stderr, or on ``console``, meanwhile.
-            console: where the bar is shown.
+            progress: as in :meth:`results`.
+            console: where the bar is shown; stderr, or a notebook's cell, when left out.
 
         Raises:
             ResultTimeoutError: the time was up.
         """
         collection = self._reader.collection()
-        with progress_bar(self._session.handler.rpartition("/")[2], console) if progress else nullcontext() as bar:
-            for _ in self._reader.looks(collection, timeout):
-                if collection.closed:
-                    for _ in collection.cancelled_outcomes():
-                        pass
-                if bar is not None:
-                    bar.show(ended=collection.ended, total=collection.total, failed=collection.failed)
+        for _ in self._reader.looks(collection, timeout, self._reader.bar(progress, console)):
+            if collection.closed:
+                for _ in collection.cancelled_outcomes():
+                    pass
         return self.status()

@@ -55,9 +55,9 @@ def test_a_cell_shows_the_task_that_runs_and_since_when() -> None:
     cell.begin(5, 8)
     loading = cell.look()
     before = time.monotonic()
-    assert cell.enter(5)
+    assert cell.enter(5, time.monotonic_ns())
     first = cell.look()
-    assert cell.enter(6)
+    assert cell.enter(6, time.monotonic_ns())
     second = cell.look()
     assert loading is not None
     assert first is not None
@@ -75,5 +75,5 @@ def test_a_run_that_is_shortened_ends_before_the_task_that_was_named() -> None:
     cell = Cell.create()
     cell.begin(5, 8)
     cell.shorten(7)
-    assert [cell.enter(index) for index in (5, 6, 7)] == [True, True, False]
+    assert [cell.enter(index, 0) for index in (5, 6, 7)] == [True, True, False]
     cell.close()

