@@ -142,9 +142,6 @@ STANDSTILLS: dict[str, tuple[State, str]] = {
     "some that have ended": (half_ended, "no agent of pool default has reported in the last day"),
     "an embedded grid": (embedded, "the agent of this embedded grid has not reported yet; a busy machine"),
     "an embedded grid that lost its agent": (embedded_agent_gone, "this embedded grid is gone, and another is started"),
-        embedded_agent_gone,
-        "the agent of this embedded grid is gone, and another is started; it ",
-    ),
 }
 
 
