@@ -1,5 +1,6 @@
 """The grid as its clients see it."""
 
+import atexit
 import os
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -28,6 +29,7 @@ from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
+from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
@@ -53,10 +55,12 @@ class Grid:
         resources: ExitStack | None = None,
         quiet: bool = False,
         embedded: Path | None = None,
+        agents: Callable[[], None] | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
+        #: What the grid was opened by.
         self.config = config
         self._resources = resources or ExitStack()
         self._closed = False
@@ -70,11 +74,13 @@ class Grid:
             lease=defaults.LEASE if config is None else timedelta(seconds=config.agent.lease),
             embedded="" if embedded is None else str(embedded),
         )
+        #: Raises when the agents that this process is to have cannot be started.
+        self._check_agents = agents
         self._submissions = Submissions(
-            state, queue, payloads, host=self._host, check=self._check, notices=self._notices
+            state, queue, payloads, host=self._host, check=self._check_wait, notices=self._notices
         )
         self._calls = CallSessions(
-            self._submissions, state, payloads, host=self._host, check=self._check, notices=self._notices
+            self._submissions, state, payloads, host=self._host, check=self._check_wait, notices=self._notices
         )
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
 
@@ -114,6 +120,7 @@ class Grid:
             raise ConfigError(f"folder must be a path, not {folder!r}")
         if config is not None and (folder is not None or workers is not None):
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
+        hold_standard_streams()
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
             return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet)
@@ -127,14 +134,18 @@ class Grid:
             embedded = EmbeddedGrid(folder, workers)
             stack.callback(embedded.close)
             # Closed in the reverse order: the stores before the agents and the folder.
-            grid = cls._configured(embedded.config, stack, quiet=quiet, embedded=embedded.folder)
+            grid = cls._configured(embedded.config, stack, quiet=quiet, embedded=embedded)
             stack.callback(grid.close)
             embedded.start()
             stack.pop_all()
+        # Nobody may close it.
+        atexit.register(grid._leave)  # noqa: SLF001 - of this class
         return grid
 
     @classmethod
-    def _configured(cls, config: Config, resources: ExitStack, *, quiet: bool, embedded: Path | None = None) -> Self:
+    def _configured(
+        cls, config: Config, resources: ExitStack, *, quiet: bool, embedded: EmbeddedGrid | None = None
+    ) -> Self:
         """Return a grid that takes over ``resources`` and adds its stores to them."""
         state = config.open_state()
         resources.callback(state.close)
@@ -142,7 +153,16 @@ class Grid:
         resources.callback(queue.close)
         payloads = config.open_payloads()
         resources.callback(payloads.close)
-        return cls(state, queue, payloads, config=config, resources=resources.pop_all(), quiet=quiet, embedded=embedded)
+        return cls(
+            state,
+            queue,
+            payloads,
+            config=config,
+            resources=resources.pop_all(),
+            quiet=quiet,
+            embedded=None if embedded is None else embedded.folder,
+            agents=None if embedded is None else embedded.check,
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -170,7 +190,13 @@ class Grid:
             self._calls.wait()
             self._submissions.wait()
         finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Free what the grid holds, and wait for nothing else; in the process that opened it."""
+        if self._process == os.getpid():
             self._closed = True
+            atexit.unregister(self._leave)
             self._resources.close()
 
     def submit(
@@ -230,7 +256,7 @@ class Grid:
             EncodingError: a payload cannot be carried.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         check_tasks(tasks)
         options = SessionOptions(
             priority=priority,
@@ -269,7 +295,7 @@ class Grid:
             ConfigError: an argument is not right.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         rule = rule_of(on_error, ahead, named=id is not None)
         return self._submissions.open(session_of(handler, id, options, host=self._host), rule, self._limit)
 
@@ -330,7 +356,7 @@ class Grid:
             ConfigError: an argument is not right.
             EncodingError: the function cannot be pickled.
         """
-        self._check()
+        self._check_wait()
         rule_of(None, ahead, named=False)
         if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
@@ -355,7 +381,7 @@ class Grid:
             form=form,
             ahead=ahead,
             host=self._host,
-            check=self._check,
+            check=self._check_wait,
             notices=self._notices,
         )
         self._mapped.add(made)
@@ -376,7 +402,7 @@ class Grid:
             ValueError: ``max_workers`` is not greater than 0.
             ConfigError: an option is not right.
         """
-        self._check()
+        self._check_wait()
         return GridExecutor(self._calls, max_workers, options, limit=self._limit)
 
     def session(
@@ -407,7 +433,7 @@ class Grid:
             self._payloads,
             decode=decode,
             host=self._host,
-            check=self._check,
+            check=self._check_wait,
             notices=self._notices,
         )
 
@@ -529,6 +555,12 @@ class Grid:
     def _limit(self) -> int:
         """Most bytes of one payload."""
         return min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)
+
+    def _check_wait(self) -> None:
+        """Raise when to submit tasks, or to wait for them, leads nowhere."""
+        self._check()
+        if self._check_agents is not None:
+            self._check_agents()
 
     def _check(self) -> None:
         if self._process != os.getpid():

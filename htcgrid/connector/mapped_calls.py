@@ -9,11 +9,11 @@ from htcgrid.connector.call import CallForm
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
-from htcgrid.connector.remote_error import error_of
+from htcgrid.connector.remote_error import value_of
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule, Submitter
 from htcgrid.connector.window import Window
-from htcgrid.errors import ConfigError, EncodingError, HtcGridError
+from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session, defaults
@@ -97,12 +97,9 @@ class MappedCalls:
                 self._state.cancel([self._session.id])
 
     def _result(self, outcome: Outcome, return_exceptions: bool) -> Any:
-        error = error_of(outcome, self._form.decode)
+        value, error = value_of(outcome, self._form.decode)
         if error is None:
-            try:
-                return self._form.decode(outcome.value)
-            except EncodingError as unreadable:
-                error = unreadable
+            return value
         if return_exceptions:
             return error
         raise error

@@ -1,7 +1,7 @@
 """Reading a session's log, from its beginning to its end."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,7 +15,7 @@ from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.patience import patiently
 from htcgrid.connector.silence import Silence, accepted
 from htcgrid.connector.submitter import Submitter
-from htcgrid.errors import EncodingError, ResultTimeoutError, SessionNotFoundError
+from htcgrid.errors import AgentNotStartedError, EncodingError, ResultTimeoutError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Entry, Pack, Part, Session, SessionState, SessionStatus
@@ -64,8 +64,9 @@ class Reader:
         self.notices = notices or Notices(host=host, quiet=True)
 
     def status(self) -> SessionStatus:
-        """Return how far the session is."""
-        self.check()
+        """Return how far the session is, whether agents can be started or not."""
+        with suppress(AgentNotStartedError):
+            self.check()
         return self.state.status([self.session.id])[0]
 
     def collection(self) -> Collection:

@@ -1,6 +1,7 @@
 """A session as its client holds it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from htcgrid.connector.submitter import Submitter
 from htcgrid.connector.task import TaskHandle
 from htcgrid.connector.tracker import Tracker
 from htcgrid.connector.watch import Watch
-from htcgrid.errors import ConfigError, ResultTimeoutError, TaskCancelledError
+from htcgrid.errors import AgentNotStartedError, ConfigError, ResultTimeoutError, TaskCancelledError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import CancelCounts, Session, SessionId, SessionStatus
@@ -108,7 +109,7 @@ class SessionHandle:
 
     def cancel(self) -> CancelCounts:
         """End the session: every task without an outcome is CANCELLED when this returns. Safe to repeat."""
-        self._check()
+        self._check_usable()
         if self._submitter is not None:
             self._submitter.stop(seal=False)
         return self._state.cancel([self.id])[0]
@@ -118,10 +119,15 @@ class SessionHandle:
 
         Its records and payloads are collected later.
         """
-        self._check()
+        self._check_usable()
         if self._submitter is not None:
             self._submitter.stop(seal=False)
         self._state.delete(self.id)
+
+    def _check_usable(self) -> None:
+        # What waits for nothing needs no agents.
+        with suppress(AgentNotStartedError):
+            self._check()
 
     def outcomes(self, *, timeout: float | timedelta | None = None, progress: bool | None = False) -> Iterator[Outcome]:
         """Yield every task's outcome as it becomes known, once each, failed and cancelled tasks included.

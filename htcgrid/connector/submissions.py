@@ -151,6 +151,7 @@ class Submissions:
             rule=rule,
             host=self._host,
             source=source,
+            check=self._check,
         )
         self.forget_ended()
         with self._lock:

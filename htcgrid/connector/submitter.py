@@ -76,10 +76,13 @@ class Submitter:
         rule: Rule,
         host: Host,
         source: Source | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
         self._session = session
         self._written = written
         self._do = do
+        #: Raises when it is in vain to wait for tasks to end.
+        self._check_wait = check
         self._ended = ended
         self._drop = drop
         self._bundle_tasks = bundle_tasks
@@ -144,7 +147,7 @@ class Submitter:
 
     def fail(self, error: BaseException) -> None:
         """End the submission with an error, unless it has ended."""
-        self._error = self._error or error
+        self._error = error if self._error is None else self._error
         self._hurried.set()
         self.source.end()
 
@@ -236,6 +239,7 @@ class Submitter:
         """Wait until ``more`` tasks may be accepted: no more than allowed are to be accepted and not ended."""
         try:
             while self.accepted + more - self._known_ended > self._rule.ahead:
+                self._check_wait()
                 self.held_back = True
                 self._known_ended = patiently(self._host, self._ended, self._check_wanted)
                 if self.accepted + more - self._known_ended <= self._rule.ahead or self._hurried.wait(self._LOOK):

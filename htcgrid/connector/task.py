@@ -6,7 +6,7 @@ from typing import Any
 from htcgrid.connector.duration import seconds_of
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.tracker import Tracker
-from htcgrid.errors import TaskError
+from htcgrid.errors import EncodingError, TaskError
 from htcgrid.model import Failure, SessionId, TaskState
 
 
@@ -107,11 +107,12 @@ class TaskHandle:
         Raises:
             TaskFailedError: it failed.
             TaskCancelledError: it was cancelled.
+            EncodingError: its result cannot be read here.
             ResultTimeoutError: the time was up.
         """
         return self.outcome(timeout=timeout).result()
 
-    def exception(self, *, timeout: float | timedelta | None = None) -> TaskError | None:
+    def exception(self, *, timeout: float | timedelta | None = None) -> TaskError | EncodingError | None:
         """Return the error that :meth:`result` raises, or None, once it has ended.
 
         Raises:

@@ -5,7 +5,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ from htcgrid.local.roster import AgentRecord, Roster
 from htcgrid.local.settings import LocalSettings
 from htcgrid.model import AgentId, AgentInfo, Pool, defaults, utcnow
 from htcgrid.model.client_process import isolation_flags
+from htcgrid.model.interpreter import interpreter
 
 #: What an agent may take to end at once.
 _MARGIN = 2.0
@@ -69,7 +69,7 @@ class ProcessComputeBackend(ComputeBackend):
             raise ConfigError(f"{source.table}: agents are started on a grid.toml, and this grid has none; write one")
         return cls(
             local.folder(source),
-            [sys.executable, *isolation_flags(), "-m", "htcgrid_agent", "--config", str(source.file)],
+            [interpreter(), *isolation_flags(), "-P", "-m", "htcgrid_agent", "--config", str(source.file)],
             workers=local.workers,
             lifeline=local.lifeline,
             grace=timedelta(seconds=local.grace),

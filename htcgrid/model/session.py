@@ -31,16 +31,22 @@ _HANDLER = 1000
 class SessionState(StrEnum):
     """Whether a session takes more tasks."""
 
+    #: It takes more tasks.
     OPEN = "OPEN"
+    #: It has all its tasks.
     SEALED = "SEALED"
+    #: It takes none, and none of its tasks gets an outcome any more.
     CANCELLED = "CANCELLED"
 
 
 class KeepOutput(StrEnum):
     """Of which tasks the grid keeps what their handlers printed."""
 
+    #: Of those that fail.
     FAILED = "failed"
+    #: Of all.
     ALL = "all"
+    #: Of none.
     NONE = "none"
 
 
@@ -54,11 +60,14 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Runs of the handler in all; 1 means no retry.
     tries: int = defaults.TRIES
+    #: The wait before the second try; it doubles with each further one.
     backoff: timedelta = defaults.BACKOFF
+    #: The longest wait before a try.
     limit: timedelta = defaults.BACKOFF_LIMIT
     #: Names of exceptions, as ``OSError`` or ``pricing.curves.StaleCurve``, that are tried again, or are not; those
     #: derived from them count. ``TimedOut`` and ``WorkerDied`` are the grid's own. With ``only``, nothing else is.
     only: tuple[str, ...] = ()
+    #: Names of exceptions that are not tried again; it wins over ``only``.
     never: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -179,13 +188,19 @@ def _is_text(value: object, limit: int) -> bool:
 class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far a session is; all counts are exact but ``running``, which is a gauge one heartbeat old."""
 
+    #: The session as it was submitted.
     session: Session
+    #: Whether it takes more tasks.
     state: SessionState
     #: Tasks accepted so far.
     total: int
+    #: Tasks that ended with a value.
     succeeded: int
+    #: Tasks that ended with an error.
     failed: int
+    #: Tasks that a cancel ended.
     cancelled: int
+    #: Tasks that agents hold.
     running: int
 
     def __repr__(self) -> str:
@@ -213,9 +228,13 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
 class CancelCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What a cancel found: how many tasks had ended before it, and how many it ended."""
 
+    #: The session's id.
     session: SessionId
+    #: Tasks that had ended with a value.
     succeeded: int
+    #: Tasks that had ended with an error.
     failed: int
+    #: Tasks that the cancel ended.
     cancelled: int
 
 

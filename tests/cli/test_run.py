@@ -292,7 +292,7 @@ def test_a_result_that_hides_a_failed_task_shows_why_it_failed(htcgrid: Command,
 
 
 def test_a_result_that_stdout_does_not_take_is_told(example: Path) -> None:
-    command = [sys.executable, "-m", "htcgrid.cli", "run", "example", "--input", "in.json", "--workers", "1"]
+    command = [sys.executable, "-P", "-m", "htcgrid.cli", "run", "example", "--input", "in.json", "--workers", "1"]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
