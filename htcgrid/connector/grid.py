@@ -237,7 +237,10 @@ class Grid:
         on_error: Literal["cancel", "run", "leave"] | None = None,
         ahead: int = defaults.AHEAD,
     ) -> SessionHandle:
-        """Submit one task per item of ``tasks``.
+        """Submit one task per item of ``tasks``; one that fails is tried three times in all.
+
+        For a grid's faults mostly pass: spot machines, licences, full disks. A task that fails for good costs two more
+        runs, unless ``retry`` is ``RetryPolicy(tries=1)``.
 
         Of a list, or whatever else can be gone through twice, every task is accepted when this returns. A generator is
         gone through beside the caller, and its first tasks run while it makes the later ones:
@@ -253,7 +256,7 @@ class Grid:
             tasks: the payloads: what the codec can carry.
             id: the session's id; made up when left out.
             priority: 0 to 3, higher first.
-            retry: when a task that went wrong is tried again; three tries when left out.
+            retry: when a task that went wrong is tried again; as ``RetryPolicy()`` when left out: three tries.
             timeout: the longest that one try of one task may take, in seconds; None for no limit.
             codec: for payloads and results: ``typed`` keeps Python's plain types, dataclasses, Enums and what numpy
                 and pandas have, exactly, and refuses the rest; ``json`` and ``msgpack`` keep what programs in any
