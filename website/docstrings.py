@@ -102,13 +102,22 @@ def _comment(of: griffe.Attribute) -> str:
 
 
 def _spell_out(one: griffe.Object, package: griffe.Module) -> None:
-    """Put the value of a constant in the place of its name."""
-    if isinstance(one, griffe.Attribute) and one.value is not None:
+    """Put the value of a constant in the place of its name, and the type of an argument on what keeps it."""
+    if isinstance(one, griffe.Attribute) and one.labels & {"instance-attribute", "class-attribute"} == {"instance-attribute"}:
+        _type_as_argument(one)
+    elif isinstance(one, griffe.Attribute) and one.value is not None:
         one.value = _value(one.value, package)
     elif isinstance(one, griffe.Function):
         for parameter in one.parameters:
             if parameter.default is not None:
                 parameter.default = _value(parameter.default, package)
+
+
+def _type_as_argument(one: griffe.Attribute) -> None:
+    made = one.parent.members.get("__init__") if one.parent is not None else None
+    if isinstance(made, griffe.Function) and one.annotation is None and str(one.value) in made.parameters:
+        one.annotation = made.parameters[str(one.value)].annotation
+    one.value = None
 
 
 def _value(shown: str | griffe.Expr, package: griffe.Module) -> str | griffe.Expr:

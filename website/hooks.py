@@ -55,7 +55,9 @@ def undocumented(packages: dict[str, griffe.Object | griffe.Alias], shown: set[s
 
     Fields of records may speak for themselves, but not those of what users import from htcgrid.
     """
-    exported = {packages["htcgrid"][name].canonical_path for name in packages["htcgrid"].exports or () if "_" not in name}
+    exported = {
+        packages["htcgrid"][name].canonical_path for name in packages["htcgrid"].exports or () if "_" not in name
+    }
     for path in sorted(shown):
         package, _, rest = path.partition(".")
         found = packages[package][rest]

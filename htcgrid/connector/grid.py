@@ -36,6 +36,7 @@ from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, t
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
+from htcgrid.model.table import table
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -163,6 +164,20 @@ class Grid:
             embedded=None if embedded is None else embedded.folder,
             agents=None if embedded is None else embedded.check,
         )
+
+    def __repr__(self) -> str:
+        return f"<grid: {', '.join(f'{name} {value}' for name, value in self._facts().items())}>"
+
+    def _repr_html_(self) -> str:
+        return table("grid", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        """Return what tells this grid from others; nothing is asked for that."""
+        services = {"state": self._state, "queue": self._queue, "payloads": self._payloads}
+        facts = {name: type(service).__name__ for name, service in services.items()}
+        if self.config is not None:
+            facts["folder"] = str(self.config.folder)
+        return facts | ({"closed": "yes"} if self._closed else {})
 
     def __enter__(self) -> Self:
         return self

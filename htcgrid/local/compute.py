@@ -1,5 +1,6 @@
 """The compute backend of one machine: agents are processes."""
 
+import errno
 import os
 import secrets
 import signal
@@ -148,8 +149,10 @@ class ProcessComputeBackend(ComputeBackend):
         try:
             yield
         except OSError as error:
+            few = error.errno in {errno.EMFILE, errno.ENFILE}
+            advice = "raise the limit of descriptors, which 'ulimit -n' sets," if few else "see to it"
             raise ProviderUnavailableError(
-                f"agents under {self._roster.folder} cannot be started or ended now: {error}; see to it and try again"
+                f"agents under {self._roster.folder} cannot be started or ended now: {error}; {advice} and try again"
             ) from error
 
     def _drain(self, record: AgentRecord) -> None:

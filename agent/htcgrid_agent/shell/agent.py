@@ -252,7 +252,7 @@ class Agent:
             settings, name = self._settings, f"{self._name}/{number}"
             worker = WorkerProcess(number, settings.environment, settings.client.flags, name=name)
         except OSError as error:
-            self._starts.failed(number, str(error))
+            self._starts.failed(number, f"could not be: {error}")
             # No memory, no process or no descriptor is left, now; the decisions wait before they try again.
             self._log.warning("worker cannot be started", worker=number, error=error.strerror or str(error))
             self._events.append(events.WorkerDied(worker=number, task=None, reason="could not be started"))
@@ -408,7 +408,7 @@ class Agent:
         if kill:
             reason = "was ended by its agent"
         if not kill:
-            self._starts.failed(worker.number, f"it {reason}: {output.tail.strip()}")
+            self._starts.failed(worker.number, reason, output.tail)
         self._last_words(worker)
         worker.close()
         self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)

@@ -8,8 +8,8 @@ from htcgrid_agent.shell.logs import Log
 
 #: So many starts of each worker that went wrong are no accident.
 _ENOUGH = 3
-#: How much of what the last one said is told: letters.
-_TAIL = 1000
+#: How much of the last line that the last one printed is told: letters.
+_LENGTH = 500
 
 
 class WorkerStarts:
@@ -31,14 +31,15 @@ class WorkerStarts:
             self._ready = True
             self._log.info("agent ready")
 
-    def failed(self, worker: int, reason: str) -> None:
+    def failed(self, worker: int, reason: str, printed: str = "") -> None:
         """Take note that a worker could not be started, or has ended; they are all started at once."""
         self._failed[worker] += 1
         if self._ready or self._crash is None or min(self._failed.values()) < _ENOUGH:
             return
+        last = printed.strip().rpartition("\n")[2][-_LENGTH:]
         self._crash(
             ProviderError(
-                f"no worker can be started: each was tried {_ENOUGH} times, and ended before it was ready; of the last "
-                f"is said: {reason[-_TAIL:]}"
+                f"no worker can be started: each was tried {_ENOUGH} times, and the last {reason}"
+                f"{f' after it had printed: {last}' if last else ''}"
             )
         )

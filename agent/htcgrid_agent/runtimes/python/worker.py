@@ -11,6 +11,7 @@ from typing import Any
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import PICKLE, Codec
 from htcgrid.model.codec.leaves import text_of
+from htcgrid.model.error_text import is_a
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.python_client import python_client
 from htcgrid.model.session import KeepOutput
@@ -196,7 +197,7 @@ class Worker:
                 if codec.name == PICKLE:
                     value = calls.raised(codec, error)
                 # What it left behind must not cost the next task its memory: that begins in a new process.
-                self._wear.spent |= isinstance(error, MemoryError)
+                self._wear.spent |= is_a(error, MemoryError)
             values.append(value)
             ended = tick()
             duration = (ended - began) // 1000
