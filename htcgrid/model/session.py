@@ -13,6 +13,7 @@ from htcgrid.model import defaults
 from htcgrid.model.name import check_name
 from htcgrid.model.python_client import PYTHON
 
+#: The name of a session: text of letters, digits, ``.``, ``_`` and ``-``.
 SessionId = NewType("SessionId", str)
 
 #: Most labels of a session, and most letters of each word in them: they stand in a record that is read often.
