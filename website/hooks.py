@@ -48,10 +48,11 @@ def lacking(package: Found, shown: set[str]) -> Iterator[str]:
         module = package if path == package.name else package[path.partition(".")[2]]
         for name, member in module.members.items():
             is_ours = name in module.exports if module.exports else not member.is_alias
-            known = {path_of_it := f"{path}.{name}", member.canonical_path}
-            if is_ours and _is_shown_alone(member) and known.isdisjoint(shown):
+            if not is_ours or not member.is_public or member.is_module or member.is_attribute:
+                continue
+            if {f"{path}.{name}", member.canonical_path}.isdisjoint(shown):
                 where = "docs/reference/python"
-                yield f"{path_of_it} is public, and on no page of {where}: add '::: {path_of_it}' to one"
+                yield f"{path}.{name} is public, and on no page of {where}: add '::: {path}.{name}' to one"
 
 
 def undocumented(packages: Mapping[str, Found], shown: set[str]) -> Iterator[str]:
@@ -68,7 +69,3 @@ def undocumented(packages: Mapping[str, Found], shown: set[str]) -> Iterator[str
         speaks_for_itself = found.is_attribute and "property" not in found.labels and owner not in exported
         if found.docstring is None and not speaks_for_itself:
             yield f"{found.canonical_path} has no docstring: write one, or a comment with '#:' before a field"
-
-
-def _is_shown_alone(member: Found) -> bool:
-    return member.is_public and not member.is_module and not member.is_attribute
