@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from htcgrid.errors import EncodingError
+from htcgrid.model.builtin_error import BuiltinError
 from htcgrid.model.bundle import BundleKey, Lease
 from htcgrid.model.pack import Pack
 from htcgrid.model.ranges import Ranges
@@ -37,6 +38,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traceback: str = ""
     #: Whether another try would end the same way, as with a handler that does not exist.
     final: bool = False
+    #: The exception itself, where a call raised one of Python's own: its caller gets it as that.
+    builtin: BuiltinError | None = None
 
 
 class Printed(msgspec.Struct, frozen=True, array_like=True):

@@ -8,7 +8,7 @@ import click
 
 from htcgrid.cli import GROUPS, UNLISTED, htcgrid
 from htcgrid.cli.exits import Exit
-from htcgrid.cli.finding import FindingKind
+from htcgrid.findings.finding import FindingKind
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "command-line.md"
 _TITLES = {

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 _BLOCK = re.compile(
     r"^(?:<!-- (?P<verb>[a-z ]+?)(?: in (?P<folder>[\w/]+))?(?:: (?P<argument>[^\n]+?))? -->\n)?"
     r"^```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$",

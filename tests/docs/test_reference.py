@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from htcgrid import errors
-from htcgrid.cli import sight
 from htcgrid.config import AgentSettings
 from htcgrid.errors import ConfigError, HtcGridError
+from htcgrid.findings import sight
 from htcgrid.local.settings import LocalSettings
 from htcgrid.local.state import SqliteStateStore
 from htcgrid.model import QueueLimits, RetryPolicy, call, check_name, defaults, session
