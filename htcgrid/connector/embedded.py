@@ -2,16 +2,17 @@
 
 import json
 import shutil
-import sys
 import tempfile
 import threading
 from pathlib import Path
 
 from htcgrid.config import Config, parse_config, read_config
+from htcgrid.connector.search_path import search_path
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
+from htcgrid.model.codec.leaves import has_encoding
 from htcgrid.model.script import script_home
 
 
@@ -26,8 +27,12 @@ class EmbeddedGrid:
     _PAUSE = 0.3
 
     def __init__(self, folder: Path | None, workers: int | None) -> None:
-        path = [entry or str(Path.cwd()) for entry in sys.path]
-        # The tasks are those of the process that opens it, and of the same user.
+        #: From where its workers import modules, beside what this process adds later.
+        self.search_path = search_path()
+        # The file has what TOML can hold, for agents of others; this process's own are told all of it.
+        path = [entry for entry in self.search_path if has_encoding(entry)]
+        # The tasks are those of the process that opens it, and of the same user. Whoever can write the folder can have
+        # any function called there; so to unpickle adds nothing.
         agent: dict[str, object] = {"handlers": ["*"], "pickle": True, "path": path, "reload": True}
         if workers is not None:
             agent["workers"] = workers
@@ -46,7 +51,7 @@ class EmbeddedGrid:
     def start(self) -> None:
         """Start the agent; returns before it is ready."""
         # Not the file's: a command line may hold a password.
-        client = ClientProcess.current(script_home())
+        client = ClientProcess.current(script_home(), self.search_path)
         self._compute.apply(Pool(name=defaults.POOL, environment=dict(client.environment())))
         self._compute.scale(defaults.POOL, 1)
         self._keeper.start()
@@ -80,7 +85,9 @@ class EmbeddedGrid:
 
     def _configure(self, agent: dict[str, object]) -> Config:
         """Write the file that agents read; other processes may open it, too."""
-        state: dict[str, object] = {"provider": "local", "path": str(self.folder)}
+        # A path that TOML cannot hold is told from the file's own.
+        path = str(self.folder) if has_encoding(str(self.folder)) else "."
+        state: dict[str, object] = {"provider": "local", "path": path}
         compute: dict[str, object] = {**state, "lifeline": True}
         if self._temporary:
             compute["grace"] = 0
@@ -117,9 +124,14 @@ def _unusable(folder: Path, error: OSError | ValueError) -> ConfigError:
 
 
 def _toml(document: dict[str, dict[str, object]]) -> str:
-    """Return a document of strings, numbers, booleans and lists of strings as TOML; JSON writes these the same way."""
+    """Return a document of strings, numbers, booleans and lists of strings as TOML."""
     lines = []
     for table, values in document.items():
         lines.append(f"[{table}]")
-        lines.extend(f"{key} = {json.dumps(value)}" for key, value in values.items())
+        lines.extend(f"{key} = {_toml_value(value)}" for key, value in values.items())
     return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: object) -> str:
+    """Return a value as TOML, where JSON writes the same but for letters that it would escape in halves."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

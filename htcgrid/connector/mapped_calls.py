@@ -9,7 +9,7 @@ from htcgrid.connector.call import CallForm
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.remote_error import error_of
-from htcgrid.connector.submissions import Submissions
+from htcgrid.connector.submissions import Blobs, Submissions
 from htcgrid.connector.submitter import OnError, Rule, Submitter
 from htcgrid.connector.window import Window
 from htcgrid.errors import ConfigError, EncodingError, HtcGridError
@@ -33,9 +33,11 @@ class MappedCalls:
         ahead: int,
         host: Host,
         check: Callable[[], None],
+        blobs: Blobs | None = None,
     ) -> None:
         self._session = session
         self._payloads = payloads
+        self._blobs = blobs
         self._submissions = submissions
         self._state = state
         self._payload_store = payload_store
@@ -52,7 +54,9 @@ class MappedCalls:
         self._check()
         # The window is what bounds it, at no request's cost.
         rule = Rule(on_error=OnError.RUN, ahead=defaults.AHEAD, named=False)
-        self._submitter = self._submissions.submit_drawn(self._session, self._window.let_through(self._payloads), rule)
+        self._submitter = self._submissions.submit_drawn(
+            self._session, self._window.let_through(self._payloads), rule, self._blobs
+        )
         # Values are decoded one by one: each may fail to be, and those that wait for their turn are small as bytes.
         reader = Reader(
             self._session,

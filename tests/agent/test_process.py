@@ -114,7 +114,7 @@ def worker(tmp_path: Path) -> Iterator[Heard]:
     """A worker that has said that it is ready."""
     (tmp_path / "jobs.py").write_text(HANDLERS + ODD)
     process = Heard(0)
-    process.send(Setup("a/0", [str(tmp_path)], 1000, 0))
+    process.send(Setup("a/0", [bytes(tmp_path)], 1000, 0))
     try:
         assert next_report(process) == Report(0, None, done=True)
         yield process

@@ -8,7 +8,7 @@ import msgspec
 
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.call import FRESH_BYTES, PICKLED_CALL, read_call
-from htcgrid.model.codec import PICKLE, Codec
+from htcgrid.model.codec import Codec
 from htcgrid.model.codec.pickled import unpickled
 from htcgrid.model.function_layout import split_function
 from htcgrid.model.session import SessionId
@@ -63,7 +63,9 @@ class Function:
         return function
 
 
-def codec_of_calls(codec: Codec, tasks: RunTasks, get: Callable[[str], Any]) -> Codec:
+def codec_of_calls(
+    codec: Codec, tasks: RunTasks, get: Callable[[str], Any], load_script: Callable[[], object]
+) -> Codec:
     """Return the codec of a session of calls: with the functions that it has, and values in place of references.
 
     What is a reference by itself, as an argument, is one; in a list or a dict it stays what it was.
@@ -72,6 +74,7 @@ def codec_of_calls(codec: Codec, tasks: RunTasks, get: Callable[[str], Any]) -> 
         codec: the session's.
         tasks: what is to be run.
         get: returns the shared input behind a reference.
+        load_script: imports the client's script, if that can be had.
     """
     plain = codec.name in _PLAIN
     decode = codec.decode
@@ -89,15 +92,17 @@ def codec_of_calls(codec: Codec, tasks: RunTasks, get: Callable[[str], Any]) -> 
         call = read_call(payload)
         carried = call.function
         found = Function(carried) if isinstance(carried, bytes) else get(carried.shared(SessionId(tasks.session)).ref)
-        args, kwargs = arguments(call.arguments)
-        return found.made(), args, kwargs
+        if call.refers:
+            load_script()
+        function, event = found.made(), arguments(call.arguments)
+        return (function, [event], {}) if isinstance(event, bytes) else (function, *event)
 
     return msgspec.structs.replace(codec, decode=pickled if is_pickled(tasks) else arguments)
 
 
 def is_pickled(tasks: RunTasks) -> bool:
     """Return whether tasks are calls whose functions travel with them."""
-    return tasks.handler == PICKLED_CALL and tasks.codec == PICKLE
+    return tasks.handler == PICKLED_CALL
 
 
 def call(event: tuple[Callable[..., Any], list[Any], dict[str, Any]]) -> Any:
