@@ -11,6 +11,7 @@ from typing import Any
 from htcgrid.errors import EncodingError
 from htcgrid.model.codec.class_pickler import ClassPickler, made, made_or_found
 from htcgrid.model.codec.pickled import named_in_script
+from htcgrid.model.codec.wrappers import wrapper_again
 from htcgrid.model.function_layout import join_function
 
 
@@ -31,6 +32,8 @@ class _FunctionPickler(ClassPickler):
         """Return how this object is made again; NotImplemented leaves it to pickle."""
         if self._array is not None and type(obj) is self._array and not obj.dtype.hasobject:
             return self._of_array(obj)
+        if (again := wrapper_again(obj)) is not None:
+            return again
         reduced = super().reducer_override(obj)
         if self._script and isinstance(obj, type) and isinstance(reduced, tuple) and reduced[0] is made:
             if not issubclass(obj, Enum) and not is_dataclass(obj):

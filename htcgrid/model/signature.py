@@ -72,11 +72,21 @@ def _of_parameters(function: Callable[..., Any], parameters: "Sequence[Parameter
         wrapped = getattr(function, "__wrapped__", None)
         if wrapped is not None:
             return taken(wrapped)
+        if not places and not _is_python(function):
+            # What is written in C says no more than that.
+            return Taken(1)
         if len(needed) <= 2:
             return Taken(1, context) if context else Taken(2)
     if context and len(needed) <= 1 and places:
         return Taken(1, context)
     return _judged([one.name for one in places], needed=len(needed))
+
+
+def _is_python(function: object) -> bool:
+    while isinstance(function, partial):
+        function = function.func
+    called = function if hasattr(function, "__code__") else getattr(type(function), "__call__", None)
+    return isinstance(function, type) or hasattr(called, "__code__")
 
 
 def _judged(names: Sequence[str], *, needed: int) -> Taken:

@@ -13,6 +13,7 @@ from htcgrid.model.codec.pickled import unpickled
 from htcgrid.model.function_layout import split_function
 from htcgrid.model.session import SessionId
 from htcgrid.model.shared import MARK, SharedRef, parse_shared
+from htcgrid_agent.runtimes.python.stateless import is_stateless
 from htcgrid_agent.workers.messages import RunTasks
 
 #: Most bytes of a pickled exception: it stands beside results in a pack, and may hold whatever its handler put into it.
@@ -24,7 +25,7 @@ _PLAIN = {"json", "msgpack"}
 
 
 class Function:
-    """A pickled function: made anew for each call, or once when it is above 1 MB.
+    """A pickled function: made anew for each call, or once when it is above 1 MB, or holds nothing that could change.
 
     So no call sees what another has changed in a small one. In a large one, arrays are read-only.
     """
@@ -34,6 +35,8 @@ class Function:
         # Views: the data stays where it is.
         self._pickle, self._buffers = split_function(data)
         self._kept: Callable[..., Any] | None = None
+        #: Whether it is still to be seen whether it can be kept.
+        self._looks = True
 
     def made(self) -> Callable[..., Any]:
         """Return the function.
@@ -44,11 +47,18 @@ class Function:
         if self._kept is not None:
             return self._kept
         if self._size <= FRESH_BYTES:
-            return self._unpickled([bytearray(buffer) for buffer in self._buffers])
+            return self._small()
         # They can only be read, for that is how the data is held.
         self._kept = self._unpickled(self._buffers)
         self._pickle, self._buffers = memoryview(b""), []
         return self._kept
+
+    def _small(self) -> Callable[..., Any]:
+        function = self._unpickled([bytearray(buffer) for buffer in self._buffers])
+        if self._looks and not self._buffers and is_stateless(function):
+            self._kept = function
+        self._looks = False
+        return function
 
     def _unpickled(self, buffers: list[Any]) -> Callable[..., Any]:
         import pickle  # noqa: PLC0415 - needed by few

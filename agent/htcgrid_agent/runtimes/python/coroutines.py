@@ -44,8 +44,11 @@ class Coroutines:
         try:
             # Not run_until_complete, whose frames would stand in each traceback.
             loop.run_forever()
+            ended = task.done()
         finally:
             _cancel_rest(loop)
+        if not ended:
+            raise RuntimeError("the handler's event loop was stopped before the handler had ended")
         error = None if task.cancelled() else task.exception()
         if error is not None:
             raise error
