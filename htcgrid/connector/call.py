@@ -9,7 +9,6 @@ from htcgrid.model.call import INLINE_BYTES, PICKLED_CALL
 from htcgrid.model.codec import PICKLE, Codec
 from htcgrid.model.signature import late_advice, runs_late
 
-
 #: What those can do whose agents are not their own.
 TAKEN_ALONG = (
     "use codec='pickle', which takes it along pickled, with agents that have 'pickle = true' in their [agent]; on an "

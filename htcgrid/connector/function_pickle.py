@@ -18,7 +18,8 @@ from htcgrid.model.function_layout import join_function
 class _FunctionPickler(ClassPickler):
     """Leaves the data of every array outside, so that whoever unpickles it says where that is, and who may write.
 
-    With a ``script``, its Enums and dataclasses, which data names, too, are those of the worker's script, if it has one.
+    With a ``script``, its Enums and dataclasses, which data names, too, are those of the worker's script, if there is
+    one.
     """
 
     def __init__(self, file: io.BytesIO, buffers: list[pickle.PickleBuffer], script: str) -> None:

@@ -18,7 +18,7 @@ from htcgrid.model import PythonClient, SessionId
 from htcgrid.model.call import FunctionKey
 from htcgrid.model.codec import PICKLE
 from htcgrid.model.script import script_home
-from htcgrid.model.signature import late_advice, runs_late, taken
+from htcgrid.model.signature import call_of, late_advice, runs_late, taken
 
 #: Most letters of a script's name that a session tells.
 _SCRIPT = 1000
@@ -168,7 +168,6 @@ def _readable(function: Any) -> str:
         inner = inner.func
     name = getattr(inner, "__qualname__", None) or getattr(inner, "__name__", None) or type(inner).__qualname__
     name = f"partial of {name}" if inner is not function else str(name)
-    code = getattr(inner, "__code__", None) or getattr(getattr(type(inner), "__call__", None), "__code__", None)
+    code = getattr(inner, "__code__", None) or getattr(call_of(inner), "__code__", None)
     place = f" at {Path(code.co_filename).name}:{code.co_firstlineno}" if code is not None else ""
     return f"{name[:_LETTERS]}{place[-_LETTERS:]}".encode("utf-8", "backslashreplace").decode()
-

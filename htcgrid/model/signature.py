@@ -85,8 +85,7 @@ def _of_parameters(function: Callable[..., Any], parameters: "Sequence[Parameter
 def _is_python(function: object) -> bool:
     while isinstance(function, partial):
         function = function.func
-    called = function if hasattr(function, "__code__") else getattr(type(function), "__call__", None)
-    return isinstance(function, type) or hasattr(called, "__code__")
+    return isinstance(function, type) or hasattr(function, "__code__") or hasattr(call_of(function), "__code__")
 
 
 def _judged(names: Sequence[str], *, needed: int) -> Taken:
@@ -99,13 +98,18 @@ def _judged(names: Sequence[str], *, needed: int) -> Taken:
     return Taken(1, next((name for name in names[2:] if name in CONTEXT), ""))
 
 
+def call_of(thing: object) -> object:
+    """Return what an object's class does when the object is called; None if it cannot be."""
+    return next((vars(kind)["__call__"] for kind in type(thing).__mro__ if "__call__" in vars(kind)), None)
+
+
 def runs_late(function: object) -> str | None:
     """Return what calling the function gives that would still have to be gone through; None of any other function."""
     while isinstance(function, partial):
         function = function.func
     code = getattr(function, "__code__", None)
     if not isinstance(code, CodeType) and not isinstance(function, type):
-        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+        code = getattr(call_of(function), "__code__", None)
     flags = code.co_flags if isinstance(code, CodeType) else 0
     if flags & _ASYNC_GENERATOR:
         return "an async generator"

@@ -97,7 +97,7 @@ def test_a_handler_has_the_name_that_leads_to_it(handler: Any, name: str) -> Non
     "handler",
     [
         lambda event: event,
-        (lambda: local.__get__(1))(),
+        local.__get__(1),
         # The name leads to something else than these.
         decorated,
         Other.made,
@@ -118,7 +118,9 @@ def test_a_handler_to_which_no_name_leads_has_none(handler: Any) -> None:
 
 @pytest.mark.parametrize("thing", [5, None, math, [len]])
 def test_what_cannot_be_called_is_refused(thing: Any) -> None:
-    with pytest.raises(ConfigError, match=r"a handler must be a function or its name, not (None|a value of type \w+): "):
+    with pytest.raises(
+        ConfigError, match=r"a handler must be a function or its name, not (None|a value of type \w+): "
+    ):
         handler_name(thing)
 
 
@@ -141,8 +143,11 @@ def test_what_has_no_name_goes_along_where_both_sides_want_it(codec: str, embedd
 
 
 def test_what_has_no_name_is_refused_where_agents_are_not_the_client_s() -> None:
-    for make in (lambda f: Targets().of_events(f, "typed"), lambda f: Targets().of_map(f, 1)):
-        with pytest.raises(ConfigError, match=r"use codec='pickle', .* agents that have 'pickle = true' in their \[agent"):
+    makers: list[Any] = [lambda f: Targets().of_events(f, "typed"), lambda f: Targets().of_map(f, 1)]
+    for make in makers:
+        with pytest.raises(
+            ConfigError, match=r"use codec='pickle', .* agents that have 'pickle = true' in their \[agent"
+        ):
             make(lambda event: event)
 
 

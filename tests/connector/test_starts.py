@@ -5,8 +5,9 @@ import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import pytest
@@ -54,7 +55,7 @@ class Start(NamedTuple):
     #: Words after the interpreter.
     words: tuple[str | bytes, ...]
     #: Files, below the folder.
-    files: dict[str, str] = {"client.py": code()}
+    files: Mapping[str, str] = MappingProxyType({"client.py": code()})
     #: Where it is started.
     cwd: str = "."
     #: What is done there before.
@@ -94,7 +95,9 @@ PACKAGE = {"desk/__init__.py": "", "desk/client.py": code("from desk import besi
 
 STARTS = {
     "by its path": Start(("client.py",)),
-    "by a path back": Start(("../client.py",), {"client.py": code("import beside"), "beside.py": "", "sub/x": ""}, "sub"),
+    "by a path back": Start(
+        ("../client.py",), {"client.py": code("import beside"), "beside.py": "", "sub/x": ""}, "sub"
+    ),
     "by a link": Start(("links/run.py",), {"client.py": code("import beside"), "beside.py": ""}, prepare=linked),
     "without an ending": Start(("client",), {"client": code()}),
     "from a folder with an emoji": Start(("🦄 and spaces/client.py",), {"🦄 and spaces/client.py": code()}),
@@ -129,7 +132,7 @@ def test_a_script_s_functions_are_found_however_it_is_started(tmp_path: Path, ho
     assert run(*start.words, cwd=tmp_path / start.cwd, stdin=start.stdin) == SAID
 
 
-def write(folder: Path, files: dict[str, str]) -> None:
+def write(folder: Path, files: Mapping[str, str]) -> None:
     for name, text in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -209,8 +212,8 @@ def test_workers_import_from_where_their_client_does_also_from_what_it_adds_late
         file.write_text(module)
     # One that all would find at the end of their path, and none does.
     write(tmp_path, {"at_the_end/shadowed.py": module, "relative/shadowed.py": module, "behind/json.py": module})
-    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as file:
-        file.writestr("by_zip.py", module)
+    with zipfile.ZipFile(tmp_path / "packed.zip", "w") as packed:
+        packed.writestr("by_zip.py", module)
     (tmp_path / "client.py").write_text(PATHS.format(functions=""))
     said, _ = run("client.py", cwd=tmp_path)
     expected = {Path(name).stem: folder for name, folder in places.items()}

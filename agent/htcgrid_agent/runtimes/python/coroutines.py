@@ -73,5 +73,9 @@ def _cancel_rest(loop: "AbstractEventLoop") -> None:
     for task in rest:
         if not task.cancelled() and (error := task.exception()) is not None:
             loop.call_exception_handler(
-                {"message": "a task that the handler left running ended with an error", "exception": error, "task": task}
+                {
+                    "message": "a task that the handler left running ended with an error",
+                    "exception": error,
+                    "task": task,
+                }
             )

@@ -15,7 +15,9 @@ _CHANGING = frozenset(
     if name.startswith(("STORE_", "DELETE_")) and name.endswith(("_GLOBAL", "_DEREF", "_ATTR"))
 )
 #: By these built-in functions, too.
-_REACHING = frozenset({"globals", "vars", "setattr", "delattr", "exec", "eval", "__import__", "__dict__", "__globals__"})
+_REACHING = frozenset(
+    {"globals", "vars", "setattr", "delattr", "exec", "eval", "__import__", "__dict__", "__globals__"}
+)
 
 
 def is_stateless(function: object) -> bool:
