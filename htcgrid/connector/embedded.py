@@ -1,19 +1,19 @@
 """The grid that needs nothing: a folder, an agent under this process, and an end with it."""
 
 import json
-import shutil
-import tempfile
 import threading
 from pathlib import Path
 
 from htcgrid.config import Config, parse_config, read_config
 from htcgrid.connector.search_path import search_path
+from htcgrid.connector.starts import Starts
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
 from htcgrid.model.codec.leaves import has_encoding
 from htcgrid.model.script import script_home
+from htcgrid.temporary import TemporaryFolder, remove_abandoned
 
 
 class EmbeddedGrid:
@@ -37,11 +37,17 @@ class EmbeddedGrid:
         if workers is not None:
             agent["workers"] = workers
         parse_config({"state": {"provider": "local"}, "agent": agent})
-        self._temporary = folder is None
-        self.folder = _made(folder)
+        #: None when the folder is the caller's.
+        self._temporary: TemporaryFolder | None = None
+        if folder is None:
+            self._temporary = TemporaryFolder()
+            self.folder = self._temporary.path
+        else:
+            self.folder = _made(folder)
         try:
             self.config: Config = self._configure(agent)
             self._compute: ComputeBackend = self.config.open_compute()
+            self._starts = Starts(self._compute)
         except BaseException:
             self._remove()
             raise
@@ -53,8 +59,12 @@ class EmbeddedGrid:
         # Not the file's: a command line may hold a password.
         client = ClientProcess.current(script_home(), self.search_path)
         self._compute.apply(Pool(name=defaults.POOL, environment=dict(client.environment())))
-        self._compute.scale(defaults.POOL, 1)
+        self._starts.start()
         self._keeper.start()
+
+    def check(self) -> None:
+        """Raise when its agents cannot be started; see :meth:`Starts.check`."""
+        self._starts.check()
 
     def close(self) -> None:
         """End the agent, at once when nobody can ask for its outcomes any more, and remove a temporary folder."""
@@ -65,31 +75,30 @@ class EmbeddedGrid:
         self._remove()
 
     def _remove(self) -> None:
-        if self._temporary:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._temporary is not None:
+            self._temporary.remove()
 
     def _keep_alive(self) -> None:
-        """Start another agent when the one there is dies: a task may take its agent along, and others wait behind it.
+        """Start another agent when the one there is dies; those that die soon are replaced ever more slowly.
 
-        Agents that die soon are replaced ever more slowly.
+        Before that, and beside whoever opened this: remove what grids before this one have left behind.
         """
+        if self._temporary is not None:
+            remove_abandoned(self.folder.parent)
         pause = self._PAUSE
         while not self._closing.wait(pause):
             try:
-                alive = bool(self._compute.agents(defaults.POOL))
-                self._compute.scale(defaults.POOL, 1)
+                alive = self._starts.keep()
             except HtcGridError:
-                # The folder cannot be read now; whoever submits or waits is told.
-                continue
+                alive = False
             pause = max(self._PAUSE, pause / 2) if alive else min(self._PAUSE * 32, pause * 2)
 
     def _configure(self, agent: dict[str, object]) -> Config:
         """Write the file that agents read; other processes may open it, too."""
-        # A path that TOML cannot hold is told from the file's own.
-        path = str(self.folder) if has_encoding(str(self.folder)) else "."
-        state: dict[str, object] = {"provider": "local", "path": path}
+        # Beside the file: a name that is no text could not stand in it.
+        state: dict[str, object] = {"provider": "local", "path": "."}
         compute: dict[str, object] = {**state, "lifeline": True}
-        if self._temporary:
+        if self._temporary is not None:
             compute["grace"] = 0
         document = {"state": state, "compute": compute, "agent": agent}
         file = self.folder / "embedded.toml"
@@ -100,15 +109,8 @@ class EmbeddedGrid:
         return read_config(file)
 
 
-def _made(folder: Path | None) -> Path:
-    """Make the folder, or a temporary one; return it."""
-    if folder is None:
-        try:
-            return Path(tempfile.mkdtemp(prefix="htcgrid-"))
-        except OSError as error:
-            raise ConfigError(
-                f"an embedded grid finds no place for a temporary folder: {error}; set $TMPDIR, or give it a folder"
-            ) from error
+def _made(folder: Path) -> Path:
+    """Make the folder; return its whole path."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:

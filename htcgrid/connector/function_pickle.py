@@ -12,6 +12,7 @@ from htcgrid.errors import EncodingError
 from htcgrid.model.codec.class_pickler import ClassPickler, made, made_or_found
 from htcgrid.model.codec.pickled import named_in_script
 from htcgrid.model.codec.wrappers import wrapper_again
+from htcgrid.model.error_text import said
 from htcgrid.model.function_layout import join_function
 
 
@@ -70,6 +71,6 @@ def function_bytes(function: Callable[..., Any], script: str = "") -> tuple[byte
         return join_function(pickled, [buffer.raw() for buffer in buffers]), pickler.refers
     except Exception as error:  # the user's objects are asked how they are pickled
         raise EncodingError(
-            f"it cannot be pickled: {type(error).__name__}: {error}; leave out what belongs to this process, as locks, "
+            f"it cannot be pickled: {said(error)}; leave out what belongs to this process, as locks, "
             "open files and connections"
         ) from error

@@ -1,5 +1,6 @@
 """The grid as its clients see it."""
 
+import atexit
 import os
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from htcgrid.connector.functions import Functions, payloads_of_map
 from htcgrid.connector.iterable import check_arguments, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.connector.reader import Reader
@@ -28,12 +30,14 @@ from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
 from htcgrid.connector.target import Targets, check_call
+from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
+from htcgrid.model.table import table
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -51,18 +55,35 @@ class Grid:
         config: Config | None = None,
         host: Host | None = None,
         resources: ExitStack | None = None,
+        quiet: bool = False,
+        embedded: Path | None = None,
+        agents: Callable[[], None] | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
+        #: What the grid was opened by.
         self.config = config
         self._resources = resources or ExitStack()
         self._closed = False
         #: A process that is forked off this one has its memory, and none of its threads and agents.
         self._process = os.getpid()
         self._host = host or RealHost()
-        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._check)
-        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._check)
+        self._notices = Notices(
+            host=self._host,
+            quiet=quiet,
+            patience=state.limits.notice,
+            lease=defaults.LEASE if config is None else timedelta(seconds=config.agent.lease),
+            embedded="" if embedded is None else str(embedded),
+        )
+        #: Raises when the agents that this process is to have cannot be started.
+        self._check_agents = agents
+        self._submissions = Submissions(
+            state, queue, payloads, host=self._host, check=self._check_wait, notices=self._notices
+        )
+        self._calls = CallSessions(
+            self._submissions, state, payloads, host=self._host, check=self._check_wait, notices=self._notices
+        )
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
         self._targets = Targets(limit=payloads.limits.size)
 
@@ -73,6 +94,7 @@ class Grid:
         *,
         folder: str | os.PathLike[str] | None = None,
         workers: int | None = None,
+        quiet: bool = False,
     ) -> Self:
         """Open the grid that a grid.toml describes, or an embedded one.
 
@@ -83,6 +105,8 @@ class Grid:
             config: a grid.toml, or the same as a mapping.
             folder: where an embedded grid keeps its sessions; a temporary folder when left out.
             workers: worker processes of an embedded grid; one per usable core when left out.
+            quiet: show nothing to whoever waits: no line that says why nothing goes on, which is otherwise a warning of
+                the logger ``htcgrid``, and no progress bar by itself.
 
         Raises:
             ConfigError: the configuration is not right.
@@ -99,28 +123,33 @@ class Grid:
             raise ConfigError(f"folder must be a path, not {folder!r}")
         if config is not None and (folder is not None or workers is not None):
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
+        hold_standard_streams()
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
-            return cls._embedded(None if folder is None else Path(folder), workers)
+            return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet)
         parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
         with ExitStack() as stack:
-            return cls._configured(parsed, stack)
+            return cls._configured(parsed, stack, quiet=quiet)
 
     @classmethod
-    def _embedded(cls, folder: Path | None, workers: int | None) -> Self:
+    def _embedded(cls, folder: Path | None, workers: int | None, *, quiet: bool) -> Self:
         with ExitStack() as stack:
             embedded = EmbeddedGrid(folder, workers)
             stack.callback(embedded.close)
             # Closed in the reverse order: the stores before the agents and the folder.
-            grid = cls._configured(embedded.config, stack)
+            grid = cls._configured(embedded.config, stack, quiet=quiet, embedded=embedded)
             stack.callback(grid.close)
             grid._targets = Targets(opened_with=embedded.search_path, limit=grid._payloads.limits.size)  # noqa: SLF001
             embedded.start()
             stack.pop_all()
+        # Nobody may close it.
+        atexit.register(grid._leave)  # noqa: SLF001 - of this class
         return grid
 
     @classmethod
-    def _configured(cls, config: Config, resources: ExitStack) -> Self:
+    def _configured(
+        cls, config: Config, resources: ExitStack, *, quiet: bool, embedded: EmbeddedGrid | None = None
+    ) -> Self:
         """Return a grid that takes over ``resources`` and adds its stores to them."""
         state = config.open_state()
         resources.callback(state.close)
@@ -128,7 +157,30 @@ class Grid:
         resources.callback(queue.close)
         payloads = config.open_payloads()
         resources.callback(payloads.close)
-        return cls(state, queue, payloads, config=config, resources=resources.pop_all())
+        return cls(
+            state,
+            queue,
+            payloads,
+            config=config,
+            resources=resources.pop_all(),
+            quiet=quiet,
+            embedded=None if embedded is None else embedded.folder,
+            agents=None if embedded is None else embedded.check,
+        )
+
+    def __repr__(self) -> str:
+        return f"<grid: {', '.join(f'{name} {value}' for name, value in self._facts().items())}>"
+
+    def _repr_html_(self) -> str:
+        return table("grid", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        """Return what tells this grid from others; nothing is asked for that."""
+        services = {"state": self._state, "queue": self._queue, "payloads": self._payloads}
+        facts = {name: type(service).__name__ for name, service in services.items()}
+        if self.config is not None:
+            facts["folder"] = str(self.config.folder)
+        return facts | ({"closed": "yes"} if self._closed else {})
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +208,13 @@ class Grid:
             self._calls.wait()
             self._submissions.wait()
         finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Free what the grid holds, and wait for nothing else; in the process that opened it."""
+        if self._process == os.getpid():
             self._closed = True
+            atexit.unregister(self._leave)
             self._resources.close()
 
     def submit(
@@ -218,7 +276,7 @@ class Grid:
             EncodingError: a payload cannot be carried.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         check_tasks(tasks)
         options = SessionOptions(
             priority=priority,
@@ -258,7 +316,7 @@ class Grid:
             ConfigError: an argument is not right.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         rule = rule_of(on_error, ahead, named=id is not None)
         target = self._targets.of_events(handler, options.get("codec", TYPED))
         session = session_of(target, id, options, host=self._host)
@@ -294,6 +352,7 @@ class Grid:
         ordered: bool = True,
         return_exceptions: bool = False,
         ahead: int = defaults.AHEAD_OF_MAP,
+        progress: bool | None = None,
         **options: Unpack[SessionOptions],
     ) -> Generator[Any, None, None]:
         """Return an iterator of ``function(*items)`` for the items of the iterables, the first of each, and so on.
@@ -313,13 +372,15 @@ class Grid:
             ordered: yield the results in the order of the items, and not as they come.
             return_exceptions: yield the exception of a call that fails, and do not raise.
             ahead: most calls that are made and whose results have not been taken.
+            progress: show a bar while results are awaited, or do not; when left out, as in
+                :meth:`SessionHandle.results`.
             options: those of :meth:`submit`; ``timeout`` is for one try of one call.
 
         Raises:
             ConfigError: an argument is not right.
             EncodingError: the function cannot be pickled.
         """
-        self._check()
+        self._check_wait()
         rule_of(None, ahead, named=False)
         if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
@@ -347,11 +408,12 @@ class Grid:
             form=form,
             ahead=ahead,
             host=self._host,
-            check=self._check,
+            check=self._check_wait,
+            notices=self._notices,
             blobs=blobs,
         )
         self._mapped.add(made)
-        return made.results(ordered=ordered, return_exceptions=return_exceptions)
+        return made.results(ordered=ordered, return_exceptions=return_exceptions, progress=progress)
 
     def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
         """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
@@ -368,7 +430,7 @@ class Grid:
             ValueError: ``max_workers`` is not greater than 0.
             ConfigError: an option is not right.
         """
-        self._check()
+        self._check_wait()
         return GridExecutor(self._calls, max_workers, options, limit=self._limit, targets=self._targets)
 
     def session(
@@ -393,7 +455,15 @@ class Grid:
             decode = refuse_to_unpickle
         elif decode is None:
             decode = codec_of_client(session, importing=False).decode
-        return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._check)
+        return SessionHandle(
+            session,
+            self._state,
+            self._payloads,
+            decode=decode,
+            host=self._host,
+            check=self._check_wait,
+            notices=self._notices,
+        )
 
     def retry(
         self,
@@ -513,6 +583,12 @@ class Grid:
     def _limit(self) -> int:
         """Most bytes of one payload."""
         return min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)
+
+    def _check_wait(self) -> None:
+        """Raise when to submit tasks, or to wait for them, leads nowhere."""
+        self._check()
+        if self._check_agents is not None:
+            self._check_agents()
 
     def _check(self) -> None:
         if self._process != os.getpid():

@@ -7,6 +7,7 @@ from functools import partial
 from htcgrid.connector import submission
 from htcgrid.connector.cut import cut
 from htcgrid.connector.intake import Source
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import check_kept
 from htcgrid.connector.session import SessionHandle
@@ -26,13 +27,21 @@ class Submissions:
     """Carries out what a :class:`submission.Submission` decides, on the stores of one grid."""
 
     def __init__(
-        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, host: Host, check: Callable[[], None]
+        self,
+        state: StateStore,
+        queue: TaskQueue,
+        payloads: PayloadStore,
+        *,
+        host: Host,
+        check: Callable[[], None],
+        notices: Notices,
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
         self._host = host
         self._check = check
+        self._notices = notices
         self._lock = host.lock()
         #: Those that may not have ended.
         self._submitters: list[Submitter] = []
@@ -82,7 +91,13 @@ class Submissions:
             self._give_up(session.id, written, rule)
             raise
         return SessionHandle(
-            session, self._state, self._payloads, total=written.accepted, host=self._host, check=self._check
+            session,
+            self._state,
+            self._payloads,
+            total=written.accepted,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
         )
 
     def submit_beside(
@@ -91,7 +106,13 @@ class Submissions:
         """Submit in threads beside the caller's; the session is recorded when this returns."""
         submitter = self.submit_drawn(session, payloads, rule, blobs)
         return SessionHandle(
-            session, self._state, self._payloads, submitter=submitter, host=self._host, check=self._check
+            session,
+            self._state,
+            self._payloads,
+            submitter=submitter,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
         )
 
     def submit_drawn(
@@ -106,7 +127,14 @@ class Submissions:
         """Record a session that takes tasks of at most ``limit`` bytes from its caller."""
         submitter = self._started(session, rule, blobs=blobs)
         return OpenSession(
-            session, self._state, self._payloads, submitter=submitter, limit=limit, host=self._host, check=self._check
+            session,
+            self._state,
+            self._payloads,
+            submitter=submitter,
+            limit=limit,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
         )
 
     def submit_from(self, session: Session, source: Source, rule: Rule) -> Submitter:
@@ -133,6 +161,7 @@ class Submissions:
             rule=rule,
             host=self._host,
             source=source,
+            check=self._check,
         )
         self.forget_ended()
         with self._lock:

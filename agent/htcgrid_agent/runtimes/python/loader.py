@@ -11,6 +11,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from htcgrid.model.error_text import said
 from htcgrid.model.script import is_path, is_there, path_of
 from htcgrid.model.signature import Handler, late_advice, runs_late, taken
 from htcgrid_agent.runtimes.python.script import Script, file_spec, put_first
@@ -84,7 +85,7 @@ class Handlers:
         try:
             setup()
         except BaseException as error:
-            raise SetupError(f"setup() of {module.__name__!r} raised {type(error).__name__}: {error}") from error
+            raise SetupError(f"setup() of {module.__name__!r} raised {said(error)}") from error
         self._set_up.add(module.__name__)
 
 
@@ -110,7 +111,7 @@ def _imported(name: str, home: str, script: Script | None) -> ModuleType:
     except HandlerError:
         raise
     except BaseException as error:
-        raise HandlerError(f"handler {name!r}: importing {home!r} failed: {type(error).__name__}: {error}") from error
+        raise HandlerError(f"handler {name!r}: importing {home!r} failed: {said(error)}") from error
 
 
 def _find(name: str, script: Script | None) -> tuple[ModuleType, Callable[..., Any]]:
