@@ -31,7 +31,7 @@ _SIZES = st.one_of(st.integers(0, 300), st.integers(Frames._ROOM - 10, Frames._R
 
 @given(sizes=st.lists(_SIZES, max_size=6), parts=st.lists(st.integers(1, 1 << 17), min_size=1))
 def test_messages_come_out_as_they_went_in_however_the_stream_is_cut(sizes: list[int], parts: list[int]) -> None:
-    messages = [Found("x" * size, str(number)) for number, size in enumerate(sizes)]
+    messages = [Found(b"x" * size, str(number)) for number, size in enumerate(sizes)]
     stream = b"".join(frame(message, msgspec.msgpack.Encoder()) for message in messages)
     # However small the parts are, some hundreds are enough.
     least = len(stream) // 300

@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -29,6 +29,7 @@ from htcgrid_agent.shell.output import Output
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
+from htcgrid_agent.shell.worker_starts import WorkerStarts
 from htcgrid_agent.workers.messages import Need, Report, RunTasks, Setup
 
 #: Reads of the channel of a worker that has ended; a socket holds less than one brings.
@@ -39,7 +40,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How worker processes are started."""
 
     #: Folders from which handlers are imported.
-    path: list[str] = []
+    path: Sequence[str] = ()
     #: All their variables; those of the agent when left out.
     environment: dict[str, str] | None = None
     #: What their priority in the operating system is lowered by.
@@ -101,6 +102,7 @@ class Agent:
         self._signals: tuple[signal.Signals, ...] = ()
         self._status: int | None = None
         self._crashed: BaseException | None = None
+        self._starts = WorkerStarts(log, self.crash if workers.client.argv is not None else None)
         host = RealHost()
         self._lanes = lanes_of(calls, self.post, self.crash, host=host)
         self._fetches = Lane("fetch", shared.fetch, self.post, self.crash, host=host)
@@ -250,6 +252,7 @@ class Agent:
             settings, name = self._settings, f"{self._name}/{number}"
             worker = WorkerProcess(number, settings.environment, settings.client.flags, name=name)
         except OSError as error:
+            self._starts.failed(number, f"could not be: {error}")
             # No memory, no process or no descriptor is left, now; the decisions wait before they try again.
             self._log.warning("worker cannot be started", worker=number, error=error.strerror or str(error))
             self._events.append(events.WorkerDied(worker=number, task=None, reason="could not be started"))
@@ -262,7 +265,7 @@ class Agent:
         worker.send(
             Setup(
                 worker.name,
-                self._settings.path,
+                [text_bytes(folder) for folder in self._settings.path],
                 defaults.PAYLOAD_BYTES,
                 self._settings.nice,
                 self._settings.pickle,
@@ -338,6 +341,7 @@ class Agent:
             elif isinstance(report, Need):
                 self._fetches.send(Fetch(worker=worker.number, pid=worker.pid, ref=report.ref))
             elif report.run == 0:
+                self._starts.ready()
                 self._events.append(events.WorkerReady(worker=worker.number))
             else:
                 self._reported(worker, report)
@@ -403,6 +407,8 @@ class Agent:
         ran = timedelta(seconds=max(0.0, now - since))
         if kill:
             reason = "was ended by its agent"
+        if not kill:
+            self._starts.failed(worker.number, reason, output.tail)
         self._last_words(worker)
         worker.close()
         self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)

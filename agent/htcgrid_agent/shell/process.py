@@ -5,13 +5,13 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, cast
 
 import msgspec
 
+from htcgrid.model.interpreter import interpreter
 from htcgrid_agent.shell.journal_reader import JournalReader
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Frames, Need, Report, frame
@@ -62,7 +62,7 @@ class WorkerProcess:
 
     def _start(self, *descriptors: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, *self._flags, "-P", "-m", "htcgrid_agent.runtimes.python", *map(str, descriptors)],
+            [interpreter(), *self._flags, "-P", "-m", "htcgrid_agent.runtimes.python", *map(str, descriptors)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
