@@ -8,6 +8,8 @@ import msgspec
 from htcgrid.connector.remote_traceback import RemoteTraceback
 from htcgrid.errors import EncodingError, TaskCancelledError, TaskError, TaskFailedError
 from htcgrid.model import Failure, Printed, SessionId, TaskState
+from htcgrid.model.error_text import said
+from htcgrid.model.table import table
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -42,6 +44,19 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     #: The bytes of a result that cannot be read here, as of a class that is not there: then the task has succeeded on
     #: the grid, and FAILED is what this reader is told, with an ``EncodingError`` in ``error``.
     unread: bytes | None = None
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "state": self.state,
+            "value": _shown(self.value) if self.succeeded else None,
+            "error": f"{self.error.type}: {self.error.message}" if self.error else None,
+            "tries": self.tries,
+            "seconds": self.microseconds / 1e6,
+            "worker": self.worker,
+            "stdout": self.stdout,
+            "stderr": self.stderr,
+        }
+        return table(f"task {self.index} of session {self.session}", rows)
 
     @property
     def succeeded(self) -> bool:
@@ -94,6 +109,13 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
         if error := self.exception():
             raise error
         return self.value
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - the user's class
+        return f"(it cannot be shown: {said(error)})"
 
 
 def _unread(failure: Failure) -> EncodingError:

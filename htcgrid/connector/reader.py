@@ -13,6 +13,7 @@ from htcgrid.connector.encoding import codec_of_client
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.patience import patiently
+from htcgrid.connector.seen import Seen
 from htcgrid.connector.silence import Silence, accepted
 from htcgrid.connector.submitter import Submitter
 from htcgrid.errors import AgentNotStartedError, EncodingError, ResultTimeoutError, SessionNotFoundError
@@ -60,6 +61,8 @@ class Reader:
         self._decode = decode or codec_of_client(session, importing=True).decode
         self.host = host
         self.check = check
+        #: What was last seen of the session, by whatever asked.
+        self.seen = Seen(total)
         #: What tells whoever waits; nobody is told when left out.
         self.notices = notices or Notices(host=host, quiet=True)
 
@@ -67,7 +70,9 @@ class Reader:
         """Return how far the session is, whether agents can be started or not."""
         with suppress(AgentNotStartedError):
             self.check()
-        return self.state.status([self.session.id])[0]
+        status = self.state.status([self.session.id])[0]
+        self.seen = self.seen.told(status)
+        return status
 
     def collection(self) -> Collection:
         """Return a new reader's cursor and counts."""
@@ -107,6 +112,7 @@ class Reader:
             told=None if silence is None else silence.unreachable,
         )
         parts = collection.take(found)
+        self.seen = self.seen.read(collection)
         if self._submitter is not None:
             # Before the tasks that a broken submission cancelled are told: what broke it off says more.
             self._submitter.check()

@@ -1,24 +1,32 @@
 """A session as its client holds it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
+from htcgrid.connector.awaited import outcomes_awaited, values_awaited
 from htcgrid.connector.duration import seconds_of
+from htcgrid.connector.frame import frame_of
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
+from htcgrid.connector.seen import Seen
 from htcgrid.connector.submitter import Submitter
 from htcgrid.connector.task import TaskHandle
 from htcgrid.connector.tracker import Tracker
+from htcgrid.connector.values import Values
 from htcgrid.connector.watch import Watch
-from htcgrid.errors import AgentNotStartedError, ConfigError, ResultTimeoutError, TaskCancelledError
+from htcgrid.errors import AgentNotStartedError, ConfigError, ResultTimeoutError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
-from htcgrid.model import CancelCounts, Session, SessionId, SessionStatus
+from htcgrid.model import CancelCounts, Session, SessionId, SessionState, SessionStatus
+from htcgrid.model.table import table
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.console import Console
 
 
@@ -59,7 +67,47 @@ class SessionHandle:
         self._check = check
 
     def __repr__(self) -> str:
-        return f"<session {self.id} of {self._session.handler}>"
+        return f"<session {self.id} of {self._session.handler}{f': {seen}' if (seen := str(self._seen)) else ''}>"
+
+    def _repr_html_(self) -> str:
+        rows = {"handler": self._session.handler, "labels": self._session.labels or None, "tasks": self._seen}
+        return table(f"session {self.id}", rows)
+
+    @property
+    def _seen(self) -> Seen:
+        """What this process knows without a request."""
+        seen = self._reader.seen
+        return seen if self._submitter is None else structs.replace(seen, total=self._submitter.accepted)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        """Return the number of tasks; 1 request, unless this process knows it.
+
+        Raises:
+            TypeError: more may come; :attr:`accepted` counts those that there are.
+        """
+        if self._total is None:
+            status = self.status()
+            if status.state is SessionState.OPEN:
+                raise TypeError(
+                    f"session {self.id} is open, so that the number of its tasks is not known: accepted counts them so "
+                    "far, and submitted() waits for the last"
+                )
+            self._total = status.total
+        return self._total
+
+    def __aiter__(self) -> AsyncGenerator[Outcome, None]:
+        """Yield outcomes as :meth:`outcomes` does, to ``async for``: the loop goes on meanwhile."""
+        return outcomes_awaited(self._reader)
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        """Return what :meth:`results` does, to ``await``: the loop goes on meanwhile.
+
+        When the one that waits is cancelled, the session goes on.
+        """
+        return values_awaited(self._reader).__await__()
 
     @property
     def id(self) -> SessionId:
@@ -132,13 +180,14 @@ class SessionHandle:
     def outcomes(self, *, timeout: float | timedelta | None = None, progress: bool | None = False) -> Iterator[Outcome]:
         """Yield every task's outcome as it becomes known, once each, failed and cancelled tasks included.
 
+        A result that cannot be read here, as of a class that is not there, is that outcome's error.
+
         Args:
             timeout: the longest to wait in all, in seconds or as a timedelta; None to wait for ever.
             progress: as in :meth:`results`; no bar when left out, for whoever iterates may print.
 
         Raises:
             ResultTimeoutError: the time was up; what was yielded before stays valid.
-            EncodingError: a result cannot be read here, as of a class that is not there; the message has its task.
             Exception: what broke the submission off, when this process submits the tasks from a generator.
         """
         return self._reader.outcomes(timeout, bar=self._reader.bar(progress))
@@ -182,7 +231,7 @@ class SessionHandle:
 
         Args:
             timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
-            return_exceptions: put a :class:`TaskError` in the place of a task that did not succeed, and do not raise.
+            return_exceptions: put the error in the place of a task without a value, and do not raise.
             progress: show a bar meanwhile, or do not; when left out, there is one after 2 s if stderr is a terminal or
                 this is a notebook, unless the grid was opened as ``quiet``.
 
@@ -192,23 +241,32 @@ class SessionHandle:
             ResultTimeoutError: the time was up; its ``results`` holds what was there, by task.
             EncodingError: a result cannot be read here, as of a class that is not there; the message has its task.
         """
-        values: dict[int, Any] = {}
+        values = Values(return_exceptions=return_exceptions)
         collection = self._reader.collection()
         try:
             for outcome in self._reader.outcomes(timeout, collection, self._reader.bar(progress)):
-                error = outcome.exception()
-                if error is not None and not return_exceptions:
-                    raise error
-                values[outcome.index] = outcome.value if error is None else error
+                values.take(outcome)
         except ResultTimeoutError as error:
-            error.results = values
+            error.results = values.by_task
             raise
-        if collection.was_cancelled and not collection.cancelled and not return_exceptions:
-            raise TaskCancelledError(
-                f"session {self.id} was cancelled before it was sealed: it has {len(values)} tasks, which have ended, "
-                "and more may have been meant; outcomes() yields theirs"
-            )
-        return [values[index] for index in range(len(values))]
+        return values.in_order(self.id, collection)
+
+    def to_pandas(self, *, timeout: float | timedelta | None = None, progress: bool | None = None) -> "DataFrame":
+        """Return a frame with one row per task, in their order, once every task has ended; nothing is raised for them.
+
+        Its index is the task's position; its columns are ``state``, ``value``, ``error`` (the type), ``message``,
+        ``tries``, ``started``, ``seconds`` (of the last try) and ``worker``. The values are a column of numbers if all
+        of them are of one type, with gaps for tasks that failed; otherwise each stands there as it is.
+
+        Args:
+            timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
+            progress: as in :meth:`results`.
+
+        Raises:
+            ConfigError: pandas is not installed here.
+            ResultTimeoutError: the time was up.
+        """
+        return frame_of(self.outcomes(timeout=timeout, progress=progress))
 
     def wait(
         self,

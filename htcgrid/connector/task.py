@@ -8,6 +8,7 @@ from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.tracker import Tracker
 from htcgrid.errors import EncodingError, TaskError
 from htcgrid.model import Failure, SessionId, TaskState
+from htcgrid.model.table import table
 
 
 class TaskHandle:
@@ -28,6 +29,11 @@ class TaskHandle:
     def __repr__(self) -> str:
         state = "" if self._outcome is None else f", {self._outcome.state}"
         return f"<task {self.index} of session {self.session}{state}>"
+
+    def _repr_html_(self) -> str:
+        if self._outcome is not None:
+            return self._outcome._repr_html_()
+        return table(f"task {self.index} of session {self.session}", {"seen": "not ended yet"})
 
     @property
     def state(self) -> TaskState:

@@ -100,7 +100,9 @@ def look_for_standstill(
 
 def standstill(sight: Sight) -> Standstill | None:
     """Return the gist of what explains a sight; None when nothing does."""
-    causes = [finding for finding in findings(sight) if finding.kind in _CAUSES][:_FEW]
+    # Of a session with tasks that have not ended, it is these that are waited for, whether more may come or not.
+    kinds = _CAUSES - {FindingKind.OPEN} if sight.bundles else {FindingKind.OPEN}
+    causes = [finding for finding in findings(sight) if finding.kind in kinds][:_FEW]
     if not causes:
         return None
     text = plain("; ".join([cause.message for cause in causes] + [causes[0].advice] * bool(causes[0].advice)))

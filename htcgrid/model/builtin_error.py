@@ -18,6 +18,12 @@ _DEEP = 4
 #: What is kept on each side of an error in a long text.
 _AROUND = 100
 _PLAIN = (str, bytes, int, float, bool, type(None))
+#: Attributes that are no arguments, and that Python keeps outside of the error's dict.
+_KEPT: dict[type[Exception], tuple[str, ...]] = {
+    ImportError: ("name", "path"),
+    NameError: ("name",),
+    AttributeError: ("name",),
+}
 #: What MessagePack has of whole numbers.
 _SMALLEST, _LARGEST = -(1 << 63), 1 << 64
 
@@ -45,7 +51,7 @@ def carried(error: BaseException, depth: int = 0) -> BuiltinError | None:
         return _group(error, depth)
     # As pickle asks it, which of an OSError also tells the file.
     reduced: Any = kind.__reduce__(error)
-    found = reduced[2] if len(reduced) > 2 and type(reduced[2]) is dict else {}
+    found = vars(error) | {name: getattr(error, name) for name in _KEPT.get(_base(kind), ())}
     return BuiltinError(
         kind.__name__,
         [_argument(one) for one in _near(kind, reduced[1])[:_MANY]],
@@ -65,7 +71,7 @@ def made(data: BuiltinError, depth: int = 0) -> Exception | None:
         args.append([member for member in members if member is not None])
     try:
         error: Exception = kind(*args)
-        vars(error).update(_attributes(error, data.attributes))
+        _set(error, data.attributes)
         for note in data.notes:
             error.add_note(note)
     except Exception:  # noqa: BLE001 - of another version of Python, it may take other arguments
@@ -91,12 +97,18 @@ def _near(kind: type[Exception], args: tuple[Any, ...]) -> tuple[Any, ...]:
     return encoding, near, start - first, last, f"{reason} (it is at position {start} of {len(whole)})"
 
 
-def _attributes(error: Exception, found: dict[str, Any]) -> dict[str, Any]:
-    """Set those that the interpreter keeps by itself, as an ImportError's name; return the others."""
-    own = {name: value for name, value in found.items() if hasattr(type(error), name)}
-    for name, value in own.items():
-        setattr(error, name, value)
-    return {name: value for name, value in found.items() if name not in own}
+def _base(kind: type[Exception]) -> type[Exception]:
+    return next((base for base in _KEPT if issubclass(kind, base)), Exception)
+
+
+def _set(error: Exception, attributes: dict[str, Any]) -> None:
+    """Set what was set on the error, and what the interpreter keeps by itself; nothing that its class has."""
+    kept = _KEPT.get(_base(type(error)), ())
+    for name, value in attributes.items():
+        if name in kept:
+            setattr(error, name, value)
+        elif not hasattr(type(error), name) and not name.startswith("__"):
+            vars(error)[name] = value
 
 
 def _notes(found: dict[str, Any]) -> list[str]:

@@ -59,10 +59,14 @@ def ran(example: Path) -> bool:
 
 
 def test_the_result_goes_to_stdout_and_the_bar_to_stderr(htcgrid: Command, example: Path, tmp_path: Path) -> None:
-    shown = run(htcgrid)
+    shown = run(htcgrid, "in.json", "--progress")
     assert (shown.status, shown.out) == (0, '{"results":[2,4,6]}\n')
     assert "3/3" in shown.err
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_without_a_terminal_no_bar_comes_by_itself(htcgrid: Command, example: Path) -> None:
+    assert run(htcgrid) == Ended(0, '{"results":[2,4,6]}\n', "")
 
 
 def test_the_result_goes_to_a_file_that_is_replaced(htcgrid: Command, example: Path, folder: Path) -> None:

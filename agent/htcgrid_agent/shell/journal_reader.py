@@ -48,8 +48,8 @@ class JournalReader:
         self._memory = memory
         #: The worker's name in outcomes.
         self._worker = worker
-        #: The run that was handed out, its first task that has not been told of, and its end.
-        self._run = self._next = self._stop = 0
+        #: The run that was handed out, its first task, its first that has not been told of, and its end.
+        self._run = self._first = self._next = self._stop = 0
         #: The epoch and its records as they were seen last.
         self._epoch, self._count = NO_EPOCH, 0
         #: When that was seen first, a time before it was so, and the last look.
@@ -59,7 +59,8 @@ class JournalReader:
 
     def hand(self, run: int, start: int, stop: int, now: float) -> None:
         """Note that the worker was handed a run."""
-        self._run, self._next, self._stop, self._looked = run, start, stop, now
+        self._run, self._first, self._next, self._stop = run, start, start, stop
+        self._looked = now
 
     def reported(self, stop: int) -> None:
         """Note that the worker has reported its tasks below ``stop``."""
@@ -103,7 +104,7 @@ class JournalReader:
         stop, digest = start + self._count, _CODE.fullmatch(code)
         if (epoch, run) != (self._epoch, self._run) or epoch == NO_EPOCH:
             return None
-        if not self._next < stop <= self._stop or digest is None or not 0 <= began < _LATEST:
+        if start < self._first or not self._next < stop <= self._stop or digest is None or not 0 <= began < _LATEST:
             return None
         if alive and start > self._next:
             # A report of those before it is on its way.
@@ -143,7 +144,7 @@ def _take_more(block: Block, record: bytes) -> bool:
     """Read a record that is more than a value; return whether it is one."""
     try:
         value, failure, printed = _decode(record)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return False
     if value is None and failure is None:
         return False

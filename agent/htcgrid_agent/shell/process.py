@@ -127,7 +127,7 @@ class WorkerProcess:
             for body in bodies:
                 self.size = len(body)
                 yield _decode(body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             yield None
 
     def kill(self) -> None:
