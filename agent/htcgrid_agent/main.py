@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--handler", action="append", default=[], help="a handler's pattern, beside [agent] handlers")
     parser.add_argument("--log", choices=("json", "console"), default="json", help="how log lines look")
     parser.add_argument("--verbose", action="store_true", help="log every claim, too")
-    parser.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--lifeline", type=int, action="append", default=[], help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
         config = read_config(options.config)
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
             handlers=options.handler,
             log_style=options.log,
             verbose=options.verbose,
-            lifeline=options.lifeline,
+            lifelines=options.lifeline,
         )
     except HtcGridError as error:
         sys.stderr.write(f"htcgrid agent: {error}\n")
@@ -84,7 +84,7 @@ def run_agent(
     handlers: Sequence[str] = (),
     log_style: str = "json",
     verbose: bool = False,
-    lifeline: int | None = None,
+    lifelines: Sequence[int] = (),
 ) -> int:
     """Run an agent in this process, whose main thread this must be, until it is told to stop.
 
@@ -107,7 +107,7 @@ def run_agent(
     stopping = threading.Event()
     with ExitStack() as stack:
         try:
-            state, queue, payloads = open_services(config, stack, say=log.warning, lifeline=lifeline)
+            state, queue, payloads = open_services(config, stack, say=log.warning, lifelines=lifelines)
         except Leave:
             return 0
         flush = state.limits.flush.total_seconds() if settings.flush is None else settings.flush
@@ -173,7 +173,7 @@ def run_agent(
         )
         stack.callback(shell.close)
         shell.watch_signals()
-        if lifeline is not None:
+        for lifeline in lifelines:
             shell.watch_lifeline(lifeline)
         if settings.reaper:
             seed = Random().getrandbits(32)

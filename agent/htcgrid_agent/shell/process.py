@@ -12,6 +12,7 @@ from typing import IO, cast
 
 import msgspec
 
+from htcgrid_agent.shell.group import end_group_with
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Frames, Need, Report, frame
 
@@ -45,6 +46,7 @@ class WorkerProcess:
             kept.callback(os.close, self._lifeline)
             lent.callback(os.close, read_end)
             self._process = self._start(theirs.fileno(), self.cell.fd, read_end)
+            end_group_with(read_end, self._process.pid)
             kept.pop_all()
         self.channel.setblocking(False)
         os.set_blocking(self.output.fileno(), False)
@@ -57,7 +59,8 @@ class WorkerProcess:
             stderr=subprocess.STDOUT,
             pass_fds=descriptors,
             env=self._environment,
-            # Ctrl-C in a terminal is for the agent, which ends its workers in good order.
+            # Ctrl-C in a terminal is for the agent, which ends its workers in good order; and what handlers start is in
+            # the group that this makes, and ends with it.
             start_new_session=True,
         )
 

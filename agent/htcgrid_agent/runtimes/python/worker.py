@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import signal
 import socket
 import sys
 import threading
@@ -234,10 +235,13 @@ def _refuse_length(length: int, limit: int) -> None:
 
 
 def _die_with_agent(lifeline: int) -> None:
-    """End the process when the agent is gone: its work is another's by then."""
-    # Looked up by then: handlers may leave it patched.
-    leave = os._exit
+    """End the process, and what its handlers started, when the agent is gone: its work is another's by then."""
+    # Looked up by then: handlers may leave these patched.
+    leave, kill, leads = os._exit, os.kill, os.getpgrp() == os.getpid()
     os.read(lifeline, 1)
+    if leads:
+        # 0 is the group, of which the process is one.
+        kill(0, signal.SIGKILL)
     leave(1)
 
 
