@@ -18,6 +18,7 @@ from htcgrid.cores import allotted, usable_cores
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.model.client_process import ClientProcess
+from htcgrid.nesting import VARIABLE, mark_of
 from htcgrid.reaper import Reaper
 from htcgrid.services import Leave, open_services
 from htcgrid_agent.core import AgentCore, AgentPolicy
@@ -157,7 +158,7 @@ def run_agent(
             name=name,
             workers=WorkerSettings(
                 path=[str(config.folder / folder) for folder in settings.path],
-                environment=environment | allotment.variables,
+                environment=environment | allotment.variables | {VARIABLE: mark_of(config.tables["state"], config.folder)},
                 nice=settings.nice,
                 pickle=settings.pickle,
                 recycle_tasks=settings.recycle_tasks,

@@ -9,6 +9,7 @@ from htcgrid.connector import Outcome
 from htcgrid.connector.collection import batches
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.tracker import Tracker
+from htcgrid.connector.use import Use
 from htcgrid.errors import ResultTimeoutError
 from htcgrid.host import RealHost
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -17,7 +18,7 @@ from htcgrid.model import Session
 
 def reader_of(session: Session, state: StateStore, payloads: PayloadStore) -> Reader:
     """Return what reads the session's outcomes, each with the value None."""
-    return Reader(session, state, payloads, decode=_no_value, host=RealHost(), check=lambda: None)
+    return Reader(session, state, payloads, decode=_no_value, host=RealHost(), check=Use())
 
 
 def known_outcomes(reader: Reader) -> Iterator[Outcome]:

@@ -12,6 +12,7 @@ from htcgrid.connector.call_session import CallSession
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule
+from htcgrid.connector.use import Use
 from htcgrid.errors import ConfigError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -31,7 +32,7 @@ class CallSessions:
         payloads: PayloadStore,
         *,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
     ) -> None:
         self._submissions = submissions
         self._state = state
@@ -75,11 +76,8 @@ class CallSessions:
         rule = Rule(on_error=OnError.CANCEL, ahead=sys.maxsize, named=False)
         submitter = self._submissions.submit_from(session, queue, rule)
 
-        def check() -> None:
-            # Once its calls have failed, nobody is patient with a store any more.
-            self._check()
-            submitter.check()
-
+        # Once its calls have failed, nobody is patient with a store any more.
+        check = self._check.also(submitter.check)
         reader = Reader(
             session, self._state, self.payloads, submitter=submitter, decode=bytes, host=self.host, check=check
         )

@@ -6,8 +6,10 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from typing import TextIO
 
 from htcgrid.config import Config, parse_config, read_config
+from htcgrid.connector.handler_output import HandlerOutput
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
@@ -25,7 +27,7 @@ class EmbeddedGrid:
     #: Seconds between looks at the agent.
     _PAUSE = 0.3
 
-    def __init__(self, folder: Path | None, workers: int | None) -> None:
+    def __init__(self, folder: Path | None, workers: int | None, output: "bool | TextIO" = True) -> None:
         path = [entry or str(Path.cwd()) for entry in sys.path]
         # The tasks are those of the process that opens it, and of the same user.
         agent: dict[str, object] = {"handlers": ["*"], "pickle": True, "path": path, "reload": True}
@@ -40,6 +42,8 @@ class EmbeddedGrid:
         except BaseException:
             self._remove()
             raise
+        to = None if isinstance(output, bool) else output
+        self._output = HandlerOutput(self.folder / "agents", to) if output is not False else None
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="embedded-grid", daemon=True)
 
@@ -49,15 +53,29 @@ class EmbeddedGrid:
         client = ClientProcess.current(script_home())
         self._compute.apply(Pool(name=defaults.POOL, environment=dict(client.environment())))
         self._compute.scale(defaults.POOL, 1)
+        if self._output is not None:
+            self._output.find()
         self._keeper.start()
 
+    def show_output(self) -> None:
+        """Show what handlers have printed by now."""
+        if self._output is not None:
+            self._output.show()
+
     def close(self) -> None:
-        """End the agent, at once when nobody can ask for its outcomes any more, and remove a temporary folder."""
+        """End the agent, at once when nobody can ask for its outcomes any more, and remove a temporary folder.
+
+        When this is interrupted, the agent is killed.
+        """
         self._closing.set()
-        if self._keeper.is_alive():
-            self._keeper.join()
-        self._compute.close()
-        self._remove()
+        try:
+            if self._keeper.is_alive():
+                self._keeper.join()
+            self._compute.close()
+            if self._output is not None:
+                self._output.close()
+        finally:
+            self._remove()
 
     def _remove(self) -> None:
         if self._temporary:
@@ -73,6 +91,9 @@ class EmbeddedGrid:
             try:
                 alive = bool(self._compute.agents(defaults.POOL))
                 self._compute.scale(defaults.POOL, 1)
+                if self._output is not None:
+                    self._output.find()
+                    self._output.look()
             except HtcGridError:
                 # The folder cannot be read now; whoever submits or waits is told.
                 continue

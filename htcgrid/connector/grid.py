@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, TextIO, Unpack
 
 from htcgrid.config import Config, find_config, parse_config, read_config
 from htcgrid.connector.again import failed_in, payloads_of, session_again, with_functions
@@ -27,12 +27,14 @@ from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
+from htcgrid.connector.use import Use
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
+from htcgrid.nesting import mark_of, refuse_embedded, refusal
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -50,6 +52,7 @@ class Grid:
         config: Config | None = None,
         host: Host | None = None,
         resources: ExitStack | None = None,
+        embedded: EmbeddedGrid | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
@@ -60,8 +63,13 @@ class Grid:
         #: A process that is forked off this one has its memory, and none of its threads and agents.
         self._process = os.getpid()
         self._host = host or RealHost()
-        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._check)
-        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._check)
+        self._use = Use(
+            self._check,
+            wait=None if config is None else refusal(mark_of(config.tables["state"], config.folder)),
+            arrived=None if embedded is None else embedded.show_output,
+        )
+        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._use)
+        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._use)
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
 
     @classmethod
@@ -71,6 +79,7 @@ class Grid:
         *,
         folder: str | os.PathLike[str] | None = None,
         workers: int | None = None,
+        output: bool | TextIO = True,
     ) -> Self:
         """Open the grid that a grid.toml describes, or an embedded one.
 
@@ -81,9 +90,11 @@ class Grid:
             config: a grid.toml, or the same as a mapping.
             folder: where an embedded grid keeps its sessions; a temporary folder when left out.
             workers: worker processes of an embedded grid; one per usable core when left out.
+            output: whether what handlers of an embedded grid print is shown on this process's stdout and stderr, with
+                the worker's number before each line once several have printed; or the stream on which it is shown.
 
         Raises:
-            ConfigError: the configuration is not right.
+            ConfigError: the configuration is not right; or this is inside a handler, and the grid would be embedded.
             ProviderError: a service cannot be used.
         """
         if name := os.environ.get(_LOADING):
@@ -99,25 +110,26 @@ class Grid:
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
-            return cls._embedded(None if folder is None else Path(folder), workers)
+            return cls._embedded(None if folder is None else Path(folder), workers, output)
         parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
         with ExitStack() as stack:
             return cls._configured(parsed, stack)
 
     @classmethod
-    def _embedded(cls, folder: Path | None, workers: int | None) -> Self:
+    def _embedded(cls, folder: Path | None, workers: int | None, output: bool | TextIO) -> Self:  # noqa: FBT001 - or a stream
+        refuse_embedded()
         with ExitStack() as stack:
-            embedded = EmbeddedGrid(folder, workers)
+            embedded = EmbeddedGrid(folder, workers, output)
             stack.callback(embedded.close)
             # Closed in the reverse order: the stores before the agents and the folder.
-            grid = cls._configured(embedded.config, stack)
+            grid = cls._configured(embedded.config, stack, embedded)
             stack.callback(grid.close)
             embedded.start()
             stack.pop_all()
         return grid
 
     @classmethod
-    def _configured(cls, config: Config, resources: ExitStack) -> Self:
+    def _configured(cls, config: Config, resources: ExitStack, embedded: EmbeddedGrid | None = None) -> Self:
         """Return a grid that takes over ``resources`` and adds its stores to them."""
         state = config.open_state()
         resources.callback(state.close)
@@ -125,7 +137,7 @@ class Grid:
         resources.callback(queue.close)
         payloads = config.open_payloads()
         resources.callback(payloads.close)
-        return cls(state, queue, payloads, config=config, resources=resources.pop_all())
+        return cls(state, queue, payloads, config=config, resources=resources.pop_all(), embedded=embedded)
 
     def __enter__(self) -> Self:
         return self
@@ -310,7 +322,7 @@ class Grid:
             ConfigError: an argument is not right.
             EncodingError: the function cannot be pickled.
         """
-        self._check()
+        self._check_awaited()
         rule_of(None, ahead, named=False)
         if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
@@ -335,7 +347,7 @@ class Grid:
             form=form,
             ahead=ahead,
             host=self._host,
-            check=self._check,
+            check=self._use,
         )
         self._mapped.add(made)
         return made.results(ordered=ordered, return_exceptions=return_exceptions)
@@ -355,7 +367,7 @@ class Grid:
             ValueError: ``max_workers`` is not greater than 0.
             ConfigError: an option is not right.
         """
-        self._check()
+        self._check_awaited()
         return GridExecutor(self._calls, max_workers, options, limit=self._limit)
 
     def session(
@@ -380,7 +392,7 @@ class Grid:
             decode = refuse_to_unpickle
         elif decode is None:
             decode = codec_of_client(session, importing=False).decode
-        return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._check)
+        return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._use)
 
     def retry(
         self,
@@ -409,7 +421,7 @@ class Grid:
         self._check()
         status = self._state.status([SessionId(session_id)])[0]
         session = session_again(status, id, host=self._host)
-        reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._check)
+        reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._use)
         rule = rule_of(None, defaults.AHEAD, named=True)
         payloads = payloads_of(reader, failed_in(reader))
         if (session.handler, session.codec) == (PICKLED_CALL, PICKLE):
@@ -431,7 +443,7 @@ class Grid:
             return []
         try:
             session = self._state.status([origin])[0].session
-            return list(failed_in(Reader(session, self._state, self._payloads, host=self._host, check=self._check)))
+            return list(failed_in(Reader(session, self._state, self._payloads, host=self._host, check=self._use)))
         except SessionNotFoundError:
             return []
 
@@ -500,6 +512,12 @@ class Grid:
     def _limit(self) -> int:
         """Most bytes of one payload."""
         return min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)
+
+    def _check_awaited(self) -> None:
+        """Raise when the grid cannot be used, or its results not be awaited from here."""
+        self._check()
+        if self._use.wait is not None:
+            self._use.wait()
 
     def _check(self) -> None:
         if self._process != os.getpid():

@@ -11,6 +11,7 @@ from htcgrid.connector.reader import Reader
 from htcgrid.connector.remote_error import error_of
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule, Submitter
+from htcgrid.connector.use import Use
 from htcgrid.connector.window import Window
 from htcgrid.errors import ConfigError, EncodingError, HtcGridError
 from htcgrid.host import Host
@@ -32,7 +33,7 @@ class MappedCalls:
         form: CallForm,
         ahead: int,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
     ) -> None:
         self._session = session
         self._payloads = payloads

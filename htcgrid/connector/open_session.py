@@ -9,6 +9,7 @@ from htcgrid.connector.encoding import encoded_task
 from htcgrid.connector.iterable import check_tasks
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import Submitter
+from htcgrid.connector.use import Use
 from htcgrid.errors import ConflictError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -31,7 +32,7 @@ class OpenSession(SessionHandle):
         submitter: Submitter,
         limit: int,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
     ) -> None:
         super().__init__(session, state, payloads, submitter=submitter, host=host, check=check)
         self._intake = submitter.intake

@@ -11,6 +11,7 @@ from htcgrid.connector.encoding import codec_of_client
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.patience import patiently
 from htcgrid.connector.submitter import Submitter
+from htcgrid.connector.use import Use
 from htcgrid.errors import EncodingError, ResultTimeoutError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -37,7 +38,7 @@ class Reader:
         submitter: Submitter | None = None,
         decode: Callable[[bytes], Any] | None = None,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
     ) -> None:
         self.session = session
         self.state = state
@@ -72,6 +73,12 @@ class Reader:
         A store that cannot be reached is asked again until that time (monotonic seconds), or for a minute.
         """
         self.check()
+        if wait and self.check.wait:
+            # What has ended can be read from anywhere.
+            parts = self.look(collection, 0.0, until=until)
+            if not parts and not collection.finished and not collection.closed:
+                self.check.wait()
+            return parts
         found = patiently(
             self.host,
             lambda: self._told(
@@ -80,6 +87,7 @@ class Reader:
             self.check,
             until=until,
         )
+        self.check.arrived()
         parts = collection.take(found)
         if self._submitter is not None:
             # Before the tasks that a broken submission cancelled are told: what broke it off says more.

@@ -12,6 +12,7 @@ from htcgrid.connector.reader import Reader
 from htcgrid.connector.submitter import Submitter
 from htcgrid.connector.task import TaskHandle
 from htcgrid.connector.tracker import Tracker
+from htcgrid.connector.use import Use
 from htcgrid.connector.watch import Watch
 from htcgrid.errors import ConfigError, ResultTimeoutError, TaskCancelledError
 from htcgrid.host import Host
@@ -35,7 +36,7 @@ class SessionHandle:
         submitter: Submitter | None = None,
         decode: Callable[[bytes], Any] | None = None,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
     ) -> None:
         self._session = session
         self._state = state

@@ -11,6 +11,7 @@ from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import check_kept
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import OnError, Rule, Submitter
+from htcgrid.connector.use import Use
 from htcgrid.errors import HtcGridError, ProviderUnavailableError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
@@ -24,7 +25,7 @@ class Submissions:
     """Carries out what a :class:`submission.Submission` decides, on the stores of one grid."""
 
     def __init__(
-        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, host: Host, check: Callable[[], None]
+        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, host: Host, check: Use
     ) -> None:
         self._state = state
         self._queue = queue

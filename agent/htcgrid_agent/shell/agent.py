@@ -1,6 +1,5 @@
 """The agent's one loop: events from workers, lanes and signals go to the decisions, whose commands are carried out."""
 
-import contextlib
 import os
 import selectors
 import signal
@@ -24,7 +23,7 @@ from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.lane import Lane, lanes_of
 from htcgrid_agent.shell.logs import Log
 from htcgrid_agent.shell.notes import Notes, about
-from htcgrid_agent.shell.output import Output
+from htcgrid_agent.shell.printed import Printed
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
@@ -90,11 +89,11 @@ class Agent:
         self._wakeup.setblocking(False)
         self._selector.register(self._wake_end, selectors.EVENT_READ, self._woken)
         self._workers: dict[int, WorkerProcess] = {}
-        self._outputs: dict[int, Output] = {}
+        self._printed: dict[int, Printed] = {}
+        #: The workers that have ended a run in this turn.
+        self._ended_runs: set[int] = set()
         #: The workers whose channel is watched for room, too.
         self._unsent: set[int] = set()
-        #: By worker: what the log says of the bundle that it was last handed tasks of.
-        self._runs: dict[int, dict[str, Any]] = {}
         self._ticked = 0.0
         #: The signals that are watched.
         self._signals: tuple[signal.Signals, ...] = ()
@@ -179,6 +178,10 @@ class Agent:
         now = time.monotonic()
         for key, _ in self._selector.select(self._core.wake_at(now) - now):
             key.data()
+        while self._ended_runs:
+            # What its tasks have printed was read in this turn, at the latest.
+            if printed := self._printed.get(self._ended_runs.pop()):
+                printed.settle()
         if not self._events or now - self._ticked > self._TICK:
             self._ticked = now
             self._bury_dead()
@@ -248,9 +251,8 @@ class Agent:
             self._events.append(events.WorkerDied(worker=number, task=None, reason="could not be started"))
             return
         self._workers[number] = worker
-        self._outputs[number] = Output()
+        self._printed[number] = Printed(number, worker.outputs, self._selector, self._log)
         self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._from_worker(worker))
-        self._selector.register(worker.output, selectors.EVENT_READ, lambda: self._printed(worker))
         client = self._settings.client
         worker.send(
             Setup(
@@ -278,9 +280,7 @@ class Agent:
         worker = self._workers.get(command.worker)
         if worker is None:
             return
-        self._printed(worker)
-        self._outputs[command.worker].mark()
-        self._runs[command.worker] = about(command.lease)
+        self._printed[command.worker].begin(about(command.lease))
         session = command.session
         timeout = None if session.timeout is None else session.timeout.total_seconds()
         payloads = self._inputs.cut(command.lease.nonce, command.start, command.stop)
@@ -332,6 +332,8 @@ class Agent:
             elif report.run == 0:
                 self._events.append(events.WorkerReady(worker=worker.number))
             else:
+                if report.done:
+                    self._ended_runs.add(worker.number)
                 self._events.append(
                     events.WorkerReported(
                         worker=worker.number,
@@ -355,15 +357,11 @@ class Agent:
         """Free what belonged to a worker, and tell which task it was at."""
         if self._workers.get(worker.number) is not worker:
             return
-        self._printed(worker)
         self._unsent.discard(worker.number)
-        facts = self._runs.pop(worker.number, {})
-        output = self._outputs.pop(worker.number)
-        for line in output.close():
-            self._log.info("printed", **facts, worker=worker.number, line=line)
+        printed = self._printed.pop(worker.number)
+        tail, facts = printed.close(), printed.facts
         del self._workers[worker.number]
         self._selector.unregister(worker.channel)
-        self._unwatch_output(worker)
         now = time.monotonic()
         task, since = worker.cell.look() or (None, now)
         ran = timedelta(seconds=max(0.0, now - since))
@@ -375,25 +373,5 @@ class Agent:
         self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)
         began = time.time() - ran.total_seconds()
         self._events.append(
-            events.WorkerDied(worker=worker.number, task=task, reason=reason, began=began, ran=ran, printed=output.tail)
+            events.WorkerDied(worker=worker.number, task=task, reason=reason, began=began, ran=ran, printed=tail)
         )
-
-    def _printed(self, worker: WorkerProcess) -> None:
-        if self._workers.get(worker.number) is not worker:
-            # It was buried by an event of the same turn.
-            return
-        try:
-            data = os.read(worker.output.fileno(), 1 << 16)
-        except BlockingIOError:
-            return
-        if not data:
-            # The handler closed its output; that is its own affair.
-            self._unwatch_output(worker)
-            return
-        facts = self._runs.get(worker.number, {})
-        for line in self._outputs[worker.number].feed(data, time.monotonic()):
-            self._log.info("printed", **facts, worker=worker.number, line=line)
-
-    def _unwatch_output(self, worker: WorkerProcess) -> None:
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(worker.output)

@@ -49,14 +49,15 @@ class WorkerProcess:
             end_group_with(read_end, self._process.pid)
             kept.pop_all()
         self.channel.setblocking(False)
-        os.set_blocking(self.output.fileno(), False)
+        for pipe in self.outputs.values():
+            os.set_blocking(pipe.fileno(), False)
 
     def _start(self, *descriptors: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [sys.executable, *self._flags, "-P", "-m", "htcgrid_agent.runtimes.python", *map(str, descriptors)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             pass_fds=descriptors,
             env=self._environment,
             # Ctrl-C in a terminal is for the agent, which ends its workers in good order; and what handlers start is in
@@ -75,9 +76,12 @@ class WorkerProcess:
         return self._process.poll() is not None
 
     @property
-    def output(self) -> IO[bytes]:
-        """What handlers print."""
-        return cast("IO[bytes]", self._process.stdout)
+    def outputs(self) -> dict[str, IO[bytes]]:
+        """What handlers print, by stream."""
+        return {
+            "stdout": cast("IO[bytes]", self._process.stdout),
+            "stderr": cast("IO[bytes]", self._process.stderr),
+        }
 
     @property
     def unsent(self) -> bool:
@@ -141,7 +145,8 @@ class WorkerProcess:
         self.channel.close()
         self.cell.close()
         os.close(self._lifeline)
-        self.output.close()
+        for pipe in self.outputs.values():
+            pipe.close()
         return reason or _ending(code)
 
 
