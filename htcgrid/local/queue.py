@@ -13,7 +13,7 @@ from htcgrid.interfaces import Source, TaskQueue
 from htcgrid.local import backlog
 from htcgrid.local import hints as stored
 from htcgrid.local.database import Database
-from htcgrid.local.doorbell import Doorbell, pool_topic, topics_of
+from htcgrid.local.doorbell import Doorbell, Topic, pool_topic, topics_of
 from htcgrid.local.settings import PATIENCE, LocalSettings
 from htcgrid.model import Delivery, Hint, QueueLimits
 
@@ -37,6 +37,9 @@ class SqliteTaskQueue(TaskQueue):
         self._database = Database(folder, patience)
         self._doorbell = Doorbell(folder / "bells")
         self._now = now
+        #: How often waits were to end, and what was waited for.
+        self._woken = 0
+        self._topics: set[Topic] = set()
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:
@@ -75,12 +78,14 @@ class SqliteTaskQueue(TaskQueue):
         if wait <= timedelta(0):
             return self._look(limit, pool, above)
         deadline = time.monotonic() + wait.total_seconds()
-        with self._doorbell.listening(pool_topic(pool, above)) as listener:
+        woken, topic = self._woken, pool_topic(pool, above)
+        self._topics.add(topic)
+        with self._doorbell.listening(topic) as listener:
             while True:
                 listener.drain()
                 found = self._look(limit, pool, above)
                 left = deadline - time.monotonic()
-                if found or left <= 0:
+                if found or left <= 0 or self._woken != woken:
                     return found
                 listener.wait(min(left, _POLL, self._ripening(pool)))
 
@@ -101,7 +106,10 @@ class SqliteTaskQueue(TaskQueue):
             return backlog.depth(connection, pool, now) + stored.depth(connection, pool, now)
 
     def wake(self) -> None:
-        """Do nothing: no wait is long. Costs nothing."""
+        """Let this object's waits end now. Costs nothing; agents beside this one look once more."""
+        self._woken += 1
+        for topic in tuple(self._topics):
+            self._doorbell.ring(topic)
 
     def _look(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
         now = self._now()
