@@ -9,6 +9,7 @@ from typing import Any
 
 from htcgrid.connector.call_queue import CallQueue, Room
 from htcgrid.connector.call_session import CallSession
+from htcgrid.connector.interrupts import program_was_interrupted, say
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule
@@ -142,4 +143,11 @@ def _finish(reference: "weakref.ref[CallSessions]") -> None:
     sessions = reference()
     if sessions is not None:
         sessions.ending = True
-        sessions.wait()
+        if program_was_interrupted():
+            sessions.fail()
+            return
+        try:
+            sessions.wait()
+        except KeyboardInterrupt:
+            # Python would show a traceback of its own threads' end.
+            say("interrupted; calls that had not ended were given up")

@@ -5,8 +5,9 @@ import shutil
 import sys
 import tempfile
 import threading
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
+from typing import Literal
 
 from htcgrid.config import Config, parse_config, read_config
 from htcgrid.connector.handler_output import HandlerOutput
@@ -15,6 +16,9 @@ from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
 from htcgrid.model.script import script_home
+
+#: Whether what handlers print is shown, or whether all of it is on stderr.
+Shown = bool | Literal["stderr"]
 
 
 class EmbeddedGrid:
@@ -27,7 +31,7 @@ class EmbeddedGrid:
     #: Seconds between looks at the agent.
     _PAUSE = 0.3
 
-    def __init__(self, folder: Path | None, workers: int | None, output: "bool | TextIO" = True) -> None:
+    def __init__(self, folder: Path | None, workers: int | None, output: Shown = True) -> None:
         path = [entry or str(Path.cwd()) for entry in sys.path]
         # The tasks are those of the process that opens it, and of the same user.
         agent: dict[str, object] = {"handlers": ["*"], "pickle": True, "path": path, "reload": True}
@@ -42,8 +46,7 @@ class EmbeddedGrid:
         except BaseException:
             self._remove()
             raise
-        to = None if isinstance(output, bool) else output
-        self._output = HandlerOutput(self.folder / "agents", to) if output is not False else None
+        self._output = HandlerOutput(self.folder / "agents", to_stderr=output == "stderr") if output else None
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="embedded-grid", daemon=True)
 
@@ -68,18 +71,24 @@ class EmbeddedGrid:
         When this is interrupted, the agent is killed.
         """
         self._closing.set()
-        try:
+        # Each of them, also when one is interrupted.
+        with ExitStack() as steps:
+            steps.callback(self._remove)
+            if self._output is not None:
+                steps.callback(self._output.close)
+            steps.callback(self._compute.close)
             if self._keeper.is_alive():
                 self._keeper.join()
-            self._compute.close()
-            if self._output is not None:
-                self._output.close()
-        finally:
-            self._remove()
 
     def _remove(self) -> None:
-        if self._temporary:
+        if not self._temporary:
+            return
+        try:
             shutil.rmtree(self.folder, ignore_errors=True)
+        except KeyboardInterrupt:
+            # It takes a moment, and nobody else would do it now.
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
 
     def _keep_alive(self) -> None:
         """Start another agent when the one there is dies: a task may take its agent along, and others wait behind it.

@@ -7,16 +7,17 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, TextIO, Unpack
+from typing import Any, Literal, Self, Unpack
 
 from htcgrid.config import Config, find_config, parse_config, read_config
 from htcgrid.connector.again import failed_in, payloads_of, session_again, with_functions
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_sessions import CallSessions
-from htcgrid.connector.embedded import EmbeddedGrid
+from htcgrid.connector.embedded import EmbeddedGrid, Shown
 from htcgrid.connector.encoding import codec_of_client, encoded, refuse_to_unpickle
 from htcgrid.connector.executor import GridExecutor
 from htcgrid.connector.functions import Functions, payloads_of_map
+from htcgrid.connector.interrupts import brief, briefly
 from htcgrid.connector.iterable import check_arguments, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
@@ -73,13 +74,14 @@ class Grid:
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
 
     @classmethod
+    @briefly
     def open(
         cls,
         config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         *,
         folder: str | os.PathLike[str] | None = None,
         workers: int | None = None,
-        output: bool | TextIO = True,
+        output: Shown = True,
     ) -> Self:
         """Open the grid that a grid.toml describes, or an embedded one.
 
@@ -91,7 +93,7 @@ class Grid:
             folder: where an embedded grid keeps its sessions; a temporary folder when left out.
             workers: worker processes of an embedded grid; one per usable core when left out.
             output: whether what handlers of an embedded grid print is shown on this process's stdout and stderr, with
-                the worker's number before each line once several have printed; or the stream on which it is shown.
+                the worker's number before each line once several have printed; with ``stderr``, all of it there.
 
         Raises:
             ConfigError: the configuration is not right; or this is inside a handler, and the grid would be embedded.
@@ -108,6 +110,8 @@ class Grid:
             raise ConfigError(f"folder must be a path, not {folder!r}")
         if config is not None and (folder is not None or workers is not None):
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
+        if not isinstance(output, bool) and output != "stderr":
+            raise ConfigError(f"output must be True, False or 'stderr', not {output!r}")
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
             return cls._embedded(None if folder is None else Path(folder), workers, output)
@@ -116,7 +120,7 @@ class Grid:
             return cls._configured(parsed, stack)
 
     @classmethod
-    def _embedded(cls, folder: Path | None, workers: int | None, output: bool | TextIO) -> Self:  # noqa: FBT001 - or a stream
+    def _embedded(cls, folder: Path | None, workers: int | None, output: Shown) -> Self:
         refuse_embedded()
         with ExitStack() as stack:
             embedded = EmbeddedGrid(folder, workers, output)
@@ -142,14 +146,21 @@ class Grid:
     def __enter__(self) -> Self:
         return self
 
+    @briefly
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and self._process == os.getpid():
-            self._calls.fail()
-            self._submissions.break_off(error)
+        try:
+            if error is not None and self._process == os.getpid():
+                self._calls.fail()
+                self._submissions.break_off(error)
+        except KeyboardInterrupt:
+            # A second one waits for nothing.
+            self._free()
+            raise
         self.close()
 
+    @briefly
     def close(self) -> None:
         """Free what the grid holds, and end an embedded grid's agents. Safe to repeat; sessions are not touched.
 
@@ -165,9 +176,13 @@ class Grid:
             self._calls.wait()
             self._submissions.wait()
         finally:
-            self._closed = True
-            self._resources.close()
+            self._free()
 
+    def _free(self) -> None:
+        self._closed = True
+        self._resources.close()
+
+    @briefly
     def submit(
         self,
         handler: str | Callable[..., Any],
@@ -245,6 +260,7 @@ class Grid:
             return self._submissions.submit_beside(session, payloads, rule)
         return self._submissions.submit_all(session, payloads, rule)
 
+    @briefly
     def open_session(
         self,
         handler: str | Callable[..., Any],
@@ -268,6 +284,7 @@ class Grid:
         rule = rule_of(on_error, ahead, named=id is not None)
         return self._submissions.open(session_of(handler, id, options, host=self._host), rule, self._limit)
 
+    @briefly
     def put(
         self, data: Any, *, codec: str = TYPED, lossy: bool = False, keep_for: float | timedelta | None = None
     ) -> SharedRef:
@@ -350,7 +367,7 @@ class Grid:
             check=self._use,
         )
         self._mapped.add(made)
-        return made.results(ordered=ordered, return_exceptions=return_exceptions)
+        return brief(made.results(ordered=ordered, return_exceptions=return_exceptions))
 
     def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
         """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
@@ -394,6 +411,7 @@ class Grid:
             decode = codec_of_client(session, importing=False).decode
         return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._use)
 
+    @briefly
     def retry(
         self,
         session_id: str,

@@ -40,9 +40,10 @@ class HandlerOutput:
     #: Who waits for outcomes looks at least once in this time: seconds.
     _WAITS = 1.5
 
-    def __init__(self, folder: Path, to: TextIO | None = None) -> None:
+    def __init__(self, folder: Path, *, to_stderr: bool = False) -> None:
         self._folder = folder
-        self._to = to
+        #: Whether what goes to stdout is shown on stderr, too.
+        self._to_stderr = to_stderr
         # One and the same thread may be interrupted by a signal's handler that waits for outcomes, too.
         self._lock = threading.RLock()
         self._logs: dict[str, _Log] = {}
@@ -90,7 +91,7 @@ class HandlerOutput:
     def _write(self, lines: list[_Line]) -> None:
         self._workers.update(line.worker for line in lines)
         for name, group in groupby(lines, key=attrgetter("stream")):
-            stream = self._to or (sys.stderr if name == "stderr" else sys.stdout)
+            stream = sys.stderr if self._to_stderr or name == "stderr" else sys.stdout
             _print("".join(map(self._text, group)), stream)
 
     def _text(self, line: _Line) -> str:
@@ -105,7 +106,7 @@ class HandlerOutput:
             return
         for name in sorted(set(names) - set(self._logs)):
             try:
-                self._logs[name] = _Log((self._folder / name).open("rb", buffering=0))  # type: ignore[arg-type]
+                self._logs[name] = _Log((self._folder / name).open("rb", buffering=0))
             except OSError:
                 continue
             yield self._logs[name]

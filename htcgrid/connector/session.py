@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from htcgrid.connector.duration import seconds_of
+from htcgrid.connector.interrupts import brief, briefly
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.progress import progress_bar
 from htcgrid.connector.reader import Reader
@@ -80,6 +81,7 @@ class SessionHandle:
             return self._submitter.accepted
         return self.status().total if self._total is None else self._total
 
+    @briefly
     def submitted(self, *, timeout: float | timedelta | None = None) -> int:
         """Return the number of tasks once all are accepted, for a session that this process submits from a generator.
 
@@ -125,7 +127,7 @@ class SessionHandle:
             EncodingError: a result cannot be read here, as of a class that is not there; the message has its task.
             Exception: what broke the submission off, when this process submits the tasks from a generator.
         """
-        return self._reader.outcomes(timeout)
+        return brief(self._reader.outcomes(timeout))
 
     def task(self, index: int) -> TaskHandle:
         """Return a handle to one task, by its position from 0. Costs nothing; its questions do.
@@ -155,6 +157,7 @@ class SessionHandle:
             raise ConfigError(f"a callback must be a function of one outcome, not {callback!r}")
         return Watch(self._reader, callback)
 
+    @briefly
     def results(self, *, timeout: float | timedelta | None = None, return_exceptions: bool = False) -> list[Any]:
         """Return the values of all tasks, in the order in which they were submitted.
 
@@ -186,6 +189,7 @@ class SessionHandle:
             )
         return [values[index] for index in range(len(values))]
 
+    @briefly
     def wait(
         self, *, timeout: float | timedelta | None = None, progress: bool = False, console: "Console | None" = None
     ) -> SessionStatus:

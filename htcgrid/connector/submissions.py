@@ -24,9 +24,7 @@ _PATIENCE = 10.0
 class Submissions:
     """Carries out what a :class:`submission.Submission` decides, on the stores of one grid."""
 
-    def __init__(
-        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, host: Host, check: Use
-    ) -> None:
+    def __init__(self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, host: Host, check: Use) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
@@ -46,19 +44,20 @@ class Submissions:
                 if not submitter.drawn:
                     submitter.source.end()
                 # Whoever asks for the session's results is told what went wrong.
-                with suppress(Exception):
-                    submitter.wait()
+                submitter.leave()
         except BaseException as error:
             self.break_off(error)
             raise
 
     def break_off(self, error: BaseException) -> None:
         """Take no more from generators, and leave their sessions as their callers asked."""
+        if isinstance(error, KeyboardInterrupt):
+            # The threads that raise it, too, would add their lines to what the program's end shows.
+            error = KeyboardInterrupt("the submission was interrupted")
         for submitter in self._submitters:
             submitter.fail(error)
         for submitter in self._submitters:
-            with suppress(Exception):
-                submitter.wait(_PATIENCE)
+            submitter.leave(_PATIENCE)
 
     def forget_ended(self) -> None:
         """Let go of the submissions that have ended, and of their threads."""

@@ -166,6 +166,10 @@ class Submitter:
         self.check(ended=True)
         return self.accepted
 
+    def leave(self, seconds: float | None = None) -> None:
+        """Return once nothing more will be submitted, or after so long; raise nothing."""
+        self._done.wait(seconds)
+
     def check(self, *, ended: bool = False) -> None:
         """Raise what broke the submission off; while accepted tasks run all the same, only once those have ``ended``.
 

@@ -86,18 +86,22 @@ class ProcessComputeBackend(ComputeBackend):
                     child.returncode = 0
                 self._started.clear()
                 return
-            # Those that cannot be told end by their lifeline.
-            with suppress(ProviderUnavailableError):
-                self.drain(list(self._started))
-            self._await_end(self._grace)
-            # Now they end at once: a second signal might be taken for one with the first.
-            self._lifeline.cut()
-            self._lifeline = None
-            self._await_end(_MARGIN)
-            for child in self._started.values():
-                child.kill()
-                child.wait()
-            self._started.clear()
+            lifeline, self._lifeline = self._lifeline, None
+            try:
+                # Those that cannot be told end by their lifeline.
+                with suppress(ProviderUnavailableError):
+                    self.drain(list(self._started))
+                self._await_end(self._grace)
+                # Now they end at once: a second signal might be taken for one with the first.
+                lifeline.cut()
+                self._await_end(_MARGIN)
+            finally:
+                # At once, too, when this was interrupted.
+                lifeline.close()
+                for child in self._started.values():
+                    child.kill()
+                    child.wait()
+                self._started.clear()
 
     def apply(self, pool: Pool) -> None:
         """Start the pool's agents as described from now on. Costs nothing."""

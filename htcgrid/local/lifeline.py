@@ -19,6 +19,7 @@ class Lifeline:
         if self._owner is None:
             reference = weakref.ref(self)
             os.register_at_fork(after_in_child=lambda: _let_go(reference()))
+        self._open = (self._write, *self.descriptors)
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -31,18 +32,17 @@ class Lifeline:
         return [word for descriptor in self.descriptors for word in ("--lifeline", str(descriptor))]
 
     def cut(self) -> None:
-        """Tell the agents that they are to end at once, as a word of their owner's and not by its death."""
+        """Tell the agents that they are to end at once, by a word of their owner and not by its death."""
         if self._process == os.getpid():
             with suppress(OSError):
                 os.write(self._write, b"!")
         self.close()
 
     def close(self) -> None:
-        """Free the descriptors."""
-        for descriptor in (self._write, *self.descriptors):
-            # A forked child has let go of one.
-            with suppress(OSError):
-                os.close(descriptor)
+        """Free the descriptors. Safe to repeat."""
+        descriptors, self._open = self._open, ()
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 def _own_process() -> int | None:
@@ -55,5 +55,4 @@ def _own_process() -> int | None:
 
 def _let_go(lifeline: Lifeline | None) -> None:
     if lifeline is not None:
-        with suppress(OSError):
-            os.close(lifeline._write)  # noqa: SLF001 - this module's own
+        lifeline.close()

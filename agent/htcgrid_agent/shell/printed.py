@@ -18,9 +18,7 @@ _PIPE = 1 << 16
 class Printed:
     """Reads when there is something; nothing here blocks."""
 
-    def __init__(
-        self, worker: int, pipes: Mapping[str, IO[bytes]], selector: selectors.BaseSelector, log: Log
-    ) -> None:
+    def __init__(self, worker: int, pipes: Mapping[str, IO[bytes]], selector: selectors.BaseSelector, log: Log) -> None:
         self._worker = worker
         self._pipes = dict(pipes)
         self._selector = selector
