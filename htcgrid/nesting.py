@@ -1,16 +1,16 @@
 """How a process knows that it is a worker's, or was started by one, and of which grid.
 
-A handler that waits for its own grid holds the worker that would run what it waits for; with enough of them nothing goes
-on. And a grid that is embedded in each task is a whole grid per task.
+A handler that waits for its own grid holds the worker that would run what it waits for; with enough of them nothing
+goes on. And a grid that is embedded in each task is a whole grid per task.
 """
 
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
+from htcgrid.config import Config
 from htcgrid.errors import ConfigError
 
 #: What names, in a worker's environment, its grid: processes that handlers start inherit it.
@@ -18,11 +18,11 @@ VARIABLE = "HTCGRID_WORKER_OF"
 _INSTEAD = "return what is to be done next, and submit it from the client"
 
 
-def mark_of(state: Mapping[str, Any], folder: Path) -> str:
-    """Return what tells a grid from others: its table ``[state]``, whose relative path starts in ``folder``."""
-    values = dict(state)
+def mark_of(config: Config) -> str:
+    """Return what tells a grid from others: its table ``[state]``, wherever the file stands."""
+    values = dict(config.tables["state"])
     if isinstance(path := values.get("path"), str):
-        values["path"] = str((folder / Path(path).expanduser()).resolve())
+        values["path"] = str((config.folder / Path(path).expanduser()).resolve())
     # What it says may name places that are nobody's business.
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

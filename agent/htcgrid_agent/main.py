@@ -158,9 +158,7 @@ def run_agent(
             name=name,
             workers=WorkerSettings(
                 path=[str(config.folder / folder) for folder in settings.path],
-                environment=environment
-                | allotment.variables
-                | {VARIABLE: mark_of(config.tables["state"], config.folder)},
+                environment=environment | allotment.variables | {VARIABLE: mark_of(config)},
                 nice=settings.nice,
                 pickle=settings.pickle,
                 recycle_tasks=settings.recycle_tasks,

@@ -81,7 +81,7 @@ class CallSession:
         self._queue.fail(error)
 
     def wait(self) -> None:
-        """Return once it was ended, and so were all of its calls; say on stderr what it waits for, when that is long."""
+        """Return once it was ended, and so were all of its calls; say on stderr when that takes long."""
         # A future's callback that waits would wait for its own end.
         if self._thread.current:
             return

@@ -12,6 +12,7 @@ from typing import Literal
 from htcgrid.config import Config, parse_config, read_config
 from htcgrid.connector.handler_output import HandlerOutput
 from htcgrid.errors import ConfigError, HtcGridError
+from htcgrid.host import RealHost
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
@@ -46,7 +47,9 @@ class EmbeddedGrid:
         except BaseException:
             self._remove()
             raise
-        self._output = HandlerOutput(self.folder / "agents", to_stderr=output == "stderr") if output else None
+        self._output = (
+            HandlerOutput(self.folder / "agents", to_stderr=output == "stderr", host=RealHost()) if output else None
+        )
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="embedded-grid", daemon=True)
 

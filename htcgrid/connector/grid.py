@@ -35,7 +35,7 @@ from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, t
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
-from htcgrid.nesting import mark_of, refuse_embedded, refusal
+from htcgrid.nesting import mark_of, refusal, refuse_embedded
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -66,7 +66,7 @@ class Grid:
         self._host = host or RealHost()
         self._use = Use(
             self._check,
-            wait=None if config is None else refusal(mark_of(config.tables["state"], config.folder)),
+            wait=None if config is None else refusal(mark_of(config)),
             arrived=None if embedded is None else embedded.show_output,
         )
         self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._use)

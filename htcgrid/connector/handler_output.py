@@ -2,8 +2,6 @@
 
 import os
 import sys
-import threading
-import time
 from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import attrgetter
@@ -11,6 +9,8 @@ from pathlib import Path
 from typing import BinaryIO, TextIO
 
 import msgspec
+
+from htcgrid.host import Host
 
 #: How much of a log is read at once.
 _BLOCK = 1 << 18
@@ -40,12 +40,13 @@ class HandlerOutput:
     #: Who waits for outcomes looks at least once in this time: seconds.
     _WAITS = 1.5
 
-    def __init__(self, folder: Path, *, to_stderr: bool = False) -> None:
+    def __init__(self, folder: Path, *, to_stderr: bool = False, host: Host) -> None:
         self._folder = folder
         #: Whether what goes to stdout is shown on stderr, too.
         self._to_stderr = to_stderr
         # One and the same thread may be interrupted by a signal's handler that waits for outcomes, too.
-        self._lock = threading.RLock()
+        self._lock = host.condition()
+        self._host = host
         self._logs: dict[str, _Log] = {}
         #: The workers that have printed.
         self._workers: set[int] = set()
@@ -63,12 +64,12 @@ class HandlerOutput:
 
     def look(self) -> None:
         """Show what was printed, unless somebody waits for outcomes and does so."""
-        if time.monotonic() - self._shown > self._WAITS:
+        if self._host.monotonic() - self._shown > self._WAITS:
             self._show()
 
     def show(self) -> None:
         """Show what was printed by now."""
-        self._shown = time.monotonic()
+        self._shown = self._host.monotonic()
         self._show()
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """Calling a function with each item of iterables, and getting the results as an iterator."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from typing import Any
 

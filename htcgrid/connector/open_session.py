@@ -1,6 +1,6 @@
 """A session that takes tasks until it is sealed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self

@@ -1,6 +1,6 @@
 """The sessions that this process submits: at once, or beside the caller."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 

@@ -25,6 +25,7 @@ class Use:
         self.arrived = arrived or _nothing
 
     def __call__(self) -> None:
+        """Raise when the grid cannot be used any more."""
         self._check()
 
     def also(self, check: Callable[[], object]) -> Self:
