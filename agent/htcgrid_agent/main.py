@@ -168,6 +168,7 @@ def run_agent(
                 reload=settings.reload,
                 client=client,
             ),
+            grace=settings.grace,
             shared=shared,
             log=log,
             stopping=stopping,

@@ -18,6 +18,8 @@ from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
 from htcgrid.model.script import script_home
 
+#: How long modules' teardown() may take in a temporary folder: seconds.
+_TEARDOWN = 5.0
 #: Whether what handlers print is shown, or whether all of it is on stderr.
 Shown = bool | Literal["stderr"]
 
@@ -117,6 +119,8 @@ class EmbeddedGrid:
         compute: dict[str, object] = {**state, "lifeline": True}
         if self._temporary:
             compute["grace"] = 0
+            # For the teardown() of handlers' modules; tasks that run when it is closed are nobody's any more.
+            agent = {**agent, "grace": _TEARDOWN}
         document = {"state": state, "compute": compute, "agent": agent}
         file = self.folder / "embedded.toml"
         try:

@@ -26,8 +26,8 @@ from htcgrid.local.settings import LocalSettings
 from htcgrid.model import AgentId, AgentInfo, Pool, defaults, utcnow
 from htcgrid.model.client_process import isolation_flags
 
-#: What an agent may take to end at once.
-_MARGIN = 2.0
+#: What an agent may take to end at once, with what modules' teardown() may take in an embedded grid: seconds.
+_MARGIN = 7.0
 
 
 class ProcessComputeBackend(ComputeBackend):

@@ -126,6 +126,11 @@ class WorkerProcess:
         except msgspec.MsgspecError:
             yield None
 
+    def leave(self) -> None:
+        """Let the process, which has nothing to do, call what its modules want to be called, and end."""
+        with contextlib.suppress(OSError):
+            self.channel.shutdown(socket.SHUT_WR)
+
     def kill(self) -> None:
         """End the process, and whatever it started in its process group, at once."""
         with contextlib.suppress(ProcessLookupError, PermissionError):

@@ -29,6 +29,7 @@ from htcgrid_agent.runtimes.python.script import Script
 from htcgrid_agent.runtimes.python.shared import SharedValues
 from htcgrid_agent.runtimes.python.sources import Sources
 from htcgrid_agent.runtimes.python.stopping import leave_stopping_to_agent
+from htcgrid_agent.runtimes.python.teardown import tear_down
 from htcgrid_agent.runtimes.python.wear import Wear
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Report, RunTasks, Setup
@@ -45,6 +46,7 @@ class Worker:
     _wall = staticmethod(time.time)
     _monotonic = staticmethod(time.monotonic)
     _tick = staticmethod(time.perf_counter_ns)
+    _exit = staticmethod(os._exit)
 
     def __init__(self, channel: Channel, cell: Cell, setup: Setup) -> None:
         self._channel = channel
@@ -82,6 +84,11 @@ class Worker:
         self._channel.report(Report(0, None, done=True))
         while (tasks := self._channel.run()) is not None:
             self._run(tasks)
+        self._process.leave_if_child()
+        if self._handlers.teardowns:
+            tear_down(self._handlers.teardowns)
+            # What threads of handlers still do is waited for by nobody.
+            self._exit(0)
 
     def _shared(self, ref: str) -> Any:
         if not self._channel.is_open:
@@ -95,7 +102,7 @@ class Worker:
         if self._is_unfit(tasks):
             # The agent has the tasks back, for the worker that takes this one's place.
             self._cell.rest()
-            self._channel.report(Report(tasks.run, None, done=True, worn=True))
+            self._channel.report(Report(tasks.run, None, done=True, worn=True, teardown=bool(self._handlers.teardowns)))
             return
         try:
             handler, self._code = self._load(tasks)
@@ -114,7 +121,9 @@ class Worker:
         self._channel.close()
         worn = self._leftovers.spoilt or self._wear.worn
         left = block if last > block.start else None
-        self._channel.report(Report(tasks.run, left, done=True, worn=worn, edited=self._edited))
+        self._channel.report(
+            Report(tasks.run, left, done=True, worn=worn, edited=self._edited, teardown=bool(self._handlers.teardowns))
+        )
         # By now nobody waits for this.
         self._sources.note()
         self._leftovers.settle()
@@ -227,7 +236,7 @@ class Worker:
         # What an import that failed has done to the streams is no module's.
         self._recorder.renew()
         self._recorder.restore()
-        self._channel.report(Report(tasks.run, block, done=True))
+        self._channel.report(Report(tasks.run, block, done=True, teardown=bool(self._handlers.teardowns)))
 
 
 def _refuse_length(length: int, limit: int) -> None:
