@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from htcgrid.connector.encoding import encoded_task
+from htcgrid.connector.interrupts import briefly
 from htcgrid.connector.iterable import check_tasks
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import Submitter
@@ -43,6 +44,7 @@ class OpenSession(SessionHandle):
     def __enter__(self) -> Self:
         return self
 
+    @briefly
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -54,7 +56,7 @@ class OpenSession(SessionHandle):
         with suppress(Exception):
             self._check()
             self._open.fail(error)
-            self._open.wait(_PATIENCE)
+            self._open.leave(_PATIENCE)
 
     def add(self, task: Any) -> int:
         """Add a task, and return its index; it is accepted a moment later, which :attr:`accepted` counts.

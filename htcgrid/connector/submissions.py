@@ -51,9 +51,6 @@ class Submissions:
 
     def break_off(self, error: BaseException) -> None:
         """Take no more from generators, and leave their sessions as their callers asked."""
-        if isinstance(error, KeyboardInterrupt):
-            # The threads that raise it, too, would add their lines to what the program's end shows.
-            error = KeyboardInterrupt("the submission was interrupted")
         for submitter in self._submitters:
             submitter.fail(error)
         for submitter in self._submitters:

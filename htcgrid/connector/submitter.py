@@ -137,6 +137,9 @@ class Submitter:
 
     def fail(self, error: BaseException) -> None:
         """End the submission with an error, unless it has ended."""
+        if isinstance(error, KeyboardInterrupt):
+            # The threads that raise it, too, would add their lines to what the program's end shows.
+            error = KeyboardInterrupt("the submission was interrupted")
         self._error = self._error or error
         self._hurried.set()
         self.source.end()

@@ -116,10 +116,11 @@ DEATHS: list[tuple[str, str, str, str, tuple[str, ...]]] = [
 ]
 
 
-@pytest.mark.parametrize(("start", "wait", "client", "killed", "end"), DEATHS)
+@pytest.mark.parametrize("death", DEATHS, ids=lambda death: ", ".join(filter(None, death[:4])))
 def test_who_dies_takes_along_what_is_its_own(
-    program: Callable[..., Any], start: str, wait: str, client: str, killed: str, end: tuple[str, ...]
+    program: Callable[..., Any], death: tuple[str, str, str, str, tuple[str, ...]]
 ) -> None:
+    start, wait, client, killed, end = death
     running, told = program(start, wait, client)
     if killed:
         os.kill({**told, "client": running.process.pid}[killed], signal.SIGKILL)
