@@ -1,5 +1,7 @@
 """What handlers of an embedded grid print is shown where the client prints, by the time it has their results."""
 
+# ruff: noqa: T201 - to print is what these handlers are for
+
 import io
 import logging
 import os
