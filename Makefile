@@ -111,6 +111,28 @@ unit: .venv/dev.stamp services ## Run the tests
 	# Each test by itself to whoever is free.
 	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup
 
+# The versions of Python beside that of .venv; each has its environment under build/. PART: what is run, all by default,
+# or `quick`: all but what needs services, kills processes or measures, which says little about a version of Python.
+VERSIONS ?= 3.12 3.13
+PART ?= all
+QUICK = --ignore=tests/processes --ignore=tests/benchmarks --ignore=tests/drill --ignore=tests/simulation \
+    --ignore=tests/model/test_protocol.py --ignore=tests/cli --ignore=tests/docs --ignore=tests/examples --ignore=providers
+.PHONY: test-python
+test-python: services ## Run the tests on the other versions of Python (PART=quick: those of the core)
+	for version in $(VERSIONS); do \
+	    $(MAKE) --no-print-directory build/python$$version/dev.stamp && \
+	    echo "== pytest on Python $$version" && \
+	    build/python$$version/bin/python -m pytest --numprocesses $(JOBS) --dist loadgroup \
+	        $(if $(filter quick,$(PART)),$(QUICK)) || exit 1; \
+	done
+
+# Beside the loops of one round, no other round: what is measured is a machine that is busy with something else.
+TIMES ?= 3
+LOOPS ?= 4
+.PHONY: busy
+busy: .venv/dev.stamp ## Run `make test` TIMES times beside LOOPS busy loops per core, for some hours
+	$(BIN)/python -m tests.busy --times $(TIMES) --loops $(LOOPS)
+
 # One seed, with all that happens: .venv/bin/python -m tests.simulation --seed 7
 SEEDS ?= 10000
 .PHONY: simulate
@@ -188,6 +210,22 @@ lock: .venv/uv.stamp ## Pin the dependencies again (UPGRADE=1: to their newest v
 .venv/demo.stamp: .venv/uv.stamp requirements/demo.txt pyproject.toml
 	$(INSTALL) --require-hashes --requirement requirements/demo.txt
 	$(INSTALL) --no-build-isolation --no-deps --editable .
+	touch $@
+
+# An interpreter of this machine, pyenv's, or the one that uv installs under build/.
+build/python%/dev.stamp: .venv/dev.stamp requirements/uv.txt requirements/demo.txt requirements/dev.txt pyproject.toml
+	python=$$(for python in python$* $(HOME)/.pyenv/versions/$*.*/bin/python; do \
+	    "$$python" -c '' 2>/dev/null && echo "$$python" && break; done); \
+	if test -z "$$python"; then \
+	    UV_PYTHON_DOWNLOADS=manual $(UV) python install --quiet --install-dir build/interpreters $* && \
+	    python=$$(ls build/interpreters/*-$*.*/bin/python$* | tail -n 1); \
+	fi; \
+	test -n "$$python" || { echo "there is no Python $* here, and uv cannot install it" >&2; exit 1; }; \
+	echo "== setting up build/python$*"; \
+	$(UV) venv --quiet --clear --no-project --python "$$python" build/python$*
+	$(UV) pip install --quiet --python build/python$*/bin/python --require-hashes --requirement requirements/demo.txt
+	$(UV) pip install --quiet --python build/python$*/bin/python --no-build-isolation --no-deps --editable .
+	$(UV) pip install --quiet --python build/python$*/bin/python --require-hashes --requirement requirements/dev.txt
 	touch $@
 
 # The development set holds the demo's, at the same versions.

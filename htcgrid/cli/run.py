@@ -9,7 +9,7 @@ import msgspec
 
 from htcgrid.cli.document import decoded
 from htcgrid.cli.facts import json_option, print_facts
-from htcgrid.cli.options import config_option
+from htcgrid.cli.options import config_option, progress_option
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import codec_of
 
@@ -25,9 +25,17 @@ if TYPE_CHECKING:
 )
 @config_option
 @click.option("--workers", type=click.IntRange(1, 1024), help="Workers of the embedded grid; one per usable core.")
+@progress_option
 @json_option
 def command(
-    folder: Path, source: IO[bytes], output: Path | None, config: Path | None, workers: int | None, *, as_json: bool
+    folder: Path,
+    source: IO[bytes],
+    output: Path | None,
+    config: Path | None,
+    workers: int | None,
+    *,
+    progress: bool | None,
+    as_json: bool,
 ) -> int:
     """Split a document into tasks as FOLDER's client says, run them, and merge the results.
 
@@ -37,15 +45,13 @@ def command(
     """
     if output is not None:
         _check_output(output)
-    from rich.console import Console
-
     from htcgrid.cli.example import Example
     from htcgrid.connector import Grid
 
     example = Example(folder)
     document = decoded(source.read(), source.name)
     with Grid.open(config, workers=workers, output="stderr") as grid:
-        run = example.run(grid, document, Console(stderr=True))
+        run = example.run(grid, document, progress=progress)
     # First: what a task failed with may be why the result cannot be written.
     for failed in run.failed[:5]:
         click.echo(f"htcgrid: {failed.exception()}", err=True)

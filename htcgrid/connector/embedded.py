@@ -1,9 +1,7 @@
 """The grid that needs nothing: a folder, an agent under this process, and an end with it."""
 
 import json
-import shutil
 import sys
-import tempfile
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,12 +9,14 @@ from typing import Literal
 
 from htcgrid.config import Config, parse_config, read_config
 from htcgrid.connector.handler_output import HandlerOutput
+from htcgrid.connector.starts import Starts
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.host import RealHost
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
 from htcgrid.model.script import script_home
+from htcgrid.temporary import TemporaryFolder, remove_abandoned
 
 #: How long modules' teardown() may take in a temporary folder: seconds.
 _TEARDOWN = 5.0
@@ -41,11 +41,17 @@ class EmbeddedGrid:
         if workers is not None:
             agent["workers"] = workers
         parse_config({"state": {"provider": "local"}, "agent": agent})
-        self._temporary = folder is None
-        self.folder = _made(folder)
+        #: None when the folder is the caller's.
+        self._temporary: TemporaryFolder | None = None
+        if folder is None:
+            self._temporary = TemporaryFolder()
+            self.folder = self._temporary.path
+        else:
+            self.folder = _made(folder)
         try:
             self.config: Config = self._configure(agent)
             self._compute: ComputeBackend = self.config.open_compute()
+            self._starts = Starts(self._compute)
         except BaseException:
             self._remove()
             raise
@@ -60,7 +66,7 @@ class EmbeddedGrid:
         # Not the file's: a command line may hold a password.
         client = ClientProcess.current(script_home())
         self._compute.apply(Pool(name=defaults.POOL, environment=dict(client.environment())))
-        self._compute.scale(defaults.POOL, 1)
+        self._starts.start()
         if self._output is not None:
             self._output.find()
         self._keeper.start()
@@ -69,6 +75,10 @@ class EmbeddedGrid:
         """Show what handlers have printed by now."""
         if self._output is not None:
             self._output.show()
+
+    def check(self) -> None:
+        """Raise when its agents cannot be started; see :meth:`Starts.check`."""
+        self._starts.check()
 
     def close(self) -> None:
         """End the agent, at once when nobody can ask for its outcomes any more, and remove a temporary folder.
@@ -86,38 +96,39 @@ class EmbeddedGrid:
                 self._keeper.join()
 
     def _remove(self) -> None:
-        if not self._temporary:
+        if self._temporary is None:
             return
         try:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._temporary.remove()
         except KeyboardInterrupt:
             # It takes a moment, and nobody else would do it now.
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self._temporary.remove()
             raise
 
     def _keep_alive(self) -> None:
-        """Start another agent when the one there is dies: a task may take its agent along, and others wait behind it.
+        """Start another agent when the one there is dies; those that die soon are replaced ever more slowly.
 
-        Agents that die soon are replaced ever more slowly.
+        Before that, and beside whoever opened this: remove what grids before this one have left behind.
         """
+        if self._temporary is not None:
+            remove_abandoned(self.folder.parent)
         pause = self._PAUSE
         while not self._closing.wait(pause):
             try:
-                alive = bool(self._compute.agents(defaults.POOL))
-                self._compute.scale(defaults.POOL, 1)
+                alive = self._starts.keep()
                 if self._output is not None:
                     self._output.find()
                     self._output.look()
             except HtcGridError:
-                # The folder cannot be read now; whoever submits or waits is told.
-                continue
+                alive = False
             pause = max(self._PAUSE, pause / 2) if alive else min(self._PAUSE * 32, pause * 2)
 
     def _configure(self, agent: dict[str, object]) -> Config:
         """Write the file that agents read; other processes may open it, too."""
-        state: dict[str, object] = {"provider": "local", "path": str(self.folder)}
+        # Beside the file: a name that is no text could not stand in it.
+        state: dict[str, object] = {"provider": "local", "path": "."}
         compute: dict[str, object] = {**state, "lifeline": True}
-        if self._temporary:
+        if self._temporary is not None:
             compute["grace"] = 0
             # For the teardown() of handlers' modules; tasks that run when it is closed are nobody's any more.
             agent = {**agent, "grace": _TEARDOWN}
@@ -130,15 +141,8 @@ class EmbeddedGrid:
         return read_config(file)
 
 
-def _made(folder: Path | None) -> Path:
-    """Make the folder, or a temporary one; return it."""
-    if folder is None:
-        try:
-            return Path(tempfile.mkdtemp(prefix="htcgrid-"))
-        except OSError as error:
-            raise ConfigError(
-                f"an embedded grid finds no place for a temporary folder: {error}; set $TMPDIR, or give it a folder"
-            ) from error
+def _made(folder: Path) -> Path:
+    """Make the folder; return its whole path."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:

@@ -19,6 +19,7 @@ from htcgrid.errors import ConfigError, ConflictError
 from htcgrid.model import RetryPolicy, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import codec_of_session
+from htcgrid.model.error_text import message_of
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -32,7 +33,8 @@ class GridExecutor(Executor):
 
     A call is handed over to the grid at once, or with ``max_workers`` once fewer are under way. Until then its future
     is pending, and can be cancelled; from then on it is running, wherever its task is. It ends with the result, or with
-    a :class:`TaskFailedError`; with codec ``pickle`` with the error that the call raised.
+    the error: an exception of Python's own as itself, and any other as a :class:`TaskFailedError`; with codec
+    ``pickle`` that is the one which the call raised, too.
     """
 
     def __init__(self, sessions: CallSessions, max_workers: int | None, options: SessionOptions, *, limit: int) -> None:
@@ -78,9 +80,8 @@ class GridExecutor(Executor):
             session.put(payload, future)
         except ConflictError as error:
             self._check()
-            raise BrokenExecutor(f"no more calls of {handler} can be made: {session.error or error}") from (
-                session.error or error
-            )
+            why = error if session.error is None else session.error
+            raise BrokenExecutor(f"no more calls of {handler} can be made: {message_of(why)}") from why
         return future
 
     def map(

@@ -8,6 +8,7 @@ from typing import Any
 
 from htcgrid.errors import EncodingError
 from htcgrid.model.codec.class_pickler import ClassPickler
+from htcgrid.model.error_text import said
 from htcgrid.model.function_layout import join_function
 
 
@@ -47,6 +48,6 @@ def function_bytes(function: Callable[..., Any]) -> bytes:
         return join_function(pickled, [buffer.raw() for buffer in buffers])
     except Exception as error:  # the user's objects are asked how they are pickled
         raise EncodingError(
-            f"it cannot be pickled: {type(error).__name__}: {error}; leave out what belongs to this process, as locks, "
+            f"it cannot be pickled: {said(error)}; leave out what belongs to this process, as locks, "
             "open files and connections"
         ) from error

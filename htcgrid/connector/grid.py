@@ -1,5 +1,6 @@
 """The grid as its clients see it."""
 
+import atexit
 import os
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from htcgrid.connector.interrupts import brief, briefly
 from htcgrid.connector.iterable import check_arguments, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.connector.reader import Reader
@@ -29,12 +31,14 @@ from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
 from htcgrid.connector.use import Use
+from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
+from htcgrid.model.table import table
 from htcgrid.nesting import mark_of, refusal, refuse_embedded
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
@@ -53,24 +57,37 @@ class Grid:
         config: Config | None = None,
         host: Host | None = None,
         resources: ExitStack | None = None,
+        quiet: bool = False,
         embedded: EmbeddedGrid | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
+        #: What the grid was opened by.
         self.config = config
         self._resources = resources or ExitStack()
         self._closed = False
         #: A process that is forked off this one has its memory, and none of its threads and agents.
         self._process = os.getpid()
         self._host = host or RealHost()
+        self._notices = Notices(
+            host=self._host,
+            quiet=quiet,
+            patience=state.limits.notice,
+            lease=defaults.LEASE if config is None else timedelta(seconds=config.agent.lease),
+            embedded="" if embedded is None else str(embedded.folder),
+        )
+        #: Raises when the agents that this process is to have cannot be started.
+        self._check_agents = None if embedded is None else embedded.check
         self._use = Use(
-            self._check,
+            self._check_wait,
             wait=None if config is None else refusal(mark_of(config)),
             arrived=None if embedded is None else embedded.show_output,
         )
-        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._use)
-        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._use)
+        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._use, notices=self._notices)
+        self._calls = CallSessions(
+            self._submissions, state, payloads, host=self._host, check=self._use, notices=self._notices
+        )
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
 
     @classmethod
@@ -82,6 +99,7 @@ class Grid:
         folder: str | os.PathLike[str] | None = None,
         workers: int | None = None,
         output: Shown = True,
+        quiet: bool = False,
     ) -> Self:
         """Open the grid that a grid.toml describes, or an embedded one.
 
@@ -94,6 +112,8 @@ class Grid:
             workers: worker processes of an embedded grid; one per usable core when left out.
             output: whether what handlers of an embedded grid print is shown on this process's stdout and stderr, with
                 the worker's number before each line once several have printed; with ``stderr``, all of it there.
+            quiet: show nothing to whoever waits: no line that says why nothing goes on, which is otherwise a warning of
+                the logger ``htcgrid``, and no progress bar by itself.
 
         Raises:
             ConfigError: the configuration is not right; or this is inside a handler, and the grid would be embedded.
@@ -112,28 +132,33 @@ class Grid:
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
         if not isinstance(output, bool) and output != "stderr":
             raise ConfigError(f"output must be True, False or 'stderr', not {output!r}")
+        hold_standard_streams()
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
-            return cls._embedded(None if folder is None else Path(folder), workers, output)
+            return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet, output=output)
         parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
         with ExitStack() as stack:
-            return cls._configured(parsed, stack)
+            return cls._configured(parsed, stack, quiet=quiet)
 
     @classmethod
-    def _embedded(cls, folder: Path | None, workers: int | None, output: Shown) -> Self:
+    def _embedded(cls, folder: Path | None, workers: int | None, *, quiet: bool, output: Shown) -> Self:
         refuse_embedded()
         with ExitStack() as stack:
             embedded = EmbeddedGrid(folder, workers, output)
             stack.callback(embedded.close)
             # Closed in the reverse order: the stores before the agents and the folder.
-            grid = cls._configured(embedded.config, stack, embedded)
+            grid = cls._configured(embedded.config, stack, quiet=quiet, embedded=embedded)
             stack.callback(grid.close)
             embedded.start()
             stack.pop_all()
+        # Nobody may close it.
+        atexit.register(grid._leave)  # noqa: SLF001 - of this class
         return grid
 
     @classmethod
-    def _configured(cls, config: Config, resources: ExitStack, embedded: EmbeddedGrid | None = None) -> Self:
+    def _configured(
+        cls, config: Config, resources: ExitStack, *, quiet: bool, embedded: EmbeddedGrid | None = None
+    ) -> Self:
         """Return a grid that takes over ``resources`` and adds its stores to them."""
         state = config.open_state()
         resources.callback(state.close)
@@ -141,7 +166,29 @@ class Grid:
         resources.callback(queue.close)
         payloads = config.open_payloads()
         resources.callback(payloads.close)
-        return cls(state, queue, payloads, config=config, resources=resources.pop_all(), embedded=embedded)
+        return cls(
+            state,
+            queue,
+            payloads,
+            config=config,
+            resources=resources.pop_all(),
+            quiet=quiet,
+            embedded=embedded,
+        )
+
+    def __repr__(self) -> str:
+        return f"<grid: {', '.join(f'{name} {value}' for name, value in self._facts().items())}>"
+
+    def _repr_html_(self) -> str:
+        return table("grid", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        """Return what tells this grid from others; nothing is asked for that."""
+        services = {"state": self._state, "queue": self._queue, "payloads": self._payloads}
+        facts = {name: type(service).__name__ for name, service in services.items()}
+        if self.config is not None:
+            facts["folder"] = str(self.config.folder)
+        return facts | ({"closed": "yes"} if self._closed else {})
 
     def __enter__(self) -> Self:
         return self
@@ -156,7 +203,7 @@ class Grid:
                 self._submissions.break_off(error)
         except KeyboardInterrupt:
             # A second one waits for nothing.
-            self._free()
+            self._leave()
             raise
         self.close()
 
@@ -176,11 +223,14 @@ class Grid:
             self._calls.wait()
             self._submissions.wait()
         finally:
-            self._free()
+            self._leave()
 
-    def _free(self) -> None:
-        self._closed = True
-        self._resources.close()
+    def _leave(self) -> None:
+        """Free what the grid holds, and wait for nothing else; in the process that opened it."""
+        if self._process == os.getpid():
+            self._closed = True
+            atexit.unregister(self._leave)
+            self._resources.close()
 
     @briefly
     def submit(
@@ -240,7 +290,7 @@ class Grid:
             EncodingError: a payload cannot be carried.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         check_tasks(tasks)
         options = SessionOptions(
             priority=priority,
@@ -280,7 +330,7 @@ class Grid:
             ConfigError: an argument is not right.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         rule = rule_of(on_error, ahead, named=id is not None)
         return self._submissions.open(session_of(handler, id, options, host=self._host), rule, self._limit)
 
@@ -308,6 +358,7 @@ class Grid:
         self._check()
         return put_shared(self._state, self._payloads, data, codec_of(codec, lossy=lossy), keep_for, host=self._host)
 
+    @briefly
     def map(
         self,
         function: str | Callable[..., Any],
@@ -315,6 +366,7 @@ class Grid:
         ordered: bool = True,
         return_exceptions: bool = False,
         ahead: int = defaults.AHEAD_OF_MAP,
+        progress: bool | None = None,
         **options: Unpack[SessionOptions],
     ) -> Generator[Any, None, None]:
         """Return an iterator of ``function(*items)`` for the items of the iterables, the first of each, and so on.
@@ -333,6 +385,8 @@ class Grid:
             ordered: yield the results in the order of the items, and not as they come.
             return_exceptions: yield the exception of a call that fails, and do not raise.
             ahead: most calls that are made and whose results have not been taken.
+            progress: show a bar while results are awaited, or do not; when left out, as in
+                :meth:`SessionHandle.results`.
             options: those of :meth:`submit`; ``timeout`` is for one try of one call.
 
         Raises:
@@ -365,10 +419,12 @@ class Grid:
             ahead=ahead,
             host=self._host,
             check=self._use,
+            notices=self._notices,
         )
         self._mapped.add(made)
-        return brief(made.results(ordered=ordered, return_exceptions=return_exceptions))
+        return brief(made.results(ordered=ordered, return_exceptions=return_exceptions, progress=progress))
 
+    @briefly
     def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
         """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
 
@@ -409,7 +465,15 @@ class Grid:
             decode = refuse_to_unpickle
         elif decode is None:
             decode = codec_of_client(session, importing=False).decode
-        return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._use)
+        return SessionHandle(
+            session,
+            self._state,
+            self._payloads,
+            decode=decode,
+            host=self._host,
+            check=self._use,
+            notices=self._notices,
+        )
 
     @briefly
     def retry(
@@ -533,9 +597,15 @@ class Grid:
 
     def _check_awaited(self) -> None:
         """Raise when the grid cannot be used, or its results not be awaited from here."""
-        self._check()
+        self._check_wait()
         if self._use.wait is not None:
             self._use.wait()
+
+    def _check_wait(self) -> None:
+        """Raise when to submit tasks, or to wait for them, leads nowhere."""
+        self._check()
+        if self._check_agents is not None:
+            self._check_agents()
 
     def _check(self) -> None:
         if self._process != os.getpid():

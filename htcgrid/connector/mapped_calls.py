@@ -6,14 +6,15 @@ from contextlib import closing, suppress
 from typing import Any
 
 from htcgrid.connector.call import CallForm
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
-from htcgrid.connector.remote_error import error_of
+from htcgrid.connector.remote_error import value_of
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule, Submitter
 from htcgrid.connector.use import Use
 from htcgrid.connector.window import Window
-from htcgrid.errors import ConfigError, EncodingError, HtcGridError
+from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session, defaults
@@ -34,6 +35,7 @@ class MappedCalls:
         ahead: int,
         host: Host,
         check: Use,
+        notices: Notices,
     ) -> None:
         self._session = session
         self._payloads = payloads
@@ -44,11 +46,12 @@ class MappedCalls:
         self._window = Window(ahead, host=host)
         self._host = host
         self._check = check
+        self._notices = notices
         self._process = os.getpid()
         #: Once it has begun, until it has ended.
         self._submitter: Submitter | None = None
 
-    def results(self, *, ordered: bool, return_exceptions: bool) -> Generator[Any, None, None]:
+    def results(self, *, ordered: bool, return_exceptions: bool, progress: bool | None) -> Generator[Any, None, None]:
         """Begin, and yield the results; when left early, cancel the session."""
         self._check()
         # The window is what bounds it, at no request's cost.
@@ -63,9 +66,10 @@ class MappedCalls:
             decode=bytes,
             host=self._host,
             check=self._check,
+            notices=self._notices,
         )
         try:
-            with closing(reader.outcomes()) as outcomes:
+            with closing(reader.outcomes(bar=reader.bar(progress))) as outcomes:
                 for outcome in _in_order(outcomes) if ordered else outcomes:
                     yield self._result(outcome, return_exceptions)
                     self._window.leave()
@@ -94,12 +98,9 @@ class MappedCalls:
                 self._state.cancel([self._session.id])
 
     def _result(self, outcome: Outcome, return_exceptions: bool) -> Any:
-        error = error_of(outcome, self._form.decode)
+        value, error = value_of(outcome, self._form.decode)
         if error is None:
-            try:
-                return self._form.decode(outcome.value)
-            except EncodingError as unreadable:
-                error = unreadable
+            return value
         if return_exceptions:
             return error
         raise error

@@ -25,14 +25,23 @@ _FOLDER = 200
 class SessionOptions(TypedDict, total=False):
     """The options of :meth:`Grid.submit` that describe its session; each may be left out, as there."""
 
+    #: 0 to 3, higher first.
     priority: int
+    #: When a task that went wrong is tried again.
     retry: RetryPolicy | None
+    #: The longest that one try of one task may take, in seconds; None for no limit.
     timeout: float | timedelta | None
+    #: For payloads and results: ``typed``, ``json``, ``msgpack``, ``bytes`` or ``pickle``.
     codec: str
+    #: With ``json`` or ``msgpack``, send what they do not have as what comes near it.
     lossy: bool
+    #: Which agents run it.
     pool: str
+    #: Words to find the session by.
     labels: Mapping[str, str] | None
+    #: How long the session is kept after its last task has ended, in seconds.
     keep_for: float | timedelta | None
+    #: Of which tasks what their handler printed is kept.
     output: Literal["failed", "all", "none"]
 
 

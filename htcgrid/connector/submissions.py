@@ -7,6 +7,7 @@ from functools import partial
 from htcgrid.connector import submission
 from htcgrid.connector.cut import cut
 from htcgrid.connector.intake import Source
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import check_kept
 from htcgrid.connector.session import SessionHandle
@@ -24,12 +25,22 @@ _PATIENCE = 10.0
 class Submissions:
     """Carries out what a :class:`submission.Submission` decides, on the stores of one grid."""
 
-    def __init__(self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, host: Host, check: Use) -> None:
+    def __init__(
+        self,
+        state: StateStore,
+        queue: TaskQueue,
+        payloads: PayloadStore,
+        *,
+        host: Host,
+        check: Use,
+        notices: Notices,
+    ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
         self._host = host
         self._check = check
+        self._notices = notices
         self._lock = host.lock()
         #: Those that may not have ended.
         self._submitters: list[Submitter] = []
@@ -75,14 +86,26 @@ class Submissions:
             self._give_up(session.id, written, rule)
             raise
         return SessionHandle(
-            session, self._state, self._payloads, total=written.accepted, host=self._host, check=self._check
+            session,
+            self._state,
+            self._payloads,
+            total=written.accepted,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
         )
 
     def submit_beside(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
         """Submit in threads beside the caller's; the session is recorded when this returns."""
         submitter = self.submit_drawn(session, payloads, rule)
         return SessionHandle(
-            session, self._state, self._payloads, submitter=submitter, host=self._host, check=self._check
+            session,
+            self._state,
+            self._payloads,
+            submitter=submitter,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
         )
 
     def submit_drawn(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> Submitter:
@@ -95,7 +118,14 @@ class Submissions:
         """Record a session that takes tasks of at most ``limit`` bytes from its caller."""
         submitter = self._started(session, rule)
         return OpenSession(
-            session, self._state, self._payloads, submitter=submitter, limit=limit, host=self._host, check=self._check
+            session,
+            self._state,
+            self._payloads,
+            submitter=submitter,
+            limit=limit,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
         )
 
     def submit_from(self, session: Session, source: Source, rule: Rule) -> Submitter:
@@ -120,6 +150,7 @@ class Submissions:
             rule=rule,
             host=self._host,
             source=source,
+            check=self._check,
         )
         self.forget_ended()
         with self._lock:

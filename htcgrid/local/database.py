@@ -6,9 +6,11 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
+from htcgrid.local.connection import Connection, continue_stopped
 from htcgrid.local.faults import FAULTS, fault, translated
 from htcgrid.local.gate import Gate
 from htcgrid.local.schema import prepare
@@ -40,7 +42,7 @@ class Database:
         self.commits = 0
         self._durable: bool | None = True
         _check(self.file)
-        self._gate = Gate(folder / f"{_FILE}.lock", patience)
+        self._gate = Gate(folder / f"{_FILE}.lock", patience, partial(continue_stopped, self.file))
         try:
             with self._gate, translated(self.file):
                 self._writer = self._connect()
@@ -105,14 +107,8 @@ class Database:
                 self._writer.close()
         self._gate.close()
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(
-            self.file,
-            timeout=self.patience,
-            isolation_level=None,
-            check_same_thread=False,
-            cached_statements=256,
-        )
+    def _connect(self) -> Connection:
+        return Connection(self.file, self.patience)
 
     def _prepare(self) -> None:
         try:

@@ -12,11 +12,22 @@ from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
 #: The low byte of an error code is its class (https://sqlite.org/rescode.html).
 _CLASS = 0xFF
 
+_HELD = "another process holds the state file; try again, or look which process does not let go of it"
+#: Classes, and codes of their own, of errors after which the same statement may succeed: others were in its way.
+_AGAIN = frozenset(
+    (
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_SCHEMA,
+        sqlite3.SQLITE_IOERR_BLOCKED,
+    )
+)
 _UNAVAILABLE = {
-    sqlite3.SQLITE_BUSY: "another process holds the state file; try again",
-    sqlite3.SQLITE_LOCKED: "another process holds the state file; try again",
+    **dict.fromkeys(_AGAIN, _HELD),
     sqlite3.SQLITE_FULL: "the disk is full; free some space and try again",
     sqlite3.SQLITE_NOMEM: "there is no memory left; try again",
+    sqlite3.SQLITE_IOERR_NOMEM: "there is no memory left; try again",
 }
 _BROKEN = {
     sqlite3.SQLITE_CORRUPT: "it is damaged or cut short; restore it from a copy, or name another folder as 'path'",
@@ -48,9 +59,22 @@ def fault(error: Exception, file: Path) -> ConfigError | ProviderError:
         return ProviderError(
             f"{file}: a record in it cannot be read: it is damaged, or a later version of htcgrid wrote it ({error})"
         )
-    code = getattr(error, "sqlite_errorcode", 0) & _CLASS
-    if code == sqlite3.SQLITE_NOTADB:
-        return ConfigError(f"{file} is not the state file of a grid; name another folder as 'path'")
-    if code in _UNAVAILABLE:
-        return ProviderUnavailableError(f"{file}: {_UNAVAILABLE[code]} ({error})")
-    return ProviderError(f"{file}: {_BROKEN.get(code, 'SQLite answered with an error')} ({error})")
+    for code in _codes(error):
+        if code == sqlite3.SQLITE_NOTADB:
+            return ConfigError(f"{file} is not the state file of a grid; name another folder as 'path'")
+        if code in _UNAVAILABLE:
+            return ProviderUnavailableError(f"{file}: {_UNAVAILABLE[code]} ({error})")
+        if code in _BROKEN:
+            return ProviderError(f"{file}: {_BROKEN[code]} ({error})")
+    return ProviderError(f"{file}: SQLite answered with an error ({error})")
+
+
+def means_try_again(error: sqlite3.Error) -> bool:
+    """Return whether the same statement may succeed when it is tried again."""
+    return not _AGAIN.isdisjoint(_codes(error))
+
+
+def _codes(error: Exception) -> tuple[int, int]:
+    """Return what SQLite says in detail, and the class of that."""
+    code = getattr(error, "sqlite_errorcode", 0)
+    return code, code & _CLASS

@@ -5,6 +5,7 @@ import os
 import random
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -49,8 +50,10 @@ class Gate:
     of the one that was lost.
     """
 
-    def __init__(self, file: Path, patience: timedelta) -> None:
+    def __init__(self, file: Path, patience: timedelta, look: Callable[[], object] | None = None) -> None:
         self._file = file
+        #: Called now and then while the gate is waited for: what its holder waits for may have been stopped.
+        self._look = look
         self._patience = patience.total_seconds()
         self._thread = Turnstile()
         #: The thread whose turn it is, and the number of that turn.
@@ -124,6 +127,8 @@ class Gate:
                 if now >= look_at:
                     look_at = now + _LOOK
                     continue_holder(self._descriptor)
+                    if self._look is not None:
+                        self._look()
                 pause = max(self._usual, now - began) / _LOOKS
                 time.sleep(min(max(_PAUSE, pause), _LONGEST_PAUSE) * random.uniform(0.5, 1.5))
             except OSError as error:

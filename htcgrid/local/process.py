@@ -30,21 +30,36 @@ def continue_holder(descriptor: int) -> bool:
     A process that is stopped in the middle of a write would stop everybody else, for as long as it sleeps. One that a
     debugger holds stays. Only Linux tells who holds a lock (proc_locks(5)).
     """
-    continued = False
     with suppress(OSError):
-        file = os.fstat(descriptor)
-        for pid in _holders(file.st_ino):
+        return _continue("FLOCK", os.fstat(descriptor))
+    return False
+
+
+def continue_lockers(path: Path) -> bool:
+    """Let processes that hold bytes of a file alone go on if they were stopped; return whether there were any.
+
+    The file is not opened: closing it would drop the locks that this process itself holds on it.
+    """
+    with suppress(OSError):
+        return _continue("POSIX", path.stat())
+    return False
+
+
+def _continue(kind: str, file: os.stat_result) -> bool:
+    continued = False
+    for pid in set(_holders(kind, file.st_ino)):
+        with suppress(OSError):
             if _state(pid) == "T" and _has_open(pid, file):
                 os.kill(pid, signal.SIGCONT)
                 continued = True
     return continued
 
 
-def _holders(inode: int) -> Iterator[int]:
-    """Yield the processes that hold a lock made by flock on a file of this number, of whatever file system."""
+def _holders(kind: str, inode: int) -> Iterator[int]:
+    """Yield the processes that hold a lock of this kind alone on a file of this number, of whatever file system."""
     for line in Path("/proc/locks").read_text(encoding="ascii").splitlines():
         match line.split():
-            case [_, "FLOCK", _, _, pid, place, *_] if place.endswith(f":{inode}") and int(pid) > 0:
+            case [_, held, _, "WRITE", pid, place, *_] if held == kind and place.endswith(f":{inode}") and int(pid) > 0:
                 yield int(pid)
             case _:
                 pass

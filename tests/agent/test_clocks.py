@@ -38,6 +38,7 @@ def worker() -> Iterator[Heard]:
     finally:
         process.kill()
         process.end()
+        process.close()
 
 
 @pytest.mark.parametrize("name", PATCHES)

@@ -119,9 +119,9 @@ def worker(tmp_path: Path) -> Iterator[Heard]:
         assert next_report(process) == Report(0, None, done=True)
         yield process
     finally:
-        if process.channel.fileno() >= 0:
-            process.kill()
-            process.end()
+        process.kill()
+        process.end()
+        process.close()
 
 
 def next_report(worker: Heard) -> Report | None:

@@ -12,7 +12,7 @@ import pytest
 
 from htcgrid.cli import main
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 _TOML = """
 [state]
 provider = "local"

@@ -10,7 +10,7 @@ from htcgrid.errors import ConfigError, ConflictError, EncodingError, SessionNot
 from tests.agent import jobs
 
 ONCE = RetryPolicy(tries=1)
-LONG = 30.0
+LONG = 180.0
 
 
 @pytest.fixture

@@ -268,9 +268,9 @@ def test_a_client_that_is_interrupted_takes_its_embedded_grid_along(tmp_path: Pa
     assert client.stdout.readline() == "submitted\n"
     time.sleep(0.5)
     client.send_signal(number)
-    client.wait(timeout=30)
+    client.wait(timeout=120)
     client.stdout.close()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while _processes_of(tmp_path) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert _processes_of(tmp_path) == []

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from htcgrid import Grid, GridExecutor, RetryPolicy
-from htcgrid.connector.remote_error import RemoteTraceback
+from htcgrid.connector.remote_traceback import RemoteTraceback
 from htcgrid.errors import ConfigError, EncodingError, ProviderUnavailableError, TaskCancelledError, TaskFailedError
 from htcgrid.model import SessionId, SessionState, defaults
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
@@ -150,9 +150,11 @@ def test_arguments_that_cannot_be_carried_are_told_at_once(named: GridExecutor) 
 
 def test_a_call_that_fails_is_tried_once_and_its_future_has_the_error(named: GridExecutor) -> None:
     found = error(named.submit(calls.fail, "no market"))
-    assert isinstance(found, TaskFailedError)
-    assert "failed after 1 try: ValueError: no market" in str(found)
-    assert "raise ValueError(reason)" in str(found)
+    assert type(found) is ValueError
+    assert found.args == ("no market",)
+    assert isinstance(found.__cause__, RemoteTraceback)
+    assert "failed after 1 try: ValueError: no market" in str(found.__cause__)
+    assert "raise ValueError(reason)" in str(found.__cause__)
 
 
 def test_calls_are_tried_again_when_that_is_asked_for(grid: Grid, tmp_path: Path) -> None:

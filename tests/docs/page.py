@@ -7,6 +7,7 @@ An HTML comment in the line before a block says what a reader does with it:
 * ``<!-- start: NAME -->``: runs the command in a terminal of its own, and sees it begin with what stands below.
 * ``<!-- signal: NAME KILL -->``: kills that process; ``…, when 30 tasks have succeeded`` waits for that.
 * ``<!-- finish: NAME -->``: sees the process end, with what stands in the block.
+* ``<!-- theirs: NAME -->``: reads on; the block is another library's, for comparison.
 * ``<!-- not run -->``: reads on.
 
 ``run in FOLDER`` and ``start in FOLDER`` do it there. What is shown is compared loosely: ``…`` stands for anything, and
@@ -24,7 +25,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple, Self
 
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 _BLOCK = re.compile(
     r"^(?:<!-- (?P<verb>[a-z ]+?)(?: in (?P<folder>[\w/]+))?(?:: (?P<argument>[^\n]+?))? -->\n)?"
     r"^```(?P<language>\w+)[^\n]*\n(?P<text>.*?)^```$",

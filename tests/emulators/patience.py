@@ -9,7 +9,7 @@ from htcgrid.errors import ProviderUnavailableError
 _Answer = TypeVar("_Answer")
 
 
-def patiently(call: Callable[[], _Answer], seconds: float = 60.0) -> _Answer:
+def patiently(call: Callable[[], _Answer], seconds: float = 180.0) -> _Answer:
     """Return what a call returns once it can be made."""
     deadline = time.monotonic() + seconds
     while True:

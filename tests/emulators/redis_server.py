@@ -16,7 +16,7 @@ import redis
 ADDRESS = "HTCGRID_TEST_REDIS"
 IMAGE = "redis:7"
 #: How long a server may take to answer: seconds.
-_PATIENCE = 30.0
+_PATIENCE = 120.0
 
 #: Options of a server that forgets everything when it ends, and of one that loses nothing.
 QUICK = MappingProxyType({"appendonly": "no", "maxmemory-policy": "noeviction", "save": ""})

@@ -55,3 +55,6 @@ class TestProcessComputeBackend(ComputeBackendContract):
         agent = "import signal; signal.signal(signal.SIGTERM, lambda *_: exit(0)); print(1, flush=True); signal.pause()"
         with closing(ProcessComputeBackend(tmp_path, [sys.executable, "-c", agent])) as compute:
             yield compute
+            for child in compute._started.values():
+                child.kill()
+                child.wait()

@@ -13,7 +13,7 @@ import pytest
 from htcgrid import Grid
 from htcgrid.model import SessionStatus
 
-_PATIENCE = 60.0
+_PATIENCE = 180.0
 _HTCGRID = Path(sys.executable).with_name("htcgrid")
 _WORK = """
 import multiprocessing
@@ -83,7 +83,7 @@ path = ["."]
 workers = 2
 lease = {lease}
 heartbeat = {heartbeat}
-grace = 8
+grace = {grace}
 reaper = {reaper}
 """
 
@@ -99,11 +99,19 @@ class Processes:
         self._started: list[subprocess.Popen[bytes]] = []
 
     def configure(
-        self, *, reaper: bool = True, apart: bool = False, lease: float = 3.0, heartbeat: float = 0.5
+        self,
+        *,
+        reaper: bool = True,
+        apart: bool = False,
+        lease: float = 3.0,
+        heartbeat: float = 0.5,
+        grace: float = 8.0,
     ) -> None:
         """Write the grid.toml; with ``apart``, hints stand in another file than the state."""
         queue = '\n[queue]\nprovider = "local"\npath = "queue"\n' if apart else ""
-        self.config.write_text(_TOML.format(reaper=str(reaper).lower(), queue=queue, lease=lease, heartbeat=heartbeat))
+        self.config.write_text(
+            _TOML.format(reaper=str(reaper).lower(), queue=queue, lease=lease, heartbeat=heartbeat, grace=grace)
+        )
 
     def agent(self, *options: str) -> subprocess.Popen[bytes]:
         """Start an agent; return when it has said so."""

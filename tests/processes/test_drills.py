@@ -12,7 +12,7 @@ from htcgrid import Grid
 from htcgrid.errors import SessionNotFoundError
 from tests.processes.conftest import Processes, until
 
-PATIENCE = 60.0
+PATIENCE = 180.0
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGSTOP)
 CLIENT = """
 import time

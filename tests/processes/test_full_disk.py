@@ -13,7 +13,7 @@ from htcgrid import Grid
 from htcgrid.errors import ProviderUnavailableError
 from tests.processes.conftest import Processes, until
 
-LONG = 60.0
+LONG = 180.0
 MEGABYTE = 1_000_000
 #: The size of the disk.
 _SIZE = 24 * MEGABYTE

@@ -8,7 +8,7 @@ from pathlib import Path
 from htcgrid import Grid, RetryPolicy, TaskState
 from tests.processes.conftest import Processes, until
 
-SOON = 30.0
+SOON = 180.0
 ONCE = RetryPolicy(tries=1)
 
 
@@ -54,7 +54,7 @@ def test_an_agent_whose_grace_is_over_gives_back_what_still_runs(processes: Proc
     processes.config.write_text(processes.config.read_text().replace("grace = 8", "grace = 1"))
     agent = processes.agent()
     with Grid.open(processes.config) as grid:
-        session = grid.submit("work:nap", [60.0, 60.0], retry=ONCE)
+        session = grid.submit("work:nap", [600.0, 600.0], retry=ONCE)
         until(lambda: len(processes.begun) == 2)
         agent.send_signal(signal.SIGTERM)
         assert agent.wait(SOON) == 0
@@ -101,7 +101,7 @@ def test_no_worker_outlives_an_agent_that_a_signal_kills(processes: Processes) -
     for number in (signal.SIGKILL, signal.SIGHUP, signal.SIGQUIT, signal.SIGABRT):
         agent = processes.agent()
         with Grid.open(processes.config) as grid:
-            session = grid.submit("work:nap", [60.0, 60.0])
+            session = grid.submit("work:nap", [600.0, 600.0])
             until(lambda: session.status().running > 0)  # noqa: B023 - it is called at once
             assert workers_in(processes.folder)
             agent.send_signal(number)

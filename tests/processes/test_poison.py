@@ -5,7 +5,7 @@ from pathlib import Path
 from htcgrid import Outcome
 from tests.processes.poison import KINDS, RETRY, TIMEOUT, kept_grid
 
-LONG = 120.0
+LONG = 240.0
 _LOST = (
     "4 agents were lost, or stood still past their lease, while this task was all that was left of its bundle: it "
     "probably takes its agent along, by using up memory, killing processes or hanging the machine"

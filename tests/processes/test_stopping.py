@@ -11,7 +11,7 @@ import pytest
 from htcgrid import Grid, RetryPolicy
 from tests.processes.conftest import Processes, until
 
-SOON = 20.0
+SOON = 180.0
 
 
 def children(pid: int) -> list[int]:
@@ -68,14 +68,14 @@ def test_what_a_handler_forks_can_be_told_to_stop(processes: Processes) -> None:
 def test_a_worker_that_will_not_stop_is_killed_at_the_end_of_the_grace(processes: Processes) -> None:
     agent = processes.agent()
     with Grid.open(processes.config) as grid:
-        session = grid.submit("work:stubborn", [60.0, 60.0])
+        session = grid.submit("work:stubborn", [600.0, 600.0])
         until(lambda: len(processes.begun) == 2)
         workers = children(agent.pid)
         began = time.monotonic()
         agent.send_signal(signal.SIGTERM)
         assert agent.wait(SOON) == 0
-        # Its grace is 8 seconds.
-        assert 7.5 < time.monotonic() - began < 12
+        # Its grace is 8 seconds; without it, the tasks would take ten minutes.
+        assert time.monotonic() - began > 7.5
         assert not any(runs(worker) for worker in workers)
         status = session.status()
         assert (status.pending, status.running, status.failed) == (2, 0, 0)
@@ -83,16 +83,16 @@ def test_a_worker_that_will_not_stop_is_killed_at_the_end_of_the_grace(processes
 
 
 def test_a_second_signal_ends_the_grace_and_nothing_is_left_running(processes: Processes) -> None:
+    processes.configure(grace=600.0)
     agent = processes.agent()
     with Grid.open(processes.config) as grid:
-        session = grid.submit("work:nap", [60.0, 60.0])
+        session = grid.submit("work:nap", [600.0, 600.0])
         until(lambda: len(processes.begun) == 2)
         agent.send_signal(signal.SIGTERM)
         # Two signals that wait at once are one.
         until(lambda: "stopping" in processes.log(agent))
         agent.send_signal(signal.SIGTERM)
-        # Its grace is 8 seconds.
-        assert agent.wait(5) == 0
+        assert agent.wait(SOON) == 0
         status = session.status()
         assert (status.pending, status.running) == (2, 0)
 
@@ -114,7 +114,7 @@ def test_a_burst_of_signals_ends_a_process_as_one_does(processes: Processes, pro
 def test_workers_do_not_outlive_their_agent(processes: Processes) -> None:
     agent = processes.agent()
     with Grid.open(processes.config) as grid:
-        grid.submit("work:nap", [60.0, 60.0])
+        grid.submit("work:nap", [600.0, 600.0])
         until(lambda: len(processes.begun) == 2)
     workers = children(agent.pid)
     assert len(workers) == 2

@@ -98,8 +98,8 @@ class HeldBundle:
             self.running[worker] -= reported
         self.todo -= reported
 
-    def record(self, block: Block, succeeded: Ranges, failed: Ranges, now: float, *, size: int = 0) -> None:
-        """Keep the outcomes of those tasks of ``block``, which are about ``size`` bytes, for the next commit."""
+    def record(self, block: Block, succeeded: Ranges, failed: Ranges, came: float, *, size: int = 0) -> None:
+        """Keep outcomes of ``block``, which are about ``size`` bytes and ``came`` then, for the next commit."""
         accepted = succeeded | failed
         if not accepted:
             return
@@ -108,8 +108,7 @@ class HeldBundle:
         self.blocks.extend(pieces(block, accepted, self.tries))
         self.succeeded.extend(succeeded.spans)
         self.failed.extend(failed.spans)
-        if self.since is None:
-            self.since = now
+        self.since = came if self.since is None else min(self.since, came)
 
     def retry(self, index: int, at: float) -> None:
         """Let a task wait until ``at`` for its next try."""

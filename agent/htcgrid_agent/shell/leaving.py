@@ -66,6 +66,7 @@ class Leaving:
         self._selector.unregister(worker.channel)
         if kill:
             worker.kill()
-        printed.close()
         reason = worker.end()
+        printed.close()
+        worker.close()
         self._log.info("worker ended", worker=worker.number, reason=reason, killed=kill)

@@ -89,8 +89,8 @@ class Need(msgspec.Struct, frozen=True, array_like=True, tag="need"):
 class Found(msgspec.Struct, frozen=True, array_like=True):
     """The answer to :class:`Need`."""
 
-    #: The file that holds the input's bytes, or why there is none.
-    path: str | None
+    #: The file that holds the input's bytes, as the file system calls it, which need not be text; or why there is none.
+    path: bytes | None
     error: str = ""
     #: Whether nobody will ever have it.
     lost: bool = False

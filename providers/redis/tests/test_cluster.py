@@ -81,7 +81,7 @@ heartbeat = 0.5
 @contextmanager
 def agents_of(file: Path, count: int = 2) -> Iterator[None]:
     """Run agents, which end well."""
-    command = [sys.executable, "-m", "htcgrid.cli", "agent", "--config", str(file), "--log", "json"]
+    command = [sys.executable, "-P", "-m", "htcgrid.cli", "agent", "--config", str(file), "--log", "json"]
     log = file.with_name("agents.log")
     with log.open("wb") as output:
         agents = [subprocess.Popen(command, stdout=output, stderr=output) for _ in range(count)]
@@ -182,15 +182,15 @@ def test_nothing_is_lost_while_the_slots_of_a_working_grid_move(
     mover = threading.Thread(target=move)
     with agents_of(file), Grid.open(file) as grid:
         try:
-            assert grid.submit("htcgrid.testing.handlers:echo", [0]).results(timeout=60) == [0]
+            assert grid.submit("htcgrid.testing.handlers:echo", [0]).results(timeout=180) == [0]
             mover.start()
             tasks = [[number * 10_000 + task for task in range(3000)] for number in range(8)]
             echo, sleep = "htcgrid.testing.handlers:echo", "htcgrid.testing.handlers:sleep"
             sessions = [patiently(partial(grid.submit, echo, some, id=f"s{some[0]}")) for some in tasks]
             slow = patiently(partial(grid.submit, sleep, [0.02] * 300, id="slow"))
             for session, some in zip(sessions, tasks, strict=True):
-                assert session.results(timeout=60) == some
-            assert slow.results(timeout=60) == [0.02] * 300
+                assert session.results(timeout=180) == some
+            assert slow.results(timeout=180) == [0.02] * 300
             assert all(patiently(session.status).succeeded == 3000 for session in sessions)
         finally:
             stop.set()

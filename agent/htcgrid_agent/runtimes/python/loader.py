@@ -11,6 +11,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from htcgrid.model.error_text import said
 from htcgrid_agent.runtimes.python.script import Script, is_file
 from htcgrid_agent.runtimes.python.sources import Sources, digest_of
 
@@ -86,7 +87,7 @@ class Handlers:
             try:
                 setup()
             except BaseException as error:
-                raise SetupError(f"setup() of {name!r} raised {type(error).__name__}: {error}") from error
+                raise SetupError(f"setup() of {name!r} raised {said(error)}") from error
         self._set_up.add(name)
         if teardown := _hook(module, "teardown"):
             self.teardowns.append((name, teardown))
@@ -121,7 +122,7 @@ def _imported(name: str, home: str, script: Script | None) -> ModuleType:
     except HandlerError:
         raise
     except BaseException as error:
-        raise HandlerError(f"handler {name!r}: importing {home!r} failed: {type(error).__name__}: {error}") from error
+        raise HandlerError(f"handler {name!r}: importing {home!r} failed: {said(error)}") from error
 
 
 def _find(name: str, script: Script | None) -> tuple[ModuleType, Callable[..., Any]]:

@@ -12,6 +12,7 @@ from typing import Any
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import PICKLE, Codec
 from htcgrid.model.codec.leaves import text_of
+from htcgrid.model.error_text import is_a
 from htcgrid.model.outcome import Block, Failure
 from htcgrid.model.python_client import python_client
 from htcgrid.model.session import KeepOutput
@@ -32,10 +33,11 @@ from htcgrid_agent.runtimes.python.stopping import leave_stopping_to_agent
 from htcgrid_agent.runtimes.python.teardown import tear_down
 from htcgrid_agent.runtimes.python.wear import Wear
 from htcgrid_agent.workers.cell import Cell
+from htcgrid_agent.workers.journal import SHORT, Journal
 from htcgrid_agent.workers.messages import Report, RunTasks, Setup
 
-#: Outcomes are reported when this has passed since the last report: seldom enough to cost nothing, often enough that a
-#: worker that dies takes little along.
+#: Outcomes are reported when this has passed since the last report: seldom enough to cost nothing. Until then they are
+#: in the journal.
 _REPORT_NS = 25_000_000
 
 
@@ -45,12 +47,14 @@ class Worker:
     # Attributes of a class: libraries that stop the time look for the functions themselves in all modules.
     _wall = staticmethod(time.time)
     _monotonic = staticmethod(time.monotonic)
+    # The clock of time.monotonic(), by which the agent sees how long a task takes, and which fewer of them replace.
     _tick = staticmethod(time.perf_counter_ns)
     _exit = staticmethod(os._exit)
 
     def __init__(self, channel: Channel, cell: Cell, setup: Setup) -> None:
         self._channel = channel
         self._cell = cell
+        self._journal = Journal(cell.memory)
         self._setup = setup
         self._recorder = Recorder()
         self._leftovers = Leftovers(self._recorder)
@@ -162,7 +166,7 @@ class Worker:
         self._leftovers.keep()
         return found
 
-    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:  # noqa: C901
+    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:  # noqa: C901, PLR0912, PLR0915
         """Run the tasks; return the outcomes that were not reported yet, and one more than the last task.
 
         It is long, and has many branches, for each call would cost every task as much as the rest of it.
@@ -173,12 +177,15 @@ class Worker:
         printed, leave_if_child = recorder.printed, self._process.leave_if_child
         own = self._process.mark
         recorder.renew()
-        block = self._block(tasks.start)
+        journal, odd = self._journal, False
+        write, memory, slot = journal.write, journal.memory, journal.STEP
+        block, place, stamp = self._block(tasks, tasks.start)
         values, durations = block.values, block.durations
         began = reported = tick()
         index, stop = tasks.start, tasks.start + len(tasks.payloads)
+        value: Any
         for payload in self._wear.bound(tasks.payloads):
-            if not enter(index):
+            if not enter(index, began):
                 break
             context.index = index
             context.try_number = tries.get(index, 0) + 1 if tries else 1
@@ -189,27 +196,41 @@ class Worker:
                 if not own[0]:
                     leave_if_child()
                 value = encode(result)
-                if len(value) > limit:
-                    _refuse_length(len(value), limit)
+                size = len(value)
+                if size > limit:
+                    _refuse_length(size, limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
                 leave_if_child(error)
+                # The journal takes more of it than a value.
+                value, size, odd = None, 0, True
                 block.failures[index] = failure_of(said_of_what(error, codec), tasks)
-                values.append(calls.raised(codec, error) if codec.name == PICKLE else None)
+                if codec.name == PICKLE:
+                    value = calls.raised(codec, error)
                 # What it left behind must not cost the next task its memory: that begins in a new process.
-                self._wear.spent |= isinstance(error, MemoryError)
-            else:
-                values.append(value)
+                self._wear.spent |= is_a(error, MemoryError)
+            values.append(value)
             ended = tick()
-            durations.append((ended - began) // 1000)
+            duration = (ended - began) // 1000
+            durations.append(duration)
             if printed():
-                self._keep(block, index, output)
+                odd |= self._keep(block, index, output)
                 ended = tick()
             began = ended
             index += 1
-            # The outcome of the last task goes with the report that the run is done.
-            if index < stop and (ended - reported > _REPORT_NS or self._wear.spent):
+            if index == stop:
+                # This outcome goes with the report that the run is done.
+                break
+            place += slot
+            stamp += 1
+            due = ended - reported > _REPORT_NS or self._wear.spent
+            if odd or size > SHORT:
+                odd = False
+                due = due or not journal.add(place, stamp, block)
+            elif not due:
+                write(memory, place, value, duration, size, stamp)
+            if due:
                 self._channel.report(Report(tasks.run, block, done=False))
-                block = self._block(index)
+                block, place, stamp = self._block(tasks, index)
                 values, durations = block.values, block.durations
                 began = reported = tick()
                 if self._wear.full:
@@ -217,16 +238,19 @@ class Worker:
         self._wear.count(index - tasks.start)
         return block, index
 
-    def _keep(self, block: Block, index: int, output: KeepOutput) -> None:
-        """Keep what the task printed, if the session wants it."""
+    def _keep(self, block: Block, index: int, output: KeepOutput) -> bool:
+        """Keep what the task printed, if the session wants it; return whether it does."""
         if output is KeepOutput.ALL or (output is KeepOutput.FAILED and index in block.failures):
             block.printed[index] = self._recorder.take()
-        else:
-            self._recorder.drop()
+            return True
+        self._recorder.drop()
+        return False
 
-    def _block(self, start: int) -> Block:
+    def _block(self, tasks: RunTasks, start: int) -> tuple[Block, int, int]:
+        """Begin a report; return it with where the journal is."""
         self._recorder.report()
-        return Block(start, [], self._wall(), [], self._setup.worker, {}, {}, {}, self._code)
+        block = Block(start, [], self._wall(), [], self._setup.worker, {}, {}, {}, self._code)
+        return block, *self._journal.begin(tasks.run, start, block.began, self._code)
 
     def _refuse(self, tasks: RunTasks, failure: Failure) -> None:
         count = len(tasks.payloads)
