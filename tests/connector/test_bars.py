@@ -106,7 +106,7 @@ def test_bars_come_by_themselves_where_somebody_sees_them_and_leave_nothing(fold
             for name, (line, how, _) in PROGRAMS.items()
         }
         # All are read meanwhile: a terminal that nobody reads holds its program up.
-        until(lambda: all([has_ended(terminal) for terminal in terminals.values()]), 120)
+        until(lambda: sum(map(has_ended, terminals.values())) == len(terminals), 120)
         for name, terminal in terminals.items():
             assert terminal.ended() == 0, (name, terminal.lines)
             shown = screen(terminal.raw)
