@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from htcgrid import Grid
-from tests.cli.conftest import write_grid
+from tests.cli.conftest import until, write_grid
 from tests.cli.terminal import Terminal
 
 _PYTHON = Path(sys.executable)
@@ -42,7 +42,7 @@ PROGRAMS: dict[str, tuple[str, str, bool]] = {
     "wait at once": ("late(lambda: session.wait(timeout=0.5, progress=True))", "", True),
     "results without": ("late(lambda: session.results(timeout=5, progress=False))", "", False),
     "wait without": ("late(lambda: session.wait(timeout=5, progress=False))", "", False),
-    "a short wait": ("late(lambda: session.wait(timeout=1.2))", "", False),
+    "a short wait": ("late(lambda: session.wait(timeout=0.2))", "", False),
     "a task": ("late(lambda: session.task(0).result(timeout=5))", "", False),
     "quiet": ("late(lambda: session.results(timeout=5))", ", quiet=True", False),
     "quiet, asked": ("late(lambda: session.results(timeout=1, progress=True))", ", quiet=True", True),
@@ -86,6 +86,12 @@ def screen(raw: str) -> list[str]:
     return [line.rstrip() for line in lines if line.strip()]
 
 
+def has_ended(terminal: Terminal) -> bool:
+    """Read what a program has written; return whether it has ended."""
+    terminal.until(lambda: True)
+    return terminal.process.poll() is not None
+
+
 def test_bars_come_by_themselves_where_somebody_sees_them_and_leave_nothing(folder: Path) -> None:
     with ExitStack() as stack:
         terminals = {
@@ -99,6 +105,8 @@ def test_bars_come_by_themselves_where_somebody_sees_them_and_leave_nothing(fold
             )
             for name, (line, how, _) in PROGRAMS.items()
         }
+        # All are read meanwhile: a terminal that nobody reads holds its program up.
+        until(lambda: sum(map(has_ended, terminals.values())) == len(terminals), 120)
         for name, terminal in terminals.items():
             assert terminal.ended() == 0, (name, terminal.lines)
             shown = screen(terminal.raw)
