@@ -44,7 +44,6 @@ def test_what_has_no_end_when_a_run_ends_is_told_then() -> None:
     assert list(output.feed(b"one\ntwo", 0.5)) == ["one"]
     assert output.unsettled
     assert list(output.settle(0.6)) == ["two"]
-    assert not output.unsettled
     assert list(output.close()) == []
 
 
