@@ -171,7 +171,7 @@ def run_agent(
             inputs,
             name=name,
             workers=WorkerSettings(
-                path=[str(config.folder / folder) for folder in settings.path],
+                path=client.path or [str(config.folder / folder) for folder in settings.path],
                 environment=environment | allotment.variables | {VARIABLE: mark_of(config)},
                 nice=settings.nice,
                 pickle=settings.pickle,

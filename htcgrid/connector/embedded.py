@@ -1,7 +1,6 @@
 """The grid that needs nothing: a folder, an agent under this process, and an end with it."""
 
 import json
-import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,12 +8,14 @@ from typing import Literal
 
 from htcgrid.config import Config, parse_config, read_config
 from htcgrid.connector.handler_output import HandlerOutput
+from htcgrid.connector.search_path import search_path
 from htcgrid.connector.starts import Starts
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.host import RealHost
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
+from htcgrid.model.codec.leaves import has_encoding
 from htcgrid.model.script import script_home
 from htcgrid.temporary import TemporaryFolder, remove_abandoned
 
@@ -35,8 +36,12 @@ class EmbeddedGrid:
     _PAUSE = 0.3
 
     def __init__(self, folder: Path | None, workers: int | None, output: Shown = True) -> None:
-        path = [entry or str(Path.cwd()) for entry in sys.path]
-        # The tasks are those of the process that opens it, and of the same user.
+        #: From where its workers import modules, beside what this process adds later.
+        self.search_path = search_path()
+        # The file has what TOML can hold, for agents of others; this process's own are told all of it.
+        path = [entry for entry in self.search_path if has_encoding(entry)]
+        # The tasks are those of the process that opens it, and of the same user. Whoever can write the folder can have
+        # any function called there; so to unpickle adds nothing.
         agent: dict[str, object] = {"handlers": ["*"], "pickle": True, "path": path, "reload": True}
         if workers is not None:
             agent["workers"] = workers
@@ -64,7 +69,7 @@ class EmbeddedGrid:
     def start(self) -> None:
         """Start the agent; returns before it is ready."""
         # Not the file's: a command line may hold a password.
-        client = ClientProcess.current(script_home())
+        client = ClientProcess.current(script_home(), self.search_path)
         self._compute.apply(Pool(name=defaults.POOL, environment=dict(client.environment())))
         self._starts.start()
         if self._output is not None:
@@ -158,9 +163,14 @@ def _unusable(folder: Path, error: OSError | ValueError) -> ConfigError:
 
 
 def _toml(document: dict[str, dict[str, object]]) -> str:
-    """Return a document of strings, numbers, booleans and lists of strings as TOML; JSON writes these the same way."""
+    """Return a document of strings, numbers, booleans and lists of strings as TOML."""
     lines = []
     for table, values in document.items():
         lines.append(f"[{table}]")
-        lines.extend(f"{key} = {json.dumps(value)}" for key, value in values.items())
+        lines.extend(f"{key} = {_toml_value(value)}" for key, value in values.items())
     return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: object) -> str:
+    """Return a value as TOML, where JSON writes the same but for letters that it would escape in halves."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -8,10 +8,10 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from htcgrid.config import Config, find_config, parse_config, read_config
-from htcgrid.connector.again import failed_in, payloads_of, session_again, with_functions
+from htcgrid.connector.again import failed_in, function_of, payloads_of, session_again, with_functions
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.embedded import EmbeddedGrid, Shown
@@ -24,12 +24,13 @@ from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
-from htcgrid.connector.options import SessionOptions, session_of
+from htcgrid.connector.options import MapOptions, SessionOptions, session_of
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
+from htcgrid.connector.target import Targets, check_call
 from htcgrid.connector.use import Use
 from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import ConfigError, SessionNotFoundError
@@ -40,6 +41,11 @@ from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
 from htcgrid.model.table import table
 from htcgrid.nesting import mark_of, refusal, refuse_embedded
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+_C = TypeVar("_C")
+_T = TypeVar("_T")
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -89,6 +95,7 @@ class Grid:
             self._submissions, state, payloads, host=self._host, check=self._use, notices=self._notices
         )
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
+        self._targets = Targets(limit=payloads.limits.size)
 
     @classmethod
     @briefly
@@ -149,6 +156,7 @@ class Grid:
             # Closed in the reverse order: the stores before the agents and the folder.
             grid = cls._configured(embedded.config, stack, quiet=quiet, embedded=embedded)
             stack.callback(grid.close)
+            grid._targets = Targets(opened_with=embedded.search_path, limit=grid._payloads.limits.size)  # noqa: SLF001
             embedded.start()
             stack.pop_all()
         # Nobody may close it.
@@ -251,7 +259,10 @@ class Grid:
         on_error: Literal["cancel", "run", "leave"] | None = None,
         ahead: int = defaults.AHEAD,
     ) -> SessionHandle:
-        """Submit one task per item of ``tasks``.
+        """Submit one task per item of ``tasks``; one that fails is tried three times in all.
+
+        For a grid's faults mostly pass: spot machines, licences, full disks. A task that fails for good costs two more
+        runs, unless ``retry`` is ``RetryPolicy(tries=1)``.
 
         Of a list, or whatever else can be gone through twice, every task is accepted when this returns. A generator is
         gone through beside the caller, and its first tasks run while it makes the later ones:
@@ -263,11 +274,13 @@ class Grid:
         1 to seal; of a generator, also 1 whenever 20 ms have passed and tasks have come.
 
         Args:
-            handler: ``module:function``, or a function that agents can import by its name.
+            handler: ``module:function``, or a function that agents can import by its name; on an embedded grid, or
+                with codec ``pickle``, anything that can be called with an event, and with a context if it takes one.
+                What it returns is the result; that of an ``async`` function is awaited.
             tasks: the payloads: what the codec can carry.
             id: the session's id; made up when left out.
             priority: 0 to 3, higher first.
-            retry: when a task that went wrong is tried again; three tries when left out.
+            retry: when a task that went wrong is tried again; as ``RetryPolicy()`` when left out: three tries.
             timeout: the longest that one try of one task may take, in seconds; None for no limit.
             codec: for payloads and results: ``typed`` keeps Python's plain types, dataclasses, Enums and what numpy
                 and pandas have, exactly, and refuses the rest; ``json`` and ``msgpack`` keep what programs in any
@@ -303,12 +316,13 @@ class Grid:
             keep_for=keep_for,
             output=output,
         )
-        session = session_of(handler, id, options, host=self._host)
+        target = self._targets.of_events(handler, codec)
+        session = session_of(target, id, options, host=self._host)
         rule = rule_of(on_error, ahead, named=id is not None)
         payloads = encoded(codec_of_session(session).encode, tasks, self._limit)
         if isinstance(tasks, Iterator):
-            return self._submissions.submit_beside(session, payloads, rule)
-        return self._submissions.submit_all(session, payloads, rule)
+            return self._submissions.submit_beside(session, payloads, rule, target.blobs(session.id))
+        return self._submissions.submit_all(session, payloads, rule, target.blobs(session.id))
 
     @briefly
     def open_session(
@@ -332,7 +346,9 @@ class Grid:
         """
         self._check_wait()
         rule = rule_of(on_error, ahead, named=id is not None)
-        return self._submissions.open(session_of(handler, id, options, host=self._host), rule, self._limit)
+        target = self._targets.of_events(handler, options.get("codec", TYPED))
+        session = session_of(target, id, options, host=self._host)
+        return self._submissions.open(session, rule, self._limit, target.blobs(session.id))
 
     @briefly
     def put(
@@ -358,6 +374,107 @@ class Grid:
         self._check()
         return put_shared(self._state, self._payloads, data, codec_of(codec, lossy=lossy), keep_for, host=self._host)
 
+    @overload
+    def map(
+        self,
+        function: Callable[[_A], _T],
+        a: Iterable[_A | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B, _C], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        c: Iterable[_C | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[..., _T],
+        a: Iterable[Any],
+        b: Iterable[Any],
+        c: Iterable[Any],
+        d: Iterable[Any],
+        /,
+        *more: Iterable[Any],
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A], _T],
+        a: Iterable[_A | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B, _C], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        c: Iterable[_C | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[..., _T],
+        a: Iterable[Any],
+        b: Iterable[Any],
+        c: Iterable[Any],
+        d: Iterable[Any],
+        /,
+        *more: Iterable[Any],
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: str,
+        /,
+        *iterables: Iterable[Any],
+        return_exceptions: bool = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[Any, None, None]: ...
     @briefly
     def map(
         self,
@@ -379,8 +496,9 @@ class Grid:
         What an iterable raises comes after the results of the items before it.
 
         Args:
-            function: one that agents can import by its name, or that name; with codec ``pickle``, anything that can be
-                called: it is pickled now, and sent once. It is called with the items, and no context.
+            function: one that agents can import by its name, or that name; on an embedded grid, or with codec
+                ``pickle``, anything that can be called: it is pickled now, and sent once. It is called with the items,
+                and no context.
             iterables: the arguments: what the codec can carry, and references of :meth:`put` for what is large.
             ordered: yield the results in the order of the items, and not as they come.
             return_exceptions: yield the exception of a call that fails, and do not raise.
@@ -398,16 +516,19 @@ class Grid:
         if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
         check_arguments(iterables)
-        described = session_of("a:function", None, options, host=self._host)
+        described = session_of(self._targets.of_calls("a:function"), None, options, host=self._host)
         form = CallForm(codec_of_session(described), self._limit)
-        handler = form.handler(function)
-        session = session_of(handler, None, options, host=self._host, calls=handler != PICKLED_CALL)
         # Not strict: as the map that Python has, it ends with the shortest.
         items = zip(*iterables, strict=False)
-        if handler == PICKLED_CALL and not isinstance(function, str):
-            functions = Functions(self._payloads, host=self._host)
+        if form.pickles and not isinstance(function, str):
+            check_call(function, len(iterables))
+            session = session_of(self._targets.of_calls(form.handler(function)), None, options, host=self._host)
+            functions, blobs = Functions(self._payloads, host=self._host), None
             payloads = payloads_of_map(functions, session.id, functions.pickled(function), form, items)
         else:
+            target = self._targets.of_map(function, len(iterables))
+            session = session_of(target, None, options, host=self._host, calls=True)
+            blobs = target.blobs(session.id)
             payloads = (form.payload(function, args, {}) for args in items)
         made = MappedCalls(
             session,
@@ -420,6 +541,7 @@ class Grid:
             host=self._host,
             check=self._use,
             notices=self._notices,
+            blobs=blobs,
         )
         self._mapped.add(made)
         return brief(made.results(ordered=ordered, return_exceptions=return_exceptions, progress=progress))
@@ -428,8 +550,8 @@ class Grid:
     def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
         """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
 
-        Functions are found by their names, and arguments and results are what the codec can carry. With codec
-        ``pickle`` everything is carried that can be pickled, also lambdas and what is defined in the script itself, on
+        Functions are found by their names, and arguments and results are what the codec can carry. On an embedded grid
+        those that have none go along, as lambdas. With codec ``pickle`` everything is carried that can be pickled, on
         agents that allow it.
 
         Args:
@@ -441,7 +563,7 @@ class Grid:
             ConfigError: an option is not right.
         """
         self._check_awaited()
-        return GridExecutor(self._calls, max_workers, options, limit=self._limit)
+        return GridExecutor(self._calls, max_workers, options, limit=self._limit, targets=self._targets)
 
     def session(
         self, session_id: str, *, pickle: bool = False, decode: Callable[[bytes], Any] | None = None
@@ -506,9 +628,9 @@ class Grid:
         reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._use)
         rule = rule_of(None, defaults.AHEAD, named=True)
         payloads = payloads_of(reader, failed_in(reader))
-        if (session.handler, session.codec) == (PICKLED_CALL, PICKLE):
+        if session.handler == PICKLED_CALL:
             payloads = with_functions(payloads, reader, session, self._payloads)
-        self._submissions.submit_all(session, payloads, rule)
+        self._submissions.submit_all(session, payloads, rule, function_of(reader, session))
         return self.session(session.id, pickle=pickle)
 
     def origins(self, session_id: str) -> list[int]:

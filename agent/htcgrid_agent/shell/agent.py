@@ -9,7 +9,7 @@ import termios
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -42,7 +42,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How worker processes are started."""
 
     #: Folders from which handlers are imported.
-    path: list[str] = []
+    path: Sequence[str] = ()
     #: All their variables; those of the agent when left out.
     environment: dict[str, str] | None = None
     #: What their priority in the operating system is lowered by.
@@ -286,7 +286,7 @@ class Agent:
         worker.send(
             Setup(
                 worker.name,
-                self._settings.path,
+                [text_bytes(folder) for folder in self._settings.path],
                 defaults.PAYLOAD_BYTES,
                 self._settings.nice,
                 self._settings.pickle,
