@@ -315,7 +315,7 @@ def test_a_worker_takes_its_programs_along_when_its_agent_is_gone(
         "    time.sleep(600)\n"
     )
     worker = Heard(0)
-    worker.send(Setup("a/0", [str(tmp_path)], 1000, 0))
+    worker.send(Setup("a/0", [bytes(tmp_path)], 1000, 0))
     assert next_report(worker) == Report(0, None, done=True)
     run(worker, "hold", b"0")
     os.set_blocking(worker.outputs["stdout"].fileno(), True)
