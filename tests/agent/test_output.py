@@ -37,3 +37,23 @@ def test_what_was_dropped_is_told_at_the_end_too() -> None:
     output = Output()
     assert list(output.feed(b"z" * (RATE + 1), 0.5)) == []
     assert list(output.close()) == [f"({RATE + 1} bytes of output were dropped)"]
+
+
+def test_what_has_no_end_when_a_run_ends_is_told_then() -> None:
+    output = Output()
+    assert list(output.feed(b"one\ntwo", 0.5)) == ["one"]
+    assert output.unsettled
+    assert list(output.settle(0.6)) == ["two"]
+    assert list(output.close()) == []
+
+
+def test_what_was_dropped_is_told_once_in_a_second_when_runs_end() -> None:
+    output = Output()
+    told = []
+    for _ in range(100):
+        list(output.feed(b"z" * (RATE + 1), 0.5))
+        told += list(output.settle(0.5))
+    assert told == [f"({RATE + 1} bytes of output were dropped: more than {RATE} bytes in a second)"]
+    assert list(output.settle(1.5)) == [
+        f"({99 * (RATE + 1)} bytes of output were dropped: more than {RATE} bytes in a second)"
+    ]

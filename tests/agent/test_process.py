@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from htcgrid.connector.function_pickle import function_bytes
+from htcgrid.local.process import birthmark
 from htcgrid.model import Failure
 from htcgrid.model.call import PICKLED_CALL, PickledCall, write_call
 from htcgrid.model.codec import codec_of
@@ -299,6 +300,35 @@ def test_a_worker_that_talks_nonsense_is_given_up(worker: Heard) -> None:
     run(worker, "nonsense", b"0")
     assert next_report(worker) is None
     assert worker.end() == "closed its connection to the agent, and was killed"
+
+
+@pytest.mark.parametrize("by", ["the kernel", "its own thread"])
+def test_a_worker_takes_its_programs_along_when_its_agent_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    if by == "its own thread":
+        monkeypatch.setattr("htcgrid_agent.shell.process.end_group_with", lambda _descriptor, _group: None)
+    (tmp_path / "jobs.py").write_text(
+        "import subprocess, time\n"
+        "def hold(event, context):\n"
+        "    print(subprocess.Popen(['sleep', '600']).pid, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    worker = Heard(0)
+    worker.send(Setup("a/0", [bytes(tmp_path)], 1000, 0))
+    assert next_report(worker) == Report(0, None, done=True)
+    run(worker, "hold", b"0")
+    os.set_blocking(worker.outputs["stdout"].fileno(), True)
+    child = int(worker.outputs["stdout"].readline())
+    assert birthmark(child) is not None
+    os.close(worker._lifeline)
+    deadline = time.monotonic() + 60
+    while not worker.ended or birthmark(child) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    worker._lifeline = os.open(os.devnull, os.O_RDONLY)
+    worker.end()
+    worker.close()
 
 
 def test_a_worker_ends_with_its_agent(worker: Heard) -> None:
