@@ -181,4 +181,12 @@ def run_agent(
             calls.hasten = reaper.hasten
             reaper.start()
             stack.callback(reaper.close)
-        return shell.run(workers=allotment.workers, threads=allotment.threads, why=allotment.reason)
+        return shell.run(
+            pool=pool,
+            workers=allotment.workers,
+            threads=allotment.threads,
+            why=allotment.reason,
+            folder=str(config.folder),
+            path=[str(config.folder / folder) for folder in settings.path],
+            handlers=list(allowed),
+        )

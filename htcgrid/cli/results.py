@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from htcgrid.cli.facts import encoded_facts
+from htcgrid.cli.failed import FailedTask
+from htcgrid.cli.failures import Failures
 from htcgrid.cli.options import complete_sessions, config_option, required_config
 from htcgrid.config import Config
 from htcgrid.model import SessionId, TaskState
@@ -31,10 +33,10 @@ if TYPE_CHECKING:
 def command(session: str, config: Path | None, timeout: float | None, *, values: bool, failed: bool) -> int:
     """Print the outcome of each task of SESSION as it becomes known, one JSON object a line.
 
-    Exits with 1 when a task did not succeed. In a session of tasks that were submitted again, "origin" is the task's
-    index in the session in which it failed, as long as that is kept. Of values that JSON has not, tuples and sets are
-    arrays, dataclasses objects, Enums their members' names, times and Decimals text, frames arrays of their rows, bytes
-    hexadecimal; NaN and infinities are null.
+    Exits with 1 when a task did not succeed; what several failed with is then summed up on stderr. In a session of
+    tasks that were submitted again, "origin" is the task's index in the session in which it failed, as long as that is
+    kept. Of values that JSON has not, tuples and sets are arrays, dataclasses objects, Enums their members' names,
+    times and Decimals text, frames arrays of their rows, bytes hexadecimal; NaN and infinities are null.
     """
     from htcgrid.connector import Grid
 
@@ -43,7 +45,7 @@ def command(session: str, config: Path | None, timeout: float | None, *, values:
     grid_of = required_config(config)
     if failed:
         return _print_failed(grid_of, SessionId(session), timeout)
-    some_failed = False
+    some_failed, failures = False, Failures()
     with Grid.open(grid_of.file) as grid:
         handle = _handle(grid, session)
         if values:
@@ -53,8 +55,24 @@ def command(session: str, config: Path | None, timeout: float | None, *, values:
         origins = grid.origins(session)
         for outcome in handle.outcomes(timeout=timeout):
             some_failed |= not outcome.succeeded
+            _note(failures, outcome)
             click.echo(encoded_facts(_shown(outcome) | _origin(origins, outcome.index)))
+    _sum_up(failures)
     return int(some_failed)
+
+
+def _note(failures: Failures, outcome: "Outcome") -> None:
+    if outcome.error is not None:
+        failures.add(FailedTask(index=outcome.index, type=outcome.error.type, message=outcome.error.message))
+
+
+def _sum_up(failures: Failures) -> None:
+    """Say what tasks have failed with; a lone one has its own line already."""
+    if failures.count > 1:
+        from htcgrid.cli.console import plain
+
+        for line in failures.lines():
+            click.echo(f"htcgrid: {plain(line)}", err=True)
 
 
 def _handle(grid: "Grid", session: str) -> "SessionHandle":
@@ -68,7 +86,7 @@ def _print_failed(config: Config, session: SessionId, timeout: float | None) -> 
     from htcgrid.cli.outcomes import reader_of
     from htcgrid.connector import Grid
 
-    some_failed = False
+    some_failed, failures = False, Failures()
     with Grid.open(config.file) as grid, ExitStack() as stack:
         state = stack.enter_context(closing(config.open_state()))
         payloads = stack.enter_context(closing(config.open_payloads()))
@@ -76,7 +94,9 @@ def _print_failed(config: Config, session: SessionId, timeout: float | None) -> 
         for outcome in reader_of(state.status([session])[0].session, state, payloads).outcomes(timeout):
             some_failed |= not outcome.succeeded
             if outcome.state is TaskState.FAILED:
+                _note(failures, outcome)
                 click.echo(encoded_facts(_shown(outcome) | _origin(origins, outcome.index)))
+    _sum_up(failures)
     return int(some_failed)
 
 

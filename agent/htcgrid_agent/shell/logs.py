@@ -46,7 +46,12 @@ def open_log(style: str, *, agent: str, verbose: bool = False) -> Log:
     """
     renderer: Any = structlog.processors.JSONRenderer()
     if style == "console":
-        renderer = structlog.dev.ConsoleRenderer(colors=sys.stderr is not None and sys.stderr.isatty(), pad_event_to=0)
+        renderer = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr is not None and sys.stderr.isatty(),
+            pad_event_to=0,
+            # As they were said: what matters first.
+            sort_keys=False,
+        )
     logger = structlog.wrap_logger(
         structlog.PrintLogger(cast("TextIO", StandardError())),
         processors=[

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
+from htcgrid_agent.runtimes.python.missing import advice
 from htcgrid_agent.runtimes.python.script import Script, is_file
 from htcgrid_agent.runtimes.python.sources import Sources, digest_of
 
@@ -115,7 +116,9 @@ def _imported(name: str, home: str, script: Script | None) -> ModuleType:
     except HandlerError:
         raise
     except BaseException as error:
-        raise HandlerError(f"handler {name!r}: importing {home!r} failed: {type(error).__name__}: {error}") from error
+        raise HandlerError(
+            f"handler {name!r}: importing {home!r} failed: {type(error).__name__}: {error}{advice(error, home)}"
+        ) from error
 
 
 def _find(name: str, script: Script | None) -> tuple[ModuleType, Callable[..., Any]]:
