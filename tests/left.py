@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-_KEPT: pytest.StashKey[set[str]] = pytest.StashKey()
+_KEPT = pytest.StashKey[set[str]]()
 #: How long what is about to end is waited for: seconds. Only a test that leaves something waits.
 _PATIENCE = 60.0
 _PAUSE = 0.02
@@ -59,7 +59,8 @@ def _leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
     folder: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
     before = held(None)
     yield
-    known = set(before) | request.config.stash.get(_KEPT, set())
+    kept: set[str] = request.config.stash.get(_KEPT, set[str]())
+    known = kept.union(before)
     left = awaited(lambda: [_shown(name, text) for name, text in held(folder).items() if name not in known])
     if left:
         raise pytest.fail.Exception("this test left behind:\n  " + "\n  ".join(left), pytrace=False) from None

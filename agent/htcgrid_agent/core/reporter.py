@@ -84,9 +84,11 @@ class Reporter:
         """Return the report that the agent has ended."""
         return self._report((), ended=True)
 
-    def answered(self) -> None:
-        """Note that a report arrived, or that it did not: the next one says what it said."""
+    def answered(self, *, arrived: bool = True) -> None:
+        """Note that a report arrived, or that it did not: the next one says what it said, and is due at once."""
         self._under_way = False
+        if not arrived:
+            self._told = None
 
     def _report(self, held: Iterable[HeldBundle], *, ended: bool) -> Register:
         return Register(
