@@ -1,4 +1,4 @@
-"""htcgrid: a pluggable, multi-cloud grid for huge numbers of short tasks."""
+"""htcgrid: a pluggable grid for huge numbers of short tasks."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

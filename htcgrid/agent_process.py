@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from htcgrid.errors import ProviderError
+from htcgrid.model.interpreter import interpreter
 
 #: How much of what it said is told when it ends by itself: bytes.
 _TAIL = 2000
@@ -28,7 +28,7 @@ def agent_process(
     Raises:
         ProviderError: it ended by itself.
     """
-    command = [sys.executable, "-m", "htcgrid_agent", "--config", str(config)]
+    command = [interpreter(), "-P", "-m", "htcgrid_agent", "--config", str(config)]
     command += [] if pool is None else ["--pool", pool]
     command += [] if workers is None else ["--workers", str(workers)]
     for pattern in handlers:

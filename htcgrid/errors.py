@@ -8,6 +8,7 @@ HtcGridError
 ├── EncodingError               a payload or a result cannot be carried: change the data
 ├── PayloadLostError            data that was stored is there no more: put it again
 ├── ProviderError               a service answered with an error: look at the cause
+│   ├── AgentNotStartedError    an embedded grid's agents end before they are ready: see to what the last one said
 │   ├── ProviderNotFoundError   no such provider, or its SDK is not installed
 │   └── ProviderUnavailableError    the service cannot be reached now: try again
 │       └── ThrottledError      the service was asked too fast: try again, slower
@@ -50,6 +51,14 @@ class PayloadLostError(HtcGridError):
 
 class ProviderError(HtcGridError):
     """A service answered with an error; the cause says which."""
+
+
+class AgentNotStartedError(ProviderError):
+    """The agents of an embedded grid end before they are ready, time after time, so no task of it runs.
+
+    The message has the last lines of the last one. More are started, ever more slowly; what waits after one has become
+    ready does not get this error.
+    """
 
 
 class ProviderNotFoundError(ProviderError):

@@ -294,7 +294,7 @@ def test_broken_providers_are_listed_with_their_reason_and_break_nobody_else(ins
     (tmp_path / "grid.toml").write_text('[state]\nprovider = "local"\npath = "grid"\n')
 
     def htcgrid(*words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "htcgrid.cli", *words]
+        command = [sys.executable, "-P", "-m", "htcgrid.cli", *words]
         variables = os.environ | {"PYTHONPATH": str(tmp_path)}
         return subprocess.run(command, cwd=tmp_path, env=variables, capture_output=True, text=True, check=False)
 

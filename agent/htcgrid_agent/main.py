@@ -15,13 +15,16 @@ from secrets import token_hex
 import htcgrid
 from htcgrid.config import INTERFACES, AgentSettings, Config, read_config, seconds, variables_of
 from htcgrid.cores import allotted, usable_cores
+from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.model.client_process import ClientProcess
 from htcgrid.reaper import Reaper
 from htcgrid.services import Leave, open_services
+from htcgrid.temporary import holding
 from htcgrid_agent.core import AgentCore, AgentPolicy
 from htcgrid_agent.shell.agent import Agent, WorkerSettings
+from htcgrid_agent.shell.descriptors import workers_within_descriptors
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.logs import open_log
 from htcgrid_agent.shell.shared import SharedFiles
@@ -93,6 +96,7 @@ def run_agent(
     Raises:
         ConfigError: the file, the id or the pool cannot be used.
     """
+    hold_standard_streams()
     settings = config.agent_settings()
     # Out of the environment, which workers have, too.
     client = ClientProcess.taken(os.environ)
@@ -104,8 +108,13 @@ def run_agent(
     environment = _worker_environment(config, settings)
     allotment = allotted(usable_cores(), workers or settings.workers, environment)
     log = open_log(log_style, agent=name, verbose=verbose)
+    count = workers_within_descriptors(allotment.workers)
+    if count < allotment.workers:
+        advice = "raise the limit of descriptors, which 'ulimit -n' sets"
+        log.warning("fewer workers than wanted", workers=count, wanted=allotment.workers, advice=advice)
     stopping = threading.Event()
     with ExitStack() as stack:
+        temporary = stack.enter_context(holding(config.folder))
         try:
             state, queue, payloads = open_services(config, stack, say=log.warning, lifeline=lifeline)
         except Leave:
@@ -113,7 +122,7 @@ def run_agent(
         flush = state.limits.flush.total_seconds() if settings.flush is None else settings.flush
         policy = AgentPolicy(
             agent=name,
-            workers=allotment.workers,
+            workers=count,
             lease=settings.lease,
             heartbeat=settings.heartbeat,
             grace=settings.grace,
@@ -148,7 +157,12 @@ def run_agent(
                 interval=seconds(settings.report),
             ),
         )
-        shared = SharedFiles(payloads, limit=settings.shared_megabytes * 1_000_000, stopping=stopping)
+        shared = SharedFiles(
+            payloads,
+            limit=settings.shared_megabytes * 1_000_000,
+            stopping=stopping,
+            place=config.folder if temporary else None,
+        )
         stack.callback(shared.close)
         shell = Agent(
             AgentCore(policy, Random().random),
@@ -156,7 +170,7 @@ def run_agent(
             inputs,
             name=name,
             workers=WorkerSettings(
-                path=[str(config.folder / folder) for folder in settings.path],
+                path=client.path or [str(config.folder / folder) for folder in settings.path],
                 environment=environment | allotment.variables,
                 nice=settings.nice,
                 pickle=settings.pickle,
@@ -183,7 +197,7 @@ def run_agent(
             stack.callback(reaper.close)
         return shell.run(
             pool=pool,
-            workers=allotment.workers,
+            workers=count,
             threads=allotment.threads,
             why=allotment.reason,
             folder=str(config.folder),

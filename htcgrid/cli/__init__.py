@@ -134,7 +134,7 @@ def _write_no_more() -> None:
 @click.group(cls=Commands, context_settings=_SETTINGS)
 @click.version_option(None, "-V", "--version", package_name="htcgrid")
 def htcgrid() -> None:
-    """A grid for huge numbers of short tasks: on one laptop, any cloud or Kubernetes."""
+    """A grid for huge numbers of short tasks: on one machine, or on several by Redis."""
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -7,8 +7,8 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, required_config
-from htcgrid.cli.phrasing import counted, span
 from htcgrid.cli.table import Column, show_table
+from htcgrid.findings.phrasing import counted, span
 from htcgrid.model import AgentStatus, defaults
 from htcgrid.nearest import did_you_mean
 
@@ -41,9 +41,9 @@ def command(config: Path | None, pool: str | None, *, everyone: bool, as_json: b
     An agent is READY, DRAINING when it was told to stop, ENDED, or LOST when it has not been heard of for three times
     as long as it wanted to be. "busy" is how many of its workers are at work.
     """
-    from htcgrid.cli.console import plain
-    from htcgrid.cli.pool import code_findings
     from htcgrid.connector import Grid
+    from htcgrid.findings.phrasing import plain
+    from htcgrid.findings.pool import code_findings
 
     with Grid.open(required_config(config).file) as grid:
         known = list(grid.agents(pool=pool))

@@ -7,8 +7,8 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import complete_sessions, config_option, required_config
-from htcgrid.cli.phrasing import counted
 from htcgrid.errors import SessionNotFoundError
+from htcgrid.findings.phrasing import counted
 from htcgrid.model import CancelCounts, SessionId
 
 

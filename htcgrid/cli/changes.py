@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from htcgrid.cli.console import plain
 from htcgrid.cli.facts import encoded_facts
-from htcgrid.cli.failed import FailedTask
 from htcgrid.cli.listing import facts_of, state_of
 from htcgrid.cli.watched import Glance
+from htcgrid.findings.failed import FailedTask
+from htcgrid.findings.phrasing import plain
 from htcgrid.model import SessionId, SessionStatus
 
 #: At most one line of a session in this time: seconds.

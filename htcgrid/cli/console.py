@@ -19,8 +19,3 @@ class Screen(Console):
     def on_broken_pipe(self) -> NoReturn:
         """Tell the command line, which knows the exit status for that."""
         raise BrokenPipeError
-
-
-def plain(text: str) -> str:
-    """Return text on one line, without what would move a terminal's cursor or colour it."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

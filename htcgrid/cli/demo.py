@@ -41,11 +41,11 @@ def command(trades: int, workers: int | None, config: Path | None, *, as_json: b
     console.print(f"{grids} with {count} workers prices {trades:,} options with QuantLib.")
     if config is None:
         with Grid.open(workers=count) as grid:
-            run = example.run(grid, document, console)
+            run = example.run(grid, document, progress=True)
     else:
         pool = f"demo-{token_hex(4)}"
         with Grid.open(config) as grid, agent_process(config, pool=pool, workers=count, handlers=["*"]):
-            run = example.run(grid, document, console, pool=pool)
+            run = example.run(grid, document, progress=True, pool=pool)
     rows = example.client.summarise(document, run.output)
     if as_json:
         _print(run, rows, count)

@@ -26,7 +26,7 @@ def command(config: Path | None, *, as_json: bool) -> int:
     Each line is OK, WARN, or FAIL with what to do; the exit status is 2 when one is FAIL. What it writes to the payload
     store, under "doctor/", it deletes again. It makes about a dozen requests, and 1 more per 100 agents.
     """
-    from htcgrid.cli.console import plain
+    from htcgrid.findings.phrasing import plain
 
     failed = False
     for check in _checks(required_file(config)):

@@ -187,7 +187,8 @@ def _print(plan: "Plan", verdict: "Verdict", never: Sequence["Strike"]) -> None:
 def _show(plan: "Plan", verdict: "Verdict", never: Sequence["Strike"]) -> None:
     from rich.table import Table
 
-    from htcgrid.cli.console import Screen, plain
+    from htcgrid.cli.console import Screen
+    from htcgrid.findings.phrasing import plain
 
     screen = Screen()
     strikes = Table("fault", title=f"Faults from seed {plan.seed}", title_justify="left")

@@ -11,12 +11,12 @@ from secrets import token_hex
 import msgspec
 
 from htcgrid.cli.checked import CheckedConfig
-from htcgrid.cli.phrasing import counted, listed, span
-from htcgrid.cli.pool import code_findings, starting, version_findings
 from htcgrid.cli.secrets import Secrets
 from htcgrid.config import AgentSettings, Config
 from htcgrid.cores import allotted, usable_cores
 from htcgrid.errors import ConfigError, HtcGridError
+from htcgrid.findings.phrasing import counted, listed, span
+from htcgrid.findings.pool import code_findings, starting, version_findings
 from htcgrid.interfaces import Provided, StateStore
 from htcgrid.model import AgentStatus, SessionStatus, utcnow
 

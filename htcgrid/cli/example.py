@@ -10,10 +10,8 @@ from types import ModuleType
 from typing import Any
 
 import msgspec
-from rich.console import Console
 
 from htcgrid.connector import Grid, Outcome
-from htcgrid.connector.progress import progress_bar
 from htcgrid.errors import ConfigError
 from htcgrid.model import defaults
 
@@ -61,20 +59,17 @@ class Example:
             )
         self.handler = f"{self.folder / module}.py:{function}"
 
-    def run(self, grid: Grid, document: Any, console: Console, *, pool: str = defaults.POOL) -> Run:
-        """Split ``document``, run its tasks in a pool with a live bar, merge the results."""
+    def run(self, grid: Grid, document: Any, *, progress: bool | None = None, pool: str = defaults.POOL) -> Run:
+        """Split ``document``, run its tasks in a pool, merge the results; see :meth:`SessionHandle.results`."""
         submitting = time.time()
         tasks = self._split(document)
         session = grid.submit(self.handler, tasks, codec="json", pool=pool)
         submitted = time.time()
-        outcomes = []
+        outcomes = list[Timed]()
         try:
-            with progress_bar(self.folder.name, console) as bar:
-                failed = 0
-                for outcome in session.outcomes():
-                    outcomes.append(Timed(outcome=outcome, fetched=time.time()))
-                    failed += not outcome.succeeded
-                    bar.show(ended=len(outcomes), total=len(tasks), failed=failed)
+            outcomes.extend(
+                Timed(outcome=outcome, fetched=time.time()) for outcome in session.outcomes(progress=progress)
+            )
         except KeyboardInterrupt:
             session.cancel()
             raise

@@ -23,17 +23,24 @@ def command(session: str, index: int | None, config: Path | None, *, as_json: bo
     requests at most; for a task that has ended, also 1 per 100 entries of the session's log. With --json, each finding
     is an object with the session, a "finding" in one word, and the "message" and "advice" for people.
     """
-    from htcgrid.cli.console import plain
-    from htcgrid.cli.findings import findings
-    from htcgrid.cli.phrasing import shortened
-    from htcgrid.cli.sight import look
+    from htcgrid.cli.outcomes import outcome_of, reader_of
+    from htcgrid.findings.phrasing import plain, shortened
+    from htcgrid.findings.session import findings
+    from htcgrid.findings.sight import look
 
     grid = required_config(config)
     with ExitStack() as stack:
         state = stack.enter_context(closing(grid.open_state()))
         payloads = stack.enter_context(closing(grid.open_payloads()))
         lease = timedelta(seconds=grid.agent.lease)
-        sight = look(state, payloads, SessionId(session), index, lease=lease)
+        sight = look(
+            state,
+            payloads,
+            SessionId(session),
+            index,
+            lease=lease,
+            outcome_of=lambda of, number: outcome_of(reader_of(of, state, payloads), number),
+        )
     asked: dict[str, object] = {"session": session} | ({} if index is None else {"index": index})
     if not as_json:
         of = sight.status.session

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from htcgrid.cli.facts import print_facts
-from htcgrid.cli.phrasing import span
 from htcgrid.cli.table import Column, show_table
+from htcgrid.findings.phrasing import span
 from htcgrid.model import SessionState, SessionStatus, utcnow
 
 _COUNTS = ("total", "pending", "running", "succeeded", "failed", "cancelled")
@@ -37,7 +37,7 @@ def facts_of(status: SessionStatus) -> dict[str, object]:
 
 
 def _handler(status: SessionStatus) -> str:
-    from htcgrid.cli.console import plain
+    from htcgrid.findings.phrasing import plain
 
     return plain(status.session.handler.rpartition("/")[2])
 

@@ -10,9 +10,9 @@ from rich.table import Table
 from rich.text import Text
 
 from htcgrid.cli.changes import reason_of, speed_of
-from htcgrid.cli.console import plain
 from htcgrid.cli.listing import state_of
 from htcgrid.cli.watched import Glance
+from htcgrid.findings.phrasing import plain
 
 #: Lines of failures below the sessions.
 _FAILURES = 5

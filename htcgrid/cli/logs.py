@@ -58,7 +58,7 @@ def command(
 
 
 def _agent_log(grid: Config, agent: AgentId, tail: int, *, follow: bool, as_json: bool) -> None:
-    from htcgrid.cli.console import plain
+    from htcgrid.findings.phrasing import plain
 
     with closing(grid.open_compute()) as compute:
         for line in compute.logs(agent, tail=tail, follow=follow):
@@ -91,8 +91,8 @@ def _outcomes(reader: "Reader", index: int | None, *, follow: bool) -> "Iterator
 
 def _show(outcomes: "Iterable[Outcome]", *, as_json: bool) -> bool:
     """Print what tasks left behind; return whether any left something."""
-    from htcgrid.cli.console import plain
     from htcgrid.cli.printed import printed_facts, printed_lines
+    from htcgrid.findings.phrasing import plain
 
     shown = False
     for outcome in outcomes:

@@ -65,6 +65,15 @@ def config_option(function: _Function) -> _Function:
     )(function)
 
 
+def progress_option(function: _Function) -> _Function:
+    """Give a command the options --progress and --no-progress, as ``progress``; None when neither is given."""
+    return click.option(
+        "--progress/--no-progress",
+        default=None,
+        help="Show a bar on stderr, or none; when left out, one comes after 2 s in a terminal.",
+    )(function)
+
+
 def required_config(file: Path | None) -> Config:
     """Return the configuration of a grid that exists apart from this command.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from htcgrid.connector import Outcome
 from htcgrid.connector.collection import batches
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.tracker import Tracker
 from htcgrid.errors import ResultTimeoutError
@@ -17,7 +18,9 @@ from htcgrid.model import Session
 
 def reader_of(session: Session, state: StateStore, payloads: PayloadStore) -> Reader:
     """Return what reads the session's outcomes, each with the value None."""
-    return Reader(session, state, payloads, decode=_no_value, host=RealHost(), check=lambda: None)
+    host = RealHost()
+    notices = Notices(host=host, patience=state.limits.notice)
+    return Reader(session, state, payloads, decode=_no_value, host=host, check=lambda: None, notices=notices)
 
 
 def known_outcomes(reader: Reader) -> Iterator[Outcome]:

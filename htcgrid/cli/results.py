@@ -1,5 +1,6 @@
 """``htcgrid results``: print outcomes."""
 
+import sys
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -8,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from htcgrid.cli.facts import encoded_facts
-from htcgrid.cli.failed import FailedTask
-from htcgrid.cli.failures import Failures
-from htcgrid.cli.options import complete_sessions, config_option, required_config
+from htcgrid.cli.options import complete_sessions, config_option, progress_option, required_config
 from htcgrid.config import Config
+from htcgrid.findings.failed import FailedTask
+from htcgrid.findings.failures import Failures
 from htcgrid.model import SessionId, TaskState
 from htcgrid.model.codec import TYPED
 from htcgrid.model.codec.lossy import as_json
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     "--values", is_flag=True, help="Only the values, in the order of the tasks; fails with the first task that did."
 )
 @click.option("--failed", is_flag=True, help="Only those of tasks that failed.")
+@progress_option
 @click.option("--json", is_flag=True, expose_value=False, help="Changes nothing: it is JSON anyway.")
-def command(session: str, config: Path | None, timeout: float | None, *, values: bool, failed: bool) -> int:
+def command(
+    session: str, config: Path | None, timeout: float | None, *, values: bool, failed: bool, progress: bool | None
+) -> int:
     """Print the outcome of each task of SESSION as it becomes known, one JSON object a line.
 
     Exits with 1 when a task did not succeed; what several failed with is then summed up on stderr. In a session of
@@ -44,16 +48,16 @@ def command(session: str, config: Path | None, timeout: float | None, *, values:
         raise click.UsageError("--values and --failed cannot go together: failed tasks have none")
     grid_of = required_config(config)
     if failed:
-        return _print_failed(grid_of, SessionId(session), timeout)
+        return _print_failed(grid_of, SessionId(session), timeout, progress=_bar(progress))
     some_failed, failures = False, Failures()
     with Grid.open(grid_of.file) as grid:
         handle = _handle(grid, session)
         if values:
-            for value in handle.results(timeout=timeout):
+            for value in handle.results(timeout=timeout, progress=progress):
                 click.echo(encoded_facts(_plain(value)))
             return 0
         origins = grid.origins(session)
-        for outcome in handle.outcomes(timeout=timeout):
+        for outcome in handle.outcomes(timeout=timeout, progress=_bar(progress)):
             some_failed |= not outcome.succeeded
             _note(failures, outcome)
             click.echo(encoded_facts(_shown(outcome) | _origin(origins, outcome.index)))
@@ -69,7 +73,7 @@ def _note(failures: Failures, outcome: "Outcome") -> None:
 def _sum_up(failures: Failures) -> None:
     """Say what tasks have failed with; a lone one has its own line already."""
     if failures.count > 1:
-        from htcgrid.cli.console import plain
+        from htcgrid.findings.phrasing import plain
 
         for line in failures.lines():
             click.echo(f"htcgrid: {plain(line)}", err=True)
@@ -81,7 +85,7 @@ def _handle(grid: "Grid", session: str) -> "SessionHandle":
     return grid.session(session, decode=typed_as_json()) if handle.codec == TYPED else handle
 
 
-def _print_failed(config: Config, session: SessionId, timeout: float | None) -> int:
+def _print_failed(config: Config, session: SessionId, timeout: float | None, *, progress: bool | None) -> int:
     """Print the failed tasks only; nothing that a task returned is decoded, so nothing pickled is opened."""
     from htcgrid.cli.outcomes import reader_of
     from htcgrid.connector import Grid
@@ -91,13 +95,19 @@ def _print_failed(config: Config, session: SessionId, timeout: float | None) -> 
         state = stack.enter_context(closing(config.open_state()))
         payloads = stack.enter_context(closing(config.open_payloads()))
         origins = grid.origins(session)
-        for outcome in reader_of(state.status([session])[0].session, state, payloads).outcomes(timeout):
+        reader = reader_of(state.status([session])[0].session, state, payloads)
+        for outcome in reader.outcomes(timeout, bar=reader.bar(progress)):
             some_failed |= not outcome.succeeded
             if outcome.state is TaskState.FAILED:
                 _note(failures, outcome)
                 click.echo(encoded_facts(_shown(outcome) | _origin(origins, outcome.index)))
     _sum_up(failures)
     return int(some_failed)
+
+
+def _bar(progress: bool | None) -> bool | None:
+    """Return whether there is a bar beside lines that come one by one: in a terminal, they say how far it is."""
+    return False if progress is None and sys.stdout.isatty() else progress
 
 
 def _origin(origins: Sequence[int], index: int) -> dict[str, int]:

@@ -9,7 +9,7 @@ import msgspec
 
 from htcgrid.cli.document import decoded
 from htcgrid.cli.facts import json_option, print_facts
-from htcgrid.cli.options import config_option
+from htcgrid.cli.options import config_option, progress_option
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import codec_of
 
@@ -28,9 +28,17 @@ if TYPE_CHECKING:
 )
 @config_option
 @click.option("--workers", type=click.IntRange(1, 1024), help="Workers of the embedded grid; one per usable core.")
+@progress_option
 @json_option
 def command(
-    folder: Path, source: IO[bytes], output: Path | None, config: Path | None, workers: int | None, *, as_json: bool
+    folder: Path,
+    source: IO[bytes],
+    output: Path | None,
+    config: Path | None,
+    workers: int | None,
+    *,
+    progress: bool | None,
+    as_json: bool,
 ) -> int:
     """Split a document into tasks as FOLDER's client says, run them, and merge the results.
 
@@ -40,15 +48,13 @@ def command(
     """
     if output is not None:
         _check_output(output)
-    from rich.console import Console
-
     from htcgrid.cli.example import Example
     from htcgrid.connector import Grid
 
     example = Example(folder)
     document = decoded(source.read(), source.name)
     with Grid.open(config, workers=workers) as grid:
-        run = example.run(grid, document, Console(stderr=True))
+        run = example.run(grid, document, progress=progress)
     # First: what a task failed with may be why the result cannot be written.
     _say_failures(run.failed)
     if run.failed:
@@ -63,9 +69,9 @@ def command(
 
 def _say_failures(failed: "Sequence[Outcome]") -> None:
     """Say what tasks failed with, what is equal once, with the traceback of the first."""
-    from htcgrid.cli.console import plain
-    from htcgrid.cli.failed import FailedTask
-    from htcgrid.cli.failures import Failures
+    from htcgrid.findings.failed import FailedTask
+    from htcgrid.findings.failures import Failures
+    from htcgrid.findings.phrasing import plain
 
     errors = {outcome.index: outcome for outcome in failed}
     failures = Failures(

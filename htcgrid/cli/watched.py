@@ -7,7 +7,7 @@ from itertools import islice
 
 import msgspec
 
-from htcgrid.cli.failed import FailedTask, failed_tasks
+from htcgrid.findings.failed import FailedTask, failed_tasks
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore
 from htcgrid.model import Entry, Part, SessionId, SessionStatus
 

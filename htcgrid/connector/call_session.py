@@ -8,11 +8,12 @@ from typing import Any
 
 from htcgrid.connector.call_queue import CallQueue
 from htcgrid.connector.collection import Collection, batches
+from htcgrid.connector.log import log_error
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
-from htcgrid.connector.remote_error import error_of
+from htcgrid.connector.remote_error import for_loops, value_of
 from htcgrid.connector.submitter import Submitter
-from htcgrid.errors import ConflictError, EncodingError, TaskCancelledError
+from htcgrid.errors import ConflictError, TaskCancelledError
 from htcgrid.model import SessionId
 
 #: How long one look at the log waits for news: seconds.
@@ -71,7 +72,7 @@ class CallSession:
 
     def fail(self, error: BaseException) -> None:
         """Let every call that has not ended fail, and cancel the session: nobody would get a result any more."""
-        self.error = self.error or error
+        self.error = error if self.error is None else self.error
         self._submitter.fail(error)
         self._queue.fail(error)
 
@@ -116,17 +117,12 @@ class CallSession:
         try:
             with suppress(InvalidStateError):
                 self._finish(future, outcome)
-        except BaseException:
-            # Those of a kind that concurrent.futures lets through, as SystemExit.
-            logging.getLogger(__name__).exception("a callback of a future raised")
+        except BaseException as error:  # noqa: BLE001 - of a callback, of a kind that concurrent.futures lets through
+            log_error(logging.getLogger(__name__), error, "a callback of a future raised")
 
     def _finish(self, future: "Future[Any]", outcome: Outcome) -> None:
-        if error := error_of(outcome, self._decode):
-            future.set_exception(error)
-            return
-        try:
-            value = self._decode(outcome.value)
-        except EncodingError as error:
-            future.set_exception(error)
-            return
-        future.set_result(value)
+        value, error = value_of(outcome, self._decode, builtins=True)
+        if error is None:
+            future.set_result(value)
+        else:
+            future.set_exception(for_loops(error))

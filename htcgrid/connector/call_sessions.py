@@ -9,6 +9,7 @@ from typing import Any
 
 from htcgrid.connector.call_queue import CallQueue, Room
 from htcgrid.connector.call_session import CallSession
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule
@@ -32,12 +33,14 @@ class CallSessions:
         *,
         host: Host,
         check: Callable[[], None],
+        notices: Notices,
     ) -> None:
         self._submissions = submissions
         self._state = state
         self.payloads = payloads
         self.host = host
         self._check = check
+        self._notices = notices
         #: Whether the grid is being closed: what goes on is waited for, and no more is taken.
         self._closing = False
         self._lock = host.lock()
@@ -81,7 +84,14 @@ class CallSessions:
             submitter.check()
 
         reader = Reader(
-            session, self._state, self.payloads, submitter=submitter, decode=bytes, host=self.host, check=check
+            session,
+            self._state,
+            self.payloads,
+            submitter=submitter,
+            decode=bytes,
+            host=self.host,
+            check=check,
+            notices=self._notices,
         )
         opened = CallSession(queue, submitter, reader, decode=decode, ended=self._forget)
         with self._lock:

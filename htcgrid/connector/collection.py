@@ -1,15 +1,32 @@
 """The decisions of a reader: what is to be fetched, what it means, and when everything has been read."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from htcgrid.connector.outcome import Outcome
-from htcgrid.errors import EncodingError
+from htcgrid.connector.unreadable import unreadable
 from htcgrid.interfaces import BEGINNING, Entries
-from htcgrid.model import Block, Entry, Part, Ranges, SessionId, SessionState, SessionStatus, TaskState, unpack_blocks
+from htcgrid.model import (
+    Block,
+    Entry,
+    Failure,
+    Part,
+    Ranges,
+    SessionId,
+    SessionState,
+    SessionStatus,
+    TaskState,
+    unpack_blocks,
+)
+from htcgrid.model.error_text import frames_of, message_of, traceback_of, type_name
+
+if TYPE_CHECKING:
+    from htcgrid.connector.silence import Silence
 
 #: Bytes of packs that are fetched at once, unless one pack is larger: what a reader holds does not grow with its page.
 _FETCH = 32 << 20
+#: Most letters of the traceback of a result that cannot be read here.
+_TRACEBACK = 8_000
 
 
 def batches(parts: Iterable[tuple[Entry, Part]], limit: int = _FETCH) -> Iterator[list[tuple[Entry, Part]]]:
@@ -43,6 +60,8 @@ class Collection:
         self.succeeded = 0
         self.failed = 0
         self.cancelled = 0
+        #: How long whoever reads has had no news; None of a reader that nobody waits for.
+        self.silence: Silence | None = None
 
     @property
     def ended(self) -> int:
@@ -123,26 +142,46 @@ class Collection:
             try:
                 # A succeeded task has a value; an empty one is still bytes.
                 found = decode(value or b"")
-            except EncodingError as error:
-                raise _unreadable(index, error) from error
-            yield Outcome(index, succeeded, found, None, 1, began, micros, worker, committed, session, code=code)
+            except BaseException as error:  # noqa: BLE001 - the data's classes may raise anything, and exit
+                yield self._unread(entry, block, index, error)
+            else:
+                yield Outcome(index, succeeded, found, None, 1, began, micros, worker, committed, session, code=code)
             began += micros / 1e6
 
-    def _value(self, index: int, data: bytes | None) -> Any:
-        try:
-            return self._decode(data or b"")
-        except EncodingError as error:
-            raise _unreadable(index, error) from error
+    def _unread(self, entry: Entry, block: Block, index: int, error: BaseException) -> Outcome:
+        """Return the outcome of a task whose result cannot be read here, as one that failed with that."""
+        told = unreadable(error, index)
+        trace = traceback_of(error, frames_of(error))[-_TRACEBACK:]
+        failure = Failure(type=type_name(told), message=message_of(told), traceback=trace)
+        return self._outcome(entry, block, index, failure, block.values[index - block.start] or b"")
 
     def outcome(self, entry: Entry, block: Block, index: int) -> Outcome:
         """Return the outcome of one task of a block, which the entry accepted."""
+        value = block.values[index - block.start]
+        if failure := block.failures.get(index):
+            return self._outcome(entry, block, index, failure, raised=value)
+        try:
+            found = self._decode(value or b"")
+        except BaseException as error:  # noqa: BLE001 - the data's classes may raise anything, and exit
+            return self._unread(entry, block, index, error)
+        return self._outcome(entry, block, index, None, value=found)
+
+    def _outcome(
+        self,
+        entry: Entry,
+        block: Block,
+        index: int,
+        failure: Failure | None,
+        unread: bytes | None = None,
+        *,
+        value: Any = None,
+        raised: bytes | None = None,
+    ) -> Outcome:
         offset = index - block.start
-        failure = block.failures.get(index)
-        value = block.values[offset]
         return Outcome(
             index,
             TaskState.FAILED if failure else TaskState.SUCCEEDED,
-            None if failure else self._value(index, value),
+            value,
             failure,
             block.tries.get(index, 1),
             block.began + sum(block.durations[:offset]) / 1e6,
@@ -151,10 +190,7 @@ class Collection:
             entry.committed,
             self._session,
             block.printed.get(index),
-            value if failure else None,
+            raised,
             block.code,
+            unread,
         )
-
-
-def _unreadable(index: int, error: EncodingError) -> EncodingError:
-    return EncodingError(f"task {index}: the result: {error}")

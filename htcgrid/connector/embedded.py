@@ -1,18 +1,19 @@
 """The grid that needs nothing: a folder, an agent under this process, and an end with it."""
 
 import json
-import shutil
-import sys
-import tempfile
 import threading
 from pathlib import Path
 
 from htcgrid.config import Config, parse_config, read_config
+from htcgrid.connector.search_path import search_path
+from htcgrid.connector.starts import Starts
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
+from htcgrid.model.codec.leaves import has_encoding
 from htcgrid.model.script import script_home
+from htcgrid.temporary import TemporaryFolder, remove_abandoned
 
 
 class EmbeddedGrid:
@@ -26,17 +27,27 @@ class EmbeddedGrid:
     _PAUSE = 0.3
 
     def __init__(self, folder: Path | None, workers: int | None) -> None:
-        path = [entry or str(Path.cwd()) for entry in sys.path]
-        # The tasks are those of the process that opens it, and of the same user.
+        #: From where its workers import modules, beside what this process adds later.
+        self.search_path = search_path()
+        # The file has what TOML can hold, for agents of others; this process's own are told all of it.
+        path = [entry for entry in self.search_path if has_encoding(entry)]
+        # The tasks are those of the process that opens it, and of the same user. Whoever can write the folder can have
+        # any function called there; so to unpickle adds nothing.
         agent: dict[str, object] = {"handlers": ["*"], "pickle": True, "path": path, "reload": True}
         if workers is not None:
             agent["workers"] = workers
         parse_config({"state": {"provider": "local"}, "agent": agent})
-        self._temporary = folder is None
-        self.folder = _made(folder)
+        #: None when the folder is the caller's.
+        self._temporary: TemporaryFolder | None = None
+        if folder is None:
+            self._temporary = TemporaryFolder()
+            self.folder = self._temporary.path
+        else:
+            self.folder = _made(folder)
         try:
             self.config: Config = self._configure(agent)
             self._compute: ComputeBackend = self.config.open_compute()
+            self._starts = Starts(self._compute)
         except BaseException:
             self._remove()
             raise
@@ -46,10 +57,14 @@ class EmbeddedGrid:
     def start(self) -> None:
         """Start the agent; returns before it is ready."""
         # Not the file's: a command line may hold a password.
-        client = ClientProcess.current(script_home())
+        client = ClientProcess.current(script_home(), self.search_path)
         self._compute.apply(Pool(name=defaults.POOL, environment=dict(client.environment())))
-        self._compute.scale(defaults.POOL, 1)
+        self._starts.start()
         self._keeper.start()
+
+    def check(self) -> None:
+        """Raise when its agents cannot be started; see :meth:`Starts.check`."""
+        self._starts.check()
 
     def close(self) -> None:
         """End the agent, at once when nobody can ask for its outcomes any more, and remove a temporary folder."""
@@ -60,29 +75,30 @@ class EmbeddedGrid:
         self._remove()
 
     def _remove(self) -> None:
-        if self._temporary:
-            shutil.rmtree(self.folder, ignore_errors=True)
+        if self._temporary is not None:
+            self._temporary.remove()
 
     def _keep_alive(self) -> None:
-        """Start another agent when the one there is dies: a task may take its agent along, and others wait behind it.
+        """Start another agent when the one there is dies; those that die soon are replaced ever more slowly.
 
-        Agents that die soon are replaced ever more slowly.
+        Before that, and beside whoever opened this: remove what grids before this one have left behind.
         """
+        if self._temporary is not None:
+            remove_abandoned(self.folder.parent)
         pause = self._PAUSE
         while not self._closing.wait(pause):
             try:
-                alive = bool(self._compute.agents(defaults.POOL))
-                self._compute.scale(defaults.POOL, 1)
+                alive = self._starts.keep()
             except HtcGridError:
-                # The folder cannot be read now; whoever submits or waits is told.
-                continue
+                alive = False
             pause = max(self._PAUSE, pause / 2) if alive else min(self._PAUSE * 32, pause * 2)
 
     def _configure(self, agent: dict[str, object]) -> Config:
         """Write the file that agents read; other processes may open it, too."""
-        state: dict[str, object] = {"provider": "local", "path": str(self.folder)}
+        # Beside the file: a name that is no text could not stand in it.
+        state: dict[str, object] = {"provider": "local", "path": "."}
         compute: dict[str, object] = {**state, "lifeline": True}
-        if self._temporary:
+        if self._temporary is not None:
             compute["grace"] = 0
         document = {"state": state, "compute": compute, "agent": agent}
         file = self.folder / "embedded.toml"
@@ -93,15 +109,8 @@ class EmbeddedGrid:
         return read_config(file)
 
 
-def _made(folder: Path | None) -> Path:
-    """Make the folder, or a temporary one; return it."""
-    if folder is None:
-        try:
-            return Path(tempfile.mkdtemp(prefix="htcgrid-"))
-        except OSError as error:
-            raise ConfigError(
-                f"an embedded grid finds no place for a temporary folder: {error}; set $TMPDIR, or give it a folder"
-            ) from error
+def _made(folder: Path) -> Path:
+    """Make the folder; return its whole path."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
@@ -117,9 +126,14 @@ def _unusable(folder: Path, error: OSError | ValueError) -> ConfigError:
 
 
 def _toml(document: dict[str, dict[str, object]]) -> str:
-    """Return a document of strings, numbers, booleans and lists of strings as TOML; JSON writes these the same way."""
+    """Return a document of strings, numbers, booleans and lists of strings as TOML."""
     lines = []
     for table, values in document.items():
         lines.append(f"[{table}]")
-        lines.extend(f"{key} = {json.dumps(value)}" for key, value in values.items())
+        lines.extend(f"{key} = {_toml_value(value)}" for key, value in values.items())
     return "\n".join(lines) + "\n"
+
+
+def _toml_value(value: object) -> str:
+    """Return a value as TOML, where JSON writes the same but for letters that it would escape in halves."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

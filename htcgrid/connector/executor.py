@@ -13,10 +13,12 @@ from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.functions import Functions
 from htcgrid.connector.iterable import check_arguments
 from htcgrid.connector.options import SessionOptions, session_of
+from htcgrid.connector.target import Targets
 from htcgrid.errors import ConfigError, ConflictError
 from htcgrid.model import RetryPolicy, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import codec_of_session
+from htcgrid.model.error_text import message_of
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -25,15 +27,24 @@ _T = TypeVar("_T")
 class GridExecutor(Executor):
     """Runs calls as tasks of a grid; :meth:`Grid.executor` makes one.
 
-    Each function has a session of its own, or with codec ``pickle`` there is one for all; each session needs two
+    Each function has a session of its own, but for those that go along pickled, which share one; each session needs two
     threads here, however many calls it has. It is opened by the first call.
 
     A call is handed over to the grid at once, or with ``max_workers`` once fewer are under way. Until then its future
     is pending, and can be cancelled; from then on it is running, wherever its task is. It ends with the result, or with
-    a :class:`TaskFailedError`; with codec ``pickle`` with the error that the call raised.
+    the error: an exception of Python's own as itself, and any other as a :class:`TaskFailedError`; with codec
+    ``pickle`` that is the one which the call raised, too.
     """
 
-    def __init__(self, sessions: CallSessions, max_workers: int | None, options: SessionOptions, *, limit: int) -> None:
+    def __init__(
+        self,
+        sessions: CallSessions,
+        max_workers: int | None,
+        options: SessionOptions,
+        *,
+        limit: int,
+        targets: Targets,
+    ) -> None:
         if max_workers is not None and (isinstance(max_workers, bool) or not isinstance(max_workers, int)):
             raise ConfigError(f"max_workers must be a whole number, or None, not {max_workers!r}")
         if max_workers is not None and max_workers <= 0:
@@ -41,11 +52,13 @@ class GridExecutor(Executor):
         if options.get("retry") is None:
             options["retry"] = RetryPolicy(tries=1)
         # What is no option is told now, and not by the first call.
-        session = session_of("a:function", None, options, host=sessions.host)
+        session = session_of(targets.of_calls("a:function"), None, options, host=sessions.host)
         self._sessions = sessions
         self._options = options
-        self._form = CallForm(codec_of_session(session), limit)
-        self._functions = Functions(sessions.payloads, host=sessions.host)
+        self._targets = targets
+        self._form = CallForm(codec_of_session(session), limit, carries=targets.embedded)
+        script = "" if self._form.pickles else targets.client().script
+        self._functions = Functions(sessions.payloads, host=sessions.host, script=script)
         self._room = Room(defaults.AHEAD if max_workers is None else max_workers, host=sessions.host)
         self._lock = sessions.host.lock()
         #: By handler.
@@ -76,9 +89,8 @@ class GridExecutor(Executor):
             session.put(payload, future)
         except ConflictError as error:
             self._check()
-            raise BrokenExecutor(f"no more calls of {handler} can be made: {session.error or error}") from (
-                session.error or error
-            )
+            why = error if session.error is None else session.error
+            raise BrokenExecutor(f"no more calls of {handler} can be made: {message_of(why)}") from why
         return future
 
     def map(
@@ -144,8 +156,9 @@ class GridExecutor(Executor):
             if handler not in self._opened:
                 if self._shut:
                     raise RuntimeError("cannot schedule new futures after shutdown")
+                target = self._targets.of_calls(handler)
                 session = session_of(
-                    handler, None, self._options, host=self._sessions.host, calls=handler != PICKLED_CALL
+                    target, None, self._options, host=self._sessions.host, calls=handler != PICKLED_CALL
                 )
                 self._opened[handler] = self._sessions.open(session, self._room, self._form.decode)
             return self._opened[handler]

@@ -1,5 +1,6 @@
 """The grid as its clients see it."""
 
+import atexit
 import os
 import weakref
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
@@ -7,10 +8,10 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from htcgrid.config import Config, find_config, parse_config, read_config
-from htcgrid.connector.again import failed_in, payloads_of, session_again, with_functions
+from htcgrid.connector.again import failed_in, function_of, payloads_of, session_again, with_functions
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.embedded import EmbeddedGrid
@@ -20,19 +21,28 @@ from htcgrid.connector.functions import Functions, payloads_of_map
 from htcgrid.connector.iterable import check_arguments, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
-from htcgrid.connector.options import SessionOptions, session_of
+from htcgrid.connector.options import MapOptions, SessionOptions, session_of
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
+from htcgrid.connector.target import Targets, check_call
+from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
 from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
+from htcgrid.model.table import table
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+_C = TypeVar("_C")
+_T = TypeVar("_T")
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -50,19 +60,37 @@ class Grid:
         config: Config | None = None,
         host: Host | None = None,
         resources: ExitStack | None = None,
+        quiet: bool = False,
+        embedded: Path | None = None,
+        agents: Callable[[], None] | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
+        #: What the grid was opened by.
         self.config = config
         self._resources = resources or ExitStack()
         self._closed = False
         #: A process that is forked off this one has its memory, and none of its threads and agents.
         self._process = os.getpid()
         self._host = host or RealHost()
-        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._check)
-        self._calls = CallSessions(self._submissions, state, payloads, host=self._host, check=self._check)
+        self._notices = Notices(
+            host=self._host,
+            quiet=quiet,
+            patience=state.limits.notice,
+            lease=defaults.LEASE if config is None else timedelta(seconds=config.agent.lease),
+            embedded="" if embedded is None else str(embedded),
+        )
+        #: Raises when the agents that this process is to have cannot be started.
+        self._check_agents = agents
+        self._submissions = Submissions(
+            state, queue, payloads, host=self._host, check=self._check_wait, notices=self._notices
+        )
+        self._calls = CallSessions(
+            self._submissions, state, payloads, host=self._host, check=self._check_wait, notices=self._notices
+        )
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
+        self._targets = Targets(limit=payloads.limits.size)
 
     @classmethod
     def open(
@@ -71,6 +99,7 @@ class Grid:
         *,
         folder: str | os.PathLike[str] | None = None,
         workers: int | None = None,
+        quiet: bool = False,
     ) -> Self:
         """Open the grid that a grid.toml describes, or an embedded one.
 
@@ -81,6 +110,8 @@ class Grid:
             config: a grid.toml, or the same as a mapping.
             folder: where an embedded grid keeps its sessions; a temporary folder when left out.
             workers: worker processes of an embedded grid; one per usable core when left out.
+            quiet: show nothing to whoever waits: no line that says why nothing goes on, which is otherwise a warning of
+                the logger ``htcgrid``, and no progress bar by itself.
 
         Raises:
             ConfigError: the configuration is not right.
@@ -97,27 +128,33 @@ class Grid:
             raise ConfigError(f"folder must be a path, not {folder!r}")
         if config is not None and (folder is not None or workers is not None):
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
+        hold_standard_streams()
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
-            return cls._embedded(None if folder is None else Path(folder), workers)
+            return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet)
         parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
         with ExitStack() as stack:
-            return cls._configured(parsed, stack)
+            return cls._configured(parsed, stack, quiet=quiet)
 
     @classmethod
-    def _embedded(cls, folder: Path | None, workers: int | None) -> Self:
+    def _embedded(cls, folder: Path | None, workers: int | None, *, quiet: bool) -> Self:
         with ExitStack() as stack:
             embedded = EmbeddedGrid(folder, workers)
             stack.callback(embedded.close)
             # Closed in the reverse order: the stores before the agents and the folder.
-            grid = cls._configured(embedded.config, stack)
+            grid = cls._configured(embedded.config, stack, quiet=quiet, embedded=embedded)
             stack.callback(grid.close)
+            grid._targets = Targets(opened_with=embedded.search_path, limit=grid._payloads.limits.size)  # noqa: SLF001
             embedded.start()
             stack.pop_all()
+        # Nobody may close it.
+        atexit.register(grid._leave)  # noqa: SLF001 - of this class
         return grid
 
     @classmethod
-    def _configured(cls, config: Config, resources: ExitStack) -> Self:
+    def _configured(
+        cls, config: Config, resources: ExitStack, *, quiet: bool, embedded: EmbeddedGrid | None = None
+    ) -> Self:
         """Return a grid that takes over ``resources`` and adds its stores to them."""
         state = config.open_state()
         resources.callback(state.close)
@@ -125,7 +162,30 @@ class Grid:
         resources.callback(queue.close)
         payloads = config.open_payloads()
         resources.callback(payloads.close)
-        return cls(state, queue, payloads, config=config, resources=resources.pop_all())
+        return cls(
+            state,
+            queue,
+            payloads,
+            config=config,
+            resources=resources.pop_all(),
+            quiet=quiet,
+            embedded=None if embedded is None else embedded.folder,
+            agents=None if embedded is None else embedded.check,
+        )
+
+    def __repr__(self) -> str:
+        return f"<grid: {', '.join(f'{name} {value}' for name, value in self._facts().items())}>"
+
+    def _repr_html_(self) -> str:
+        return table("grid", self._facts())
+
+    def _facts(self) -> dict[str, str]:
+        """Return what tells this grid from others; nothing is asked for that."""
+        services = {"state": self._state, "queue": self._queue, "payloads": self._payloads}
+        facts = {name: type(service).__name__ for name, service in services.items()}
+        if self.config is not None:
+            facts["folder"] = str(self.config.folder)
+        return facts | ({"closed": "yes"} if self._closed else {})
 
     def __enter__(self) -> Self:
         return self
@@ -153,7 +213,13 @@ class Grid:
             self._calls.wait()
             self._submissions.wait()
         finally:
+            self._leave()
+
+    def _leave(self) -> None:
+        """Free what the grid holds, and wait for nothing else; in the process that opened it."""
+        if self._process == os.getpid():
             self._closed = True
+            atexit.unregister(self._leave)
             self._resources.close()
 
     def submit(
@@ -174,7 +240,10 @@ class Grid:
         on_error: Literal["cancel", "run", "leave"] | None = None,
         ahead: int = defaults.AHEAD,
     ) -> SessionHandle:
-        """Submit one task per item of ``tasks``.
+        """Submit one task per item of ``tasks``; one that fails is tried three times in all.
+
+        For a grid's faults mostly pass: spot machines, licences, full disks. A task that fails for good costs two more
+        runs, unless ``retry`` is ``RetryPolicy(tries=1)``.
 
         Of a list, or whatever else can be gone through twice, every task is accepted when this returns. A generator is
         gone through beside the caller, and its first tasks run while it makes the later ones:
@@ -186,11 +255,13 @@ class Grid:
         1 to seal; of a generator, also 1 whenever 20 ms have passed and tasks have come.
 
         Args:
-            handler: ``module:function``, or a function that agents can import by its name.
+            handler: ``module:function``, or a function that agents can import by its name; on an embedded grid, or
+                with codec ``pickle``, anything that can be called with an event, and with a context if it takes one.
+                What it returns is the result; that of an ``async`` function is awaited.
             tasks: the payloads: what the codec can carry.
             id: the session's id; made up when left out.
             priority: 0 to 3, higher first.
-            retry: when a task that went wrong is tried again; three tries when left out.
+            retry: when a task that went wrong is tried again; as ``RetryPolicy()`` when left out: three tries.
             timeout: the longest that one try of one task may take, in seconds; None for no limit.
             codec: for payloads and results: ``typed`` keeps Python's plain types, dataclasses, Enums and what numpy
                 and pandas have, exactly, and refuses the rest; ``json`` and ``msgpack`` keep what programs in any
@@ -213,7 +284,7 @@ class Grid:
             EncodingError: a payload cannot be carried.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         check_tasks(tasks)
         options = SessionOptions(
             priority=priority,
@@ -226,12 +297,13 @@ class Grid:
             keep_for=keep_for,
             output=output,
         )
-        session = session_of(handler, id, options, host=self._host)
+        target = self._targets.of_events(handler, codec)
+        session = session_of(target, id, options, host=self._host)
         rule = rule_of(on_error, ahead, named=id is not None)
         payloads = encoded(codec_of_session(session).encode, tasks, self._limit)
         if isinstance(tasks, Iterator):
-            return self._submissions.submit_beside(session, payloads, rule)
-        return self._submissions.submit_all(session, payloads, rule)
+            return self._submissions.submit_beside(session, payloads, rule, target.blobs(session.id))
+        return self._submissions.submit_all(session, payloads, rule, target.blobs(session.id))
 
     def open_session(
         self,
@@ -252,9 +324,11 @@ class Grid:
             ConfigError: an argument is not right.
             ConflictError: the id is taken by other content.
         """
-        self._check()
+        self._check_wait()
         rule = rule_of(on_error, ahead, named=id is not None)
-        return self._submissions.open(session_of(handler, id, options, host=self._host), rule, self._limit)
+        target = self._targets.of_events(handler, options.get("codec", TYPED))
+        session = session_of(target, id, options, host=self._host)
+        return self._submissions.open(session, rule, self._limit, target.blobs(session.id))
 
     def put(
         self, data: Any, *, codec: str = TYPED, lossy: bool = False, keep_for: float | timedelta | None = None
@@ -279,6 +353,107 @@ class Grid:
         self._check()
         return put_shared(self._state, self._payloads, data, codec_of(codec, lossy=lossy), keep_for, host=self._host)
 
+    @overload
+    def map(
+        self,
+        function: Callable[[_A], _T],
+        a: Iterable[_A | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B, _C], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        c: Iterable[_C | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[..., _T],
+        a: Iterable[Any],
+        b: Iterable[Any],
+        c: Iterable[Any],
+        d: Iterable[Any],
+        /,
+        *more: Iterable[Any],
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A], _T],
+        a: Iterable[_A | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B, _C], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        c: Iterable[_C | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[..., _T],
+        a: Iterable[Any],
+        b: Iterable[Any],
+        c: Iterable[Any],
+        d: Iterable[Any],
+        /,
+        *more: Iterable[Any],
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: str,
+        /,
+        *iterables: Iterable[Any],
+        return_exceptions: bool = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[Any, None, None]: ...
     def map(
         self,
         function: str | Callable[..., Any],
@@ -286,6 +461,7 @@ class Grid:
         ordered: bool = True,
         return_exceptions: bool = False,
         ahead: int = defaults.AHEAD_OF_MAP,
+        progress: bool | None = None,
         **options: Unpack[SessionOptions],
     ) -> Generator[Any, None, None]:
         """Return an iterator of ``function(*items)`` for the items of the iterables, the first of each, and so on.
@@ -298,33 +474,39 @@ class Grid:
         What an iterable raises comes after the results of the items before it.
 
         Args:
-            function: one that agents can import by its name, or that name; with codec ``pickle``, anything that can be
-                called: it is pickled now, and sent once. It is called with the items, and no context.
+            function: one that agents can import by its name, or that name; on an embedded grid, or with codec
+                ``pickle``, anything that can be called: it is pickled now, and sent once. It is called with the items,
+                and no context.
             iterables: the arguments: what the codec can carry, and references of :meth:`put` for what is large.
             ordered: yield the results in the order of the items, and not as they come.
             return_exceptions: yield the exception of a call that fails, and do not raise.
             ahead: most calls that are made and whose results have not been taken.
+            progress: show a bar while results are awaited, or do not; when left out, as in
+                :meth:`SessionHandle.results`.
             options: those of :meth:`submit`; ``timeout`` is for one try of one call.
 
         Raises:
             ConfigError: an argument is not right.
             EncodingError: the function cannot be pickled.
         """
-        self._check()
+        self._check_wait()
         rule_of(None, ahead, named=False)
         if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
         check_arguments(iterables)
-        described = session_of("a:function", None, options, host=self._host)
+        described = session_of(self._targets.of_calls("a:function"), None, options, host=self._host)
         form = CallForm(codec_of_session(described), self._limit)
-        handler = form.handler(function)
-        session = session_of(handler, None, options, host=self._host, calls=handler != PICKLED_CALL)
         # Not strict: as the map that Python has, it ends with the shortest.
         items = zip(*iterables, strict=False)
-        if handler == PICKLED_CALL and not isinstance(function, str):
-            functions = Functions(self._payloads, host=self._host)
+        if form.pickles and not isinstance(function, str):
+            check_call(function, len(iterables))
+            session = session_of(self._targets.of_calls(form.handler(function)), None, options, host=self._host)
+            functions, blobs = Functions(self._payloads, host=self._host), None
             payloads = payloads_of_map(functions, session.id, functions.pickled(function), form, items)
         else:
+            target = self._targets.of_map(function, len(iterables))
+            session = session_of(target, None, options, host=self._host, calls=True)
+            blobs = target.blobs(session.id)
             payloads = (form.payload(function, args, {}) for args in items)
         made = MappedCalls(
             session,
@@ -335,16 +517,18 @@ class Grid:
             form=form,
             ahead=ahead,
             host=self._host,
-            check=self._check,
+            check=self._check_wait,
+            notices=self._notices,
+            blobs=blobs,
         )
         self._mapped.add(made)
-        return made.results(ordered=ordered, return_exceptions=return_exceptions)
+        return made.results(ordered=ordered, return_exceptions=return_exceptions, progress=progress)
 
     def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
         """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
 
-        Functions are found by their names, and arguments and results are what the codec can carry. With codec
-        ``pickle`` everything is carried that can be pickled, also lambdas and what is defined in the script itself, on
+        Functions are found by their names, and arguments and results are what the codec can carry. On an embedded grid
+        those that have none go along, as lambdas. With codec ``pickle`` everything is carried that can be pickled, on
         agents that allow it.
 
         Args:
@@ -355,8 +539,8 @@ class Grid:
             ValueError: ``max_workers`` is not greater than 0.
             ConfigError: an option is not right.
         """
-        self._check()
-        return GridExecutor(self._calls, max_workers, options, limit=self._limit)
+        self._check_wait()
+        return GridExecutor(self._calls, max_workers, options, limit=self._limit, targets=self._targets)
 
     def session(
         self, session_id: str, *, pickle: bool = False, decode: Callable[[bytes], Any] | None = None
@@ -380,7 +564,15 @@ class Grid:
             decode = refuse_to_unpickle
         elif decode is None:
             decode = codec_of_client(session, importing=False).decode
-        return SessionHandle(session, self._state, self._payloads, decode=decode, host=self._host, check=self._check)
+        return SessionHandle(
+            session,
+            self._state,
+            self._payloads,
+            decode=decode,
+            host=self._host,
+            check=self._check_wait,
+            notices=self._notices,
+        )
 
     def retry(
         self,
@@ -412,9 +604,9 @@ class Grid:
         reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._check)
         rule = rule_of(None, defaults.AHEAD, named=True)
         payloads = payloads_of(reader, failed_in(reader))
-        if (session.handler, session.codec) == (PICKLED_CALL, PICKLE):
+        if session.handler == PICKLED_CALL:
             payloads = with_functions(payloads, reader, session, self._payloads)
-        self._submissions.submit_all(session, payloads, rule)
+        self._submissions.submit_all(session, payloads, rule, function_of(reader, session))
         return self.session(session.id, pickle=pickle)
 
     def origins(self, session_id: str) -> list[int]:
@@ -500,6 +692,12 @@ class Grid:
     def _limit(self) -> int:
         """Most bytes of one payload."""
         return min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)
+
+    def _check_wait(self) -> None:
+        """Raise when to submit tasks, or to wait for them, leads nowhere."""
+        self._check()
+        if self._check_agents is not None:
+            self._check_agents()
 
     def _check(self) -> None:
         if self._process != os.getpid():

@@ -6,13 +6,14 @@ from contextlib import closing, suppress
 from typing import Any
 
 from htcgrid.connector.call import CallForm
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
-from htcgrid.connector.remote_error import error_of
-from htcgrid.connector.submissions import Submissions
+from htcgrid.connector.remote_error import value_of
+from htcgrid.connector.submissions import Blobs, Submissions
 from htcgrid.connector.submitter import OnError, Rule, Submitter
 from htcgrid.connector.window import Window
-from htcgrid.errors import ConfigError, EncodingError, HtcGridError
+from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Session, defaults
@@ -33,9 +34,12 @@ class MappedCalls:
         ahead: int,
         host: Host,
         check: Callable[[], None],
+        notices: Notices,
+        blobs: Blobs | None = None,
     ) -> None:
         self._session = session
         self._payloads = payloads
+        self._blobs = blobs
         self._submissions = submissions
         self._state = state
         self._payload_store = payload_store
@@ -43,16 +47,19 @@ class MappedCalls:
         self._window = Window(ahead, host=host)
         self._host = host
         self._check = check
+        self._notices = notices
         self._process = os.getpid()
         #: Once it has begun, until it has ended.
         self._submitter: Submitter | None = None
 
-    def results(self, *, ordered: bool, return_exceptions: bool) -> Generator[Any, None, None]:
+    def results(self, *, ordered: bool, return_exceptions: bool, progress: bool | None) -> Generator[Any, None, None]:
         """Begin, and yield the results; when left early, cancel the session."""
         self._check()
         # The window is what bounds it, at no request's cost.
         rule = Rule(on_error=OnError.RUN, ahead=defaults.AHEAD, named=False)
-        self._submitter = self._submissions.submit_drawn(self._session, self._window.let_through(self._payloads), rule)
+        self._submitter = self._submissions.submit_drawn(
+            self._session, self._window.let_through(self._payloads), rule, self._blobs
+        )
         # Values are decoded one by one: each may fail to be, and those that wait for their turn are small as bytes.
         reader = Reader(
             self._session,
@@ -62,9 +69,10 @@ class MappedCalls:
             decode=bytes,
             host=self._host,
             check=self._check,
+            notices=self._notices,
         )
         try:
-            with closing(reader.outcomes()) as outcomes:
+            with closing(reader.outcomes(bar=reader.bar(progress))) as outcomes:
                 for outcome in _in_order(outcomes) if ordered else outcomes:
                     yield self._result(outcome, return_exceptions)
                     self._window.leave()
@@ -93,12 +101,9 @@ class MappedCalls:
                 self._state.cancel([self._session.id])
 
     def _result(self, outcome: Outcome, return_exceptions: bool) -> Any:
-        error = error_of(outcome, self._form.decode)
+        value, error = value_of(outcome, self._form.decode)
         if error is None:
-            try:
-                return self._form.decode(outcome.value)
-            except EncodingError as unreadable:
-                error = unreadable
+            return value
         if return_exceptions:
             return error
         raise error

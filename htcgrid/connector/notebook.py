@@ -1,6 +1,7 @@
 """A progress bar in a notebook's cell, with nothing but what every notebook has."""
 
 import io
+import sys
 import time
 from importlib import import_module
 from types import TracebackType
@@ -12,6 +13,13 @@ if TYPE_CHECKING:
 #: Letters that fit a cell.
 _WIDTH = 100
 _HTML = '<pre style="margin: 0; line-height: normal; font-family: monospace">{code}</pre>'
+
+
+def in_notebook() -> bool:
+    """Whether this program is the kernel of a notebook; looks at what is imported, and imports nothing."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    # Jupyter's, and Colab's.
+    return type(shell).__name__ in {"ZMQInteractiveShell", "Shell"}
 
 
 class NotebookDisplay:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from htcgrid.connector.encoding import encoded_task
 from htcgrid.connector.iterable import check_tasks
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import Submitter
 from htcgrid.errors import ConflictError
@@ -32,8 +33,9 @@ class OpenSession(SessionHandle):
         limit: int,
         host: Host,
         check: Callable[[], None],
+        notices: Notices | None = None,
     ) -> None:
-        super().__init__(session, state, payloads, submitter=submitter, host=host, check=check)
+        super().__init__(session, state, payloads, submitter=submitter, host=host, check=check, notices=notices)
         self._intake = submitter.intake
         self._open = submitter
         self._limit = limit

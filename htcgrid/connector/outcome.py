@@ -5,8 +5,11 @@ from typing import Any
 
 import msgspec
 
-from htcgrid.errors import TaskCancelledError, TaskError, TaskFailedError
+from htcgrid.connector.remote_traceback import RemoteTraceback
+from htcgrid.errors import EncodingError, TaskCancelledError, TaskError, TaskFailedError
 from htcgrid.model import Failure, Printed, SessionId, TaskState
+from htcgrid.model.error_text import said
+from htcgrid.model.table import table
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -14,6 +17,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
 
     #: The task's position in its session, from 0.
     index: int
+    #: How it ended: SUCCEEDED, FAILED or CANCELLED.
     state: TaskState
     #: What the handler returned; None unless the task succeeded.
     value: Any
@@ -29,6 +33,7 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     worker: str
     #: When the outcome was recorded; None for a task that a cancel ended.
     committed: datetime | None
+    #: The session that it is a task of.
     session: SessionId
     #: What the handler printed; None when nothing was, or nothing is kept.
     printed: Printed | None = None
@@ -36,6 +41,22 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
     raised: bytes | None = None
     #: A digest of the handler's module as it ran, 12 hexadecimal digits of SHA-256; empty when the handler did not run.
     code: str = ""
+    #: The bytes of a result that cannot be read here, as of a class that is not there: then the task has succeeded on
+    #: the grid, and FAILED is what this reader is told, with an ``EncodingError`` in ``error``.
+    unread: bytes | None = None
+
+    def _repr_html_(self) -> str:
+        rows = {
+            "state": self.state,
+            "value": _shown(self.value) if self.succeeded else None,
+            "error": f"{self.error.type}: {self.error.message}" if self.error else None,
+            "tries": self.tries,
+            "seconds": self.microseconds / 1e6,
+            "worker": self.worker,
+            "stdout": self.stdout,
+            "stderr": self.stderr,
+        }
+        return table(f"task {self.index} of session {self.session}", rows)
 
     @property
     def succeeded(self) -> bool:
@@ -62,10 +83,12 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
         """The end of what it wrote to stderr; for a worker that died, of all that the worker printed."""
         return self.printed.stderr if self.printed else ""
 
-    def exception(self) -> TaskError | None:
+    def exception(self) -> TaskError | EncodingError | None:
         """Return the error that stands for this outcome, or None for one that succeeded."""
         if self.state is TaskState.SUCCEEDED:
             return None
+        if self.unread is not None and self.error is not None:
+            return _unread(self.error)
         name = f"task {self.index} of session {self.session}"
         if self.state is TaskState.CANCELLED:
             return TaskCancelledError(f"{name} was cancelled before it ended")
@@ -81,7 +104,22 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
         Raises:
             TaskFailedError: the task failed.
             TaskCancelledError: it was cancelled.
+            EncodingError: its result cannot be read here.
         """
         if error := self.exception():
             raise error
         return self.value
+
+
+def _shown(value: object) -> str:
+    try:
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 - the user's class
+        return f"(it cannot be shown: {said(error)})"
+
+
+def _unread(failure: Failure) -> EncodingError:
+    error = EncodingError(failure.message)
+    if failure.traceback:
+        error.__cause__ = RemoteTraceback(failure.traceback)
+    return error

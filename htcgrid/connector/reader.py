@@ -1,20 +1,30 @@
 """Reading a session's log, from its beginning to its end."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from htcgrid.connector.bar import Bar
 from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.duration import seconds_of
 from htcgrid.connector.encoding import codec_of_client
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.patience import patiently
+from htcgrid.connector.seen import Seen
+from htcgrid.connector.silence import Silence, accepted
 from htcgrid.connector.submitter import Submitter
-from htcgrid.errors import EncodingError, ResultTimeoutError, SessionNotFoundError
+from htcgrid.errors import AgentNotStartedError, EncodingError, ResultTimeoutError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
-from htcgrid.model import Entry, Pack, Part, Session, SessionStatus
+from htcgrid.model import Entry, Pack, Part, Session, SessionState, SessionStatus
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from htcgrid.findings.standstill import Standstill
 
 _Answer = TypeVar("_Answer")
 #: How long one look at the log waits for news; a session whose total grew meanwhile is seen after it: seconds.
@@ -38,6 +48,7 @@ class Reader:
         decode: Callable[[bytes], Any] | None = None,
         host: Host,
         check: Callable[[], None],
+        notices: Notices | None = None,
     ) -> None:
         self.session = session
         self.state = state
@@ -50,21 +61,39 @@ class Reader:
         self._decode = decode or codec_of_client(session, importing=True).decode
         self.host = host
         self.check = check
+        #: What was last seen of the session, by whatever asked.
+        self.seen = Seen(total)
+        #: What tells whoever waits; nobody is told when left out.
+        self.notices = notices or Notices(host=host, quiet=True)
 
     def status(self) -> SessionStatus:
-        """Return how far the session is."""
-        self.check()
-        return self.state.status([self.session.id])[0]
+        """Return how far the session is, whether agents can be started or not."""
+        with suppress(AgentNotStartedError):
+            self.check()
+        status = self.state.status([self.session.id])[0]
+        self.seen = self.seen.told(status)
+        return status
 
     def collection(self) -> Collection:
         """Return a new reader's cursor and counts."""
         self.check()
         collection = Collection(self.session.id, self._decode)
+        collection.silence = Silence(self.notices, partial(self._standstill, collection), self.session.id)
         if self._total is not None:
             collection.expect(self._total)
         else:
             collection.know(self._told(self.status))
         return collection
+
+    def submitted(self, submitter: Submitter, seconds: float | None) -> int:
+        """Return the number of tasks once all are accepted, for a session that this process submits.
+
+        Raises:
+            ResultTimeoutError: the time was up.
+        """
+        collection = Collection(self.session.id, self._decode)
+        silence = Silence(self.notices, partial(self._standstill, collection), self.session.id)
+        return accepted(submitter, seconds, silence, host=self.host, check=self.check)
 
     def look(self, collection: Collection, wait: float, *, until: float | None = None) -> list[tuple[Entry, Part]]:
         """Look at the log once, for up to ``wait`` seconds; return the parts with new outcomes.
@@ -72,6 +101,7 @@ class Reader:
         A store that cannot be reached is asked again until that time (monotonic seconds), or for a minute.
         """
         self.check()
+        silence, began = collection.silence, self.host.monotonic()
         found = patiently(
             self.host,
             lambda: self._told(
@@ -79,21 +109,34 @@ class Reader:
             ),
             self.check,
             until=until,
+            told=None if silence is None else silence.unreachable,
         )
         parts = collection.take(found)
+        self.seen = self.seen.read(collection)
         if self._submitter is not None:
             # Before the tasks that a broken submission cancelled are told: what broke it off says more.
             self._submitter.check()
         if collection.closed or (not parts and collection.total is None):
             collection.know(patiently(self.host, partial(self._told, self.status), self.check))
+        if silence is not None and not collection.finished:
+            silence.looked(self.host.monotonic() - began, news=bool(parts))
         return parts
 
-    def looks(self, collection: Collection, timeout: float | timedelta | None) -> Iterator[list[tuple[Entry, Part]]]:
-        """Yield what each look at the log brings, until everything has been read.
+    def looks(
+        self, collection: Collection, timeout: float | timedelta | None, bar: Bar | None = None
+    ) -> Iterator[list[tuple[Entry, Part]]]:
+        """Yield what each look at the log brings, until everything has been read; move a ``bar`` that is shown.
 
         Raises:
             ResultTimeoutError: the time was up.
         """
+        with bar or nullcontext():
+            for parts in self._looks(collection, timeout):
+                if bar is not None:
+                    bar.show(ended=collection.ended, total=collection.total, failed=collection.failed)
+                yield parts
+
+    def _looks(self, collection: Collection, timeout: float | timedelta | None) -> Iterator[list[tuple[Entry, Part]]]:
         seconds = seconds_of(timeout)
         deadline = None if seconds is None else self.host.monotonic() + seconds
         while not collection.finished:
@@ -102,13 +145,16 @@ class Reader:
                 known = collection.total if collection.total is not None else self.status().total
                 raise ResultTimeoutError(
                     f"{collection.ended} of {known} tasks of session {self.session.id} had ended after {seconds:g} s; "
-                    "the others go on"
+                    f"the others go on{self.why(collection, seconds or 0.0)}"
                 )
         if self._submitter is not None:
             self._submitter.wait()
 
     def outcomes(
-        self, timeout: float | timedelta | None = None, collection: Collection | None = None
+        self,
+        timeout: float | timedelta | None = None,
+        collection: Collection | None = None,
+        bar: Bar | None = None,
     ) -> Generator[Outcome, None, None]:
         """Yield every task's outcome as it becomes known, once each; a new ``collection`` can be looked at meanwhile.
 
@@ -116,13 +162,22 @@ class Reader:
             ResultTimeoutError: the time was up.
         """
         collection = collection or self.collection()
-        for parts in self.looks(collection, timeout):
+        for parts in self.looks(collection, timeout, bar):
             for batch in batches(parts):
                 data = self.packs(part.pack for _, part in batch)
                 for entry, part in batch:
                     yield from collection.outcomes(entry, part, data[part.pack.digest])
             if collection.closed:
                 yield from collection.cancelled_outcomes()
+
+    def bar(self, wanted: bool | None, console: "Console | None" = None) -> Bar:
+        """Return a bar for one wait; see :class:`Bar`."""
+        return Bar(self.notices, self.session.handler.rpartition("/")[2], wanted, console)
+
+    def why(self, collection: Collection, seconds: float) -> str:
+        """Return the end of an error's message after a wait of so many seconds: why no task runs, if none does."""
+        found = "" if collection.silence is None else collection.silence.why(seconds)
+        return f", but none runs now: {found}" if found else ""
 
     def packs(self, packs: Iterable[Pack]) -> dict[str, bytes]:
         """Return the bytes of packs, by digest; what comes altered is for whoever unpacks it to find.
@@ -148,6 +203,32 @@ class Reader:
                 "was it emptied?"
             )
         return data
+
+    def _standstill(self, collection: Collection) -> "Standstill | None":
+        """Look why no task runs; see :func:`look_for_standstill`."""
+        # Only whoever waits in vain needs it.
+        from htcgrid.findings.standstill import look_for_standstill  # noqa: PLC0415
+
+        submitter = self._submitter
+        fills = submitter is not None and not submitter.done
+        status = SessionStatus(
+            session=self.session,
+            state=SessionState.OPEN if collection.total is None else SessionState.SEALED,
+            total=collection.ended if collection.total is None else collection.total,
+            succeeded=collection.succeeded,
+            failed=collection.failed,
+            cancelled=collection.cancelled,
+            running=0,
+        )
+        return look_for_standstill(
+            self.state,
+            status,
+            now=self.host.now(),
+            lease=self.notices.lease,
+            embedded=self.notices.embedded,
+            filling=fills and submitter is not None and not submitter.by_hand,
+            mine=fills,
+        )
 
     def _told(self, call: Callable[[], _Answer]) -> _Answer:
         """Return what ``call`` returns; of a session that is gone, tell what made its submission give it up."""

@@ -1,40 +1,78 @@
 """What a task raised, to be raised again where its result is wanted."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from htcgrid.connector.outcome import Outcome
-from htcgrid.errors import EncodingError
+from htcgrid.connector.remote_traceback import RemoteTraceback
+from htcgrid.connector.unreadable import unreadable
+from htcgrid.model.builtin_error import made
+from htcgrid.model.error_text import is_a, set_cause
 
 
-class RemoteTraceback(Exception):  # noqa: N818 - no error by itself; named as the one of concurrent.futures
-    """The traceback of the worker, as the cause of the error that was raised there."""
+def value_of(
+    outcome: Outcome, decode: Callable[[bytes], Any], *, builtins: bool = False
+) -> tuple[Any, Exception | None]:
+    """Return the value that a call returned, of an outcome that has its bytes; or the error that its caller gets.
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text)
-        self.text = text
+    Whatever the decoding raises is that call's error.
 
-    def __str__(self) -> str:
-        return f'\n"""\n{self.text}"""'
+    Args:
+        outcome: of the call's task.
+        decode: makes a value of bytes.
+        builtins: whether a caller gets exceptions of Python's own as themselves.
+    """
+    error = error_of(outcome, decode, builtins=builtins)
+    if error is not None:
+        return None, error
+    try:
+        return decode(outcome.value), None
+    except BaseException as raised:  # noqa: BLE001 - the data's classes may raise anything, and exit
+        return None, unreadable(raised)
 
 
-def error_of(outcome: Outcome, decode: Callable[[bytes], Any]) -> Exception | None:
+def error_of(outcome: Outcome, decode: Callable[[bytes], Any], *, builtins: bool = False) -> Exception | None:
     """Return the error that a caller of the task gets; None when it has succeeded.
 
-    With codec ``pickle`` that is the one which the task raised, with the worker's traceback as its cause. It is the
-    :class:`TaskError` of the outcome when the exception could not be carried or made again, and when it is no
-    ``Exception``: a task that exits must not end its client.
+    With codec ``pickle`` that is the one which the task raised, with the worker's traceback as its cause; with
+    ``builtins`` so is one of Python's own with any codec. It is the :class:`TaskError` of the outcome when the
+    exception could not be carried or made again, and when it is no ``Exception``: a task that exits must not end its
+    client.
     """
-    error = outcome.exception()
+    found = _raised(outcome, decode, builtins=builtins)
+    if found is None:
+        return outcome.exception()
     if outcome.raised is None:
+        # The error says nothing of its task, by which its log is found.
+        set_cause(found, RemoteTraceback(str(outcome.exception())))
+    elif outcome.error is not None and outcome.error.traceback:
+        # Past a __setattr__ of the exception's own, as frozen ones have.
+        set_cause(found, RemoteTraceback(outcome.error.traceback))
+    return found
+
+
+def for_loops(error: Exception) -> Exception:
+    """Return an error that asyncio's loops take: until Python 3.12 they refuse one, and its future never ends."""
+    if sys.version_info >= (3, 12) or type(error) is not StopIteration:
         return error
+    found = _StopIteration(*error.args)
+    found.__cause__ = error.__cause__
+    return found
+
+
+class _StopIteration(StopIteration):
+    """One that ``except StopIteration`` catches, too."""
+
+
+def _raised(outcome: Outcome, decode: Callable[[bytes], Any], *, builtins: bool) -> Exception | None:
+    """Return the exception itself, or None."""
+    if outcome.raised is None:
+        data = outcome.error.builtin if builtins and outcome.error is not None else None
+        return None if data is None else made(data)
     try:
         found = decode(outcome.raised)
-    except EncodingError:
-        return error
-    if not isinstance(found, Exception):
-        return error
-    if outcome.error is not None and outcome.error.traceback:
-        # Past a __setattr__ of the exception's own, as frozen ones have.
-        BaseException.__setattr__(found, "__cause__", RemoteTraceback(outcome.error.traceback))
-    return found
+    except BaseException as error:  # noqa: BLE001 - the data's classes may raise anything, and exit
+        unreadable(error)
+        return None
+    return found if is_a(found, Exception) else None

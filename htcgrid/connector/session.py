@@ -1,24 +1,32 @@
 """A session as its client holds it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import nullcontext
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
+from htcgrid.connector.awaited import outcomes_awaited, values_awaited
 from htcgrid.connector.duration import seconds_of
+from htcgrid.connector.frame import frame_of
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
-from htcgrid.connector.progress import progress_bar
 from htcgrid.connector.reader import Reader
+from htcgrid.connector.seen import Seen
 from htcgrid.connector.submitter import Submitter
 from htcgrid.connector.task import TaskHandle
 from htcgrid.connector.tracker import Tracker
+from htcgrid.connector.values import Values
 from htcgrid.connector.watch import Watch
-from htcgrid.errors import ConfigError, ResultTimeoutError, TaskCancelledError
+from htcgrid.errors import AgentNotStartedError, ConfigError, ResultTimeoutError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
-from htcgrid.model import CancelCounts, Session, SessionId, SessionStatus
+from htcgrid.model import CancelCounts, Session, SessionId, SessionState, SessionStatus
+from htcgrid.model.table import table
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
     from rich.console import Console
 
 
@@ -36,11 +44,20 @@ class SessionHandle:
         decode: Callable[[bytes], Any] | None = None,
         host: Host,
         check: Callable[[], None],
+        notices: Notices | None = None,
     ) -> None:
         self._session = session
         self._state = state
         self._reader = Reader(
-            session, state, payloads, total=total, submitter=submitter, decode=decode, host=host, check=check
+            session,
+            state,
+            payloads,
+            total=total,
+            submitter=submitter,
+            decode=decode,
+            host=host,
+            check=check,
+            notices=notices,
         )
         self._tracker = Tracker(self._reader)
         #: The number of tasks, when it is known to be final.
@@ -50,7 +67,47 @@ class SessionHandle:
         self._check = check
 
     def __repr__(self) -> str:
-        return f"<session {self.id} of {self._session.handler}>"
+        return f"<session {self.id} of {self._session.handler}{f': {seen}' if (seen := str(self._seen)) else ''}>"
+
+    def _repr_html_(self) -> str:
+        rows = {"handler": self._session.handler, "labels": self._session.labels or None, "tasks": self._seen}
+        return table(f"session {self.id}", rows)
+
+    @property
+    def _seen(self) -> Seen:
+        """What this process knows without a request."""
+        seen = self._reader.seen
+        return seen if self._submitter is None else structs.replace(seen, total=self._submitter.accepted)
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __len__(self) -> int:
+        """Return the number of tasks; 1 request, unless this process knows it.
+
+        Raises:
+            TypeError: more may come; :attr:`accepted` counts those that there are.
+        """
+        if self._total is None:
+            status = self.status()
+            if status.state is SessionState.OPEN:
+                raise TypeError(
+                    f"session {self.id} is open, so that the number of its tasks is not known: accepted counts them so "
+                    "far, and submitted() waits for the last"
+                )
+            self._total = status.total
+        return self._total
+
+    def __aiter__(self) -> AsyncGenerator[Outcome, None]:
+        """Yield outcomes as :meth:`outcomes` does, to ``async for``: the loop goes on meanwhile."""
+        return outcomes_awaited(self._reader)
+
+    def __await__(self) -> Generator[Any, None, list[Any]]:
+        """Return what :meth:`results` does, to ``await``: the loop goes on meanwhile.
+
+        When the one that waits is cancelled, the session goes on.
+        """
+        return values_awaited(self._reader).__await__()
 
     @property
     def id(self) -> SessionId:
@@ -90,7 +147,9 @@ class SessionHandle:
             Exception: what the generator raised, or what else broke the submission off.
         """
         self._check()
-        return self.accepted if self._submitter is None else self._submitter.wait(seconds_of(timeout))
+        return (
+            self.accepted if self._submitter is None else self._reader.submitted(self._submitter, seconds_of(timeout))
+        )
 
     def status(self) -> SessionStatus:
         """Return how many tasks there are, and how many have ended in which way."""
@@ -98,7 +157,7 @@ class SessionHandle:
 
     def cancel(self) -> CancelCounts:
         """End the session: every task without an outcome is CANCELLED when this returns. Safe to repeat."""
-        self._check()
+        self._check_usable()
         if self._submitter is not None:
             self._submitter.stop(seal=False)
         return self._state.cancel([self.id])[0]
@@ -108,23 +167,30 @@ class SessionHandle:
 
         Its records and payloads are collected later.
         """
-        self._check()
+        self._check_usable()
         if self._submitter is not None:
             self._submitter.stop(seal=False)
         self._state.delete(self.id)
 
-    def outcomes(self, *, timeout: float | timedelta | None = None) -> Iterator[Outcome]:
+    def _check_usable(self) -> None:
+        # What waits for nothing needs no agents.
+        with suppress(AgentNotStartedError):
+            self._check()
+
+    def outcomes(self, *, timeout: float | timedelta | None = None, progress: bool | None = False) -> Iterator[Outcome]:
         """Yield every task's outcome as it becomes known, once each, failed and cancelled tasks included.
+
+        A result that cannot be read here, as of a class that is not there, is that outcome's error.
 
         Args:
             timeout: the longest to wait in all, in seconds or as a timedelta; None to wait for ever.
+            progress: as in :meth:`results`; no bar when left out, for whoever iterates may print.
 
         Raises:
             ResultTimeoutError: the time was up; what was yielded before stays valid.
-            EncodingError: a result cannot be read here, as of a class that is not there; the message has its task.
             Exception: what broke the submission off, when this process submits the tasks from a generator.
         """
-        return self._reader.outcomes(timeout)
+        return self._reader.outcomes(timeout, bar=self._reader.bar(progress))
 
     def task(self, index: int) -> TaskHandle:
         """Return a handle to one task, by its position from 0. Costs nothing; its questions do.
@@ -154,12 +220,20 @@ class SessionHandle:
             raise ConfigError(f"a callback must be a function of one outcome, not {callback!r}")
         return Watch(self._reader, callback)
 
-    def results(self, *, timeout: float | timedelta | None = None, return_exceptions: bool = False) -> list[Any]:
+    def results(
+        self,
+        *,
+        timeout: float | timedelta | None = None,
+        return_exceptions: bool = False,
+        progress: bool | None = None,
+    ) -> list[Any]:
         """Return the values of all tasks, in the order in which they were submitted.
 
         Args:
             timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
-            return_exceptions: put a :class:`TaskError` in the place of a task that did not succeed, and do not raise.
+            return_exceptions: put the error in the place of a task without a value, and do not raise.
+            progress: show a bar meanwhile, or do not; when left out, there is one after 2 s if stderr is a terminal or
+                this is a notebook, unless the grid was opened as ``quiet``.
 
         Raises:
             TaskFailedError: a task failed; raised as soon as it is known.
@@ -167,43 +241,53 @@ class SessionHandle:
             ResultTimeoutError: the time was up; its ``results`` holds what was there, by task.
             EncodingError: a result cannot be read here, as of a class that is not there; the message has its task.
         """
-        values: dict[int, Any] = {}
+        values = Values(return_exceptions=return_exceptions)
         collection = self._reader.collection()
         try:
-            for outcome in self._reader.outcomes(timeout, collection):
-                error = outcome.exception()
-                if error is not None and not return_exceptions:
-                    raise error
-                values[outcome.index] = outcome.value if error is None else error
+            for outcome in self._reader.outcomes(timeout, collection, self._reader.bar(progress)):
+                values.take(outcome)
         except ResultTimeoutError as error:
-            error.results = values
+            error.results = values.by_task
             raise
-        if collection.was_cancelled and not collection.cancelled and not return_exceptions:
-            raise TaskCancelledError(
-                f"session {self.id} was cancelled before it was sealed: it has {len(values)} tasks, which have ended, "
-                "and more may have been meant; outcomes() yields theirs"
-            )
-        return [values[index] for index in range(len(values))]
+        return values.in_order(self.id, collection)
+
+    def to_pandas(self, *, timeout: float | timedelta | None = None, progress: bool | None = None) -> "DataFrame":
+        """Return a frame with one row per task, in their order, once every task has ended; nothing is raised for them.
+
+        Its index is the task's position; its columns are ``state``, ``value``, ``error`` (the type), ``message``,
+        ``tries``, ``started``, ``seconds`` (of the last try) and ``worker``. The values are a column of numbers if all
+        of them are of one type, with gaps for tasks that failed; otherwise each stands there as it is.
+
+        Args:
+            timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
+            progress: as in :meth:`results`.
+
+        Raises:
+            ConfigError: pandas is not installed here.
+            ResultTimeoutError: the time was up.
+        """
+        return frame_of(self.outcomes(timeout=timeout, progress=progress))
 
     def wait(
-        self, *, timeout: float | timedelta | None = None, progress: bool = False, console: "Console | None" = None
+        self,
+        *,
+        timeout: float | timedelta | None = None,
+        progress: bool | None = None,
+        console: "Console | None" = None,
     ) -> SessionStatus:
         """Return the status once every task has ended; nothing is raised for failed tasks.
 
         Args:
             timeout: the longest to wait, in seconds or as a timedelta; None to wait for ever.
-            progress: show a bar on stderr, or on ``console``, meanwhile.
-            console: where the bar is shown.
+            progress: as in :meth:`results`.
+            console: where the bar is shown; stderr, or a notebook's cell, when left out.
 
         Raises:
             ResultTimeoutError: the time was up.
         """
         collection = self._reader.collection()
-        with progress_bar(self._session.handler.rpartition("/")[2], console) if progress else nullcontext() as bar:
-            for _ in self._reader.looks(collection, timeout):
-                if collection.closed:
-                    for _ in collection.cancelled_outcomes():
-                        pass
-                if bar is not None:
-                    bar.show(ended=collection.ended, total=collection.total, failed=collection.failed)
+        for _ in self._reader.looks(collection, timeout, self._reader.bar(progress, console)):
+            if collection.closed:
+                for _ in collection.cancelled_outcomes():
+                    pass
         return self.status()

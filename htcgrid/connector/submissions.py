@@ -1,12 +1,13 @@
 """The sessions that this process submits: at once, or beside the caller."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
 from htcgrid.connector import submission
 from htcgrid.connector.cut import cut
 from htcgrid.connector.intake import Source
+from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import check_kept
 from htcgrid.connector.session import SessionHandle
@@ -16,6 +17,8 @@ from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import Bundle, Session, SessionId
 
+#: What the payload store is to have, by key.
+Blobs = Mapping[str, bytes]
 #: How long a submission that is broken off may take to write its last bundles: seconds.
 _PATIENCE = 10.0
 
@@ -24,13 +27,21 @@ class Submissions:
     """Carries out what a :class:`submission.Submission` decides, on the stores of one grid."""
 
     def __init__(
-        self, state: StateStore, queue: TaskQueue, payloads: PayloadStore, *, host: Host, check: Callable[[], None]
+        self,
+        state: StateStore,
+        queue: TaskQueue,
+        payloads: PayloadStore,
+        *,
+        host: Host,
+        check: Callable[[], None],
+        notices: Notices,
     ) -> None:
         self._state = state
         self._queue = queue
         self._payloads = payloads
         self._host = host
         self._check = check
+        self._notices = notices
         self._lock = host.lock()
         #: Those that may not have ended.
         self._submitters: list[Submitter] = []
@@ -64,10 +75,12 @@ class Submissions:
         with self._lock:
             self._submitters = [submitter for submitter in self._submitters if not submitter.done]
 
-    def submit_all(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
-        """Submit in this thread; all tasks are accepted when this returns."""
+    def submit_all(
+        self, session: Session, payloads: Iterable[bytes], rule: Rule, blobs: Blobs | None = None
+    ) -> SessionHandle:
+        """Submit in this thread; all tasks are accepted when this returns, and have ``blobs`` in the payload store."""
         check_kept(session, self._payloads.limits)
-        written = submission.Submission(session, inline=self._state.limits.inline)
+        written = submission.Submission(session, inline=self._state.limits.inline, blobs=blobs)
         try:
             for bundle in cut(session.id, payloads, tasks=self._state.limits.bundle_tasks):
                 for command in written.take(bundle):
@@ -78,27 +91,50 @@ class Submissions:
             self._give_up(session.id, written, rule)
             raise
         return SessionHandle(
-            session, self._state, self._payloads, total=written.accepted, host=self._host, check=self._check
+            session,
+            self._state,
+            self._payloads,
+            total=written.accepted,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
         )
 
-    def submit_beside(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
+    def submit_beside(
+        self, session: Session, payloads: Iterable[bytes], rule: Rule, blobs: Blobs | None = None
+    ) -> SessionHandle:
         """Submit in threads beside the caller's; the session is recorded when this returns."""
-        submitter = self.submit_drawn(session, payloads, rule)
+        submitter = self.submit_drawn(session, payloads, rule, blobs)
         return SessionHandle(
-            session, self._state, self._payloads, submitter=submitter, host=self._host, check=self._check
+            session,
+            self._state,
+            self._payloads,
+            submitter=submitter,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
         )
 
-    def submit_drawn(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> Submitter:
+    def submit_drawn(
+        self, session: Session, payloads: Iterable[bytes], rule: Rule, blobs: Blobs | None = None
+    ) -> Submitter:
         """Submit in threads beside the caller's; return what does."""
-        submitter = self._started(session, rule)
+        submitter = self._started(session, rule, blobs=blobs)
         submitter.draw(payloads)
         return submitter
 
-    def open(self, session: Session, rule: Rule, limit: int) -> OpenSession:
+    def open(self, session: Session, rule: Rule, limit: int, blobs: Blobs | None = None) -> OpenSession:
         """Record a session that takes tasks of at most ``limit`` bytes from its caller."""
-        submitter = self._started(session, rule)
+        submitter = self._started(session, rule, blobs=blobs)
         return OpenSession(
-            session, self._state, self._payloads, submitter=submitter, limit=limit, host=self._host, check=self._check
+            session,
+            self._state,
+            self._payloads,
+            submitter=submitter,
+            limit=limit,
+            host=self._host,
+            check=self._check,
+            notices=self._notices,
         )
 
     def submit_from(self, session: Session, source: Source, rule: Rule) -> Submitter:
@@ -108,9 +144,11 @@ class Submissions:
         """
         return self._started(session, rule, source)
 
-    def _started(self, session: Session, rule: Rule, source: Source | None = None) -> Submitter:
+    def _started(
+        self, session: Session, rule: Rule, source: Source | None = None, *, blobs: Blobs | None = None
+    ) -> Submitter:
         check_kept(session, self._payloads.limits)
-        written = submission.Submission(session, inline=self._state.limits.inline)
+        written = submission.Submission(session, inline=self._state.limits.inline, blobs=blobs)
         for command in written.begin():
             self._do(session.id, command)
         submitter = Submitter(
@@ -123,6 +161,7 @@ class Submissions:
             rule=rule,
             host=self._host,
             source=source,
+            check=self._check,
         )
         self.forget_ended()
         with self._lock:

@@ -12,7 +12,7 @@ from htcgrid.connector.patience import patiently
 from htcgrid.connector.submission import Command, Seal, Submission
 from htcgrid.errors import ConfigError, ConflictError, HtcGridError, ResultTimeoutError
 from htcgrid.host import Host
-from htcgrid.model import Session
+from htcgrid.model import Session, SessionId
 
 
 class OnError(StrEnum):
@@ -76,10 +76,13 @@ class Submitter:
         rule: Rule,
         host: Host,
         source: Source | None = None,
+        check: Callable[[], object] = lambda: None,
     ) -> None:
         self._session = session
         self._written = written
         self._do = do
+        #: Raises when it is in vain to wait for tasks to end.
+        self._check_wait = check
         self._ended = ended
         self._drop = drop
         self._bundle_tasks = bundle_tasks
@@ -99,6 +102,8 @@ class Submitter:
         self._known_ended = 0
         #: Whether a generator ends the submission; else its caller does.
         self.drawn = False
+        #: Whether it waits for tasks to end, for too many have not.
+        self.held_back = False
         self.intake = Intake(tasks=rule.ahead, host=host)
         self.source: Source = source or self.intake
 
@@ -106,6 +111,11 @@ class Submitter:
     def accepted(self) -> int:
         """The tasks that are accepted so far."""
         return self._written.accepted
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether its caller adds tasks and seals it; else more come, or their end, without anybody's doing."""
+        return not self.drawn and self.source is self.intake
 
     @property
     def done(self) -> bool:
@@ -137,7 +147,7 @@ class Submitter:
 
     def fail(self, error: BaseException) -> None:
         """End the submission with an error, unless it has ended."""
-        self._error = self._error or error
+        self._error = error if self._error is None else self._error
         self._hurried.set()
         self.source.end()
 
@@ -151,6 +161,15 @@ class Submitter:
         self._stopped = True
         self._hurried.set()
         self.source.end()
+
+    @property
+    def session(self) -> SessionId:
+        """The session's id."""
+        return self._session.id
+
+    def wait_done(self, seconds: float) -> bool:
+        """Return whether nothing more will be submitted, after so many seconds at most."""
+        return self._done.wait(seconds)
 
     def wait(self, timeout: float | None = None) -> int:
         """Return the number of tasks once all are accepted.
@@ -218,10 +237,15 @@ class Submitter:
 
     def _hold_back(self, more: int) -> None:
         """Wait until ``more`` tasks may be accepted: no more than allowed are to be accepted and not ended."""
-        while self.accepted + more - self._known_ended > self._rule.ahead:
-            self._known_ended = patiently(self._host, self._ended, self._check_wanted)
-            if self.accepted + more - self._known_ended <= self._rule.ahead or self._hurried.wait(self._LOOK):
-                return
+        try:
+            while self.accepted + more - self._known_ended > self._rule.ahead:
+                self._check_wait()
+                self.held_back = True
+                self._known_ended = patiently(self._host, self._ended, self._check_wanted)
+                if self.accepted + more - self._known_ended <= self._rule.ahead or self._hurried.wait(self._LOOK):
+                    return
+        finally:
+            self.held_back = False
 
     def _give_up(self) -> None:
         """Leave the session as its caller asked, as far as that can be done now."""

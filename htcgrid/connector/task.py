@@ -6,8 +6,9 @@ from typing import Any
 from htcgrid.connector.duration import seconds_of
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.tracker import Tracker
-from htcgrid.errors import TaskError
+from htcgrid.errors import EncodingError, TaskError
 from htcgrid.model import Failure, SessionId, TaskState
+from htcgrid.model.table import table
 
 
 class TaskHandle:
@@ -28,6 +29,11 @@ class TaskHandle:
     def __repr__(self) -> str:
         state = "" if self._outcome is None else f", {self._outcome.state}"
         return f"<task {self.index} of session {self.session}{state}>"
+
+    def _repr_html_(self) -> str:
+        if self._outcome is not None:
+            return self._outcome._repr_html_()
+        return table(f"task {self.index} of session {self.session}", {"seen": "not ended yet"})
 
     @property
     def state(self) -> TaskState:
@@ -107,11 +113,12 @@ class TaskHandle:
         Raises:
             TaskFailedError: it failed.
             TaskCancelledError: it was cancelled.
+            EncodingError: its result cannot be read here.
             ResultTimeoutError: the time was up.
         """
         return self.outcome(timeout=timeout).result()
 
-    def exception(self, *, timeout: float | timedelta | None = None) -> TaskError | None:
+    def exception(self, *, timeout: float | timedelta | None = None) -> TaskError | EncodingError | None:
         """Return the error that :meth:`result` raises, or None, once it has ended.
 
         Raises:

@@ -50,8 +50,10 @@ class Tracker:
                 finally:
                     self._lock.release()
             if deadline is not None and self._reader.host.monotonic() >= deadline:
+                why = self._reader.why(self._collection, seconds or 0.0) if self._collection is not None else ""
                 raise ResultTimeoutError(
                     f"task {index} of session {self._reader.session.id} had not ended after {seconds:g} s; it goes on"
+                    f"{why}"
                 )
 
     def bundle(self, index: int) -> BundleStatus | None:

@@ -6,9 +6,11 @@ from contextlib import closing
 from datetime import timedelta
 
 from htcgrid.connector.duration import seconds_of
+from htcgrid.connector.log import log_error
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
 from htcgrid.errors import HtcGridError, ResultTimeoutError
+from htcgrid.model.error_text import said
 
 
 class Watch:
@@ -55,7 +57,7 @@ class Watch:
                         return
                     self._call(outcome)
         except BaseException as error:  # noqa: BLE001 - the top of a thread; the caller gets it
-            self._error = self._error or error
+            self._error = error if self._error is None else self._error
             self._log_end(error)
         finally:
             self._done.set()
@@ -66,15 +68,14 @@ class Watch:
         except HtcGridError:
             # The grid was closed, as whoever closed it knows.
             return
-        logging.getLogger(__name__).error("no more outcomes of session %s: %r", self._reader.session.id, error)
+        logging.getLogger(__name__).error("no more outcomes of session %s: %s", self._reader.session.id, said(error))
 
     def _call(self, outcome: Outcome) -> None:
         self.called += 1
         try:
             self._callback(outcome)
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001 - it is logged, and raised by wait
             # SystemExit, too: it would end the thread, and nothing else.
-            self._error = self._error or error
-            logging.getLogger(__name__).exception(
-                "a callback of session %s raised at task %d", self._reader.session.id, outcome.index
-            )
+            self._error = error if self._error is None else self._error
+            message = "a callback of session %s raised at task %d"
+            log_error(logging.getLogger(__name__), error, message, self._reader.session.id, outcome.index)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from htcgrid.drill.plan import Plan
 from htcgrid.drill.work import HANDLER
+from htcgrid.model.interpreter import interpreter
 
 #: How long processes are given to end: seconds.
 _PATIENCE = 30.0
@@ -120,7 +121,7 @@ class Crew:
     def _start(self) -> None:
         name = f"{self._plan.pool}-{os.getpid()}-{len(self.agents)}"
         log = self._folder / f"{name}.log"
-        command = [sys.executable, "-m", "htcgrid_agent", "--config", str(self._config), "--id", name]
+        command = [interpreter(), "-P", "-m", "htcgrid_agent", "--config", str(self._config), "--id", name]
         command += ["--pool", self._plan.pool, "--workers", str(self._plan.workers), "--handler", HANDLER]
         command += ["--lifeline", str(self._lifeline[0])]
         with log.open("wb") as output:

@@ -1,7 +1,6 @@
 """One drill, from its first agent to its verdict."""
 
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
@@ -21,6 +20,7 @@ from htcgrid.drill.verdict import Judge, Verdict
 from htcgrid.errors import ConfigError, HtcGridError, ProviderError, ProviderUnavailableError, SessionNotFoundError
 from htcgrid.interfaces import StateStore
 from htcgrid.model import SessionId, SessionStatus
+from htcgrid.model.interpreter import interpreter
 
 #: How often it is looked what is to be done, and how far the session is: seconds.
 _TICK = 0.05
@@ -137,7 +137,7 @@ class Drill:
             pace=_SUBMITTING * plan.seconds,
             notes=str(self._notes),
         )
-        command = [sys.executable, "-m", "htcgrid.drill.client", msgspec.json.encode(errand).decode()]
+        command = [interpreter(), "-P", "-m", "htcgrid.drill.client", msgspec.json.encode(errand).decode()]
         number = len(self._clients)
         with (self._folder / f"client-{number}.err").open("wb") as errors:
             self._clients.append(

@@ -1,11 +1,11 @@
 """The compute backend of one machine: agents are processes."""
 
+import errno
 import os
 import secrets
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +24,7 @@ from htcgrid.local.roster import AgentRecord, Roster
 from htcgrid.local.settings import LocalSettings
 from htcgrid.model import AgentId, AgentInfo, Pool, defaults, utcnow
 from htcgrid.model.client_process import isolation_flags
+from htcgrid.model.interpreter import interpreter
 
 #: What an agent may take to end at once.
 _MARGIN = 2.0
@@ -69,7 +70,7 @@ class ProcessComputeBackend(ComputeBackend):
             raise ConfigError(f"{source.table}: agents are started on a grid.toml, and this grid has none; write one")
         return cls(
             local.folder(source),
-            [sys.executable, *isolation_flags(), "-m", "htcgrid_agent", "--config", str(source.file)],
+            [interpreter(), *isolation_flags(), "-P", "-m", "htcgrid_agent", "--config", str(source.file)],
             workers=local.workers,
             lifeline=local.lifeline,
             grace=timedelta(seconds=local.grace),
@@ -148,8 +149,10 @@ class ProcessComputeBackend(ComputeBackend):
         try:
             yield
         except OSError as error:
+            few = error.errno in {errno.EMFILE, errno.ENFILE}
+            advice = "raise the limit of descriptors, which 'ulimit -n' sets," if few else "see to it"
             raise ProviderUnavailableError(
-                f"agents under {self._roster.folder} cannot be started or ended now: {error}; see to it and try again"
+                f"agents under {self._roster.folder} cannot be started or ended now: {error}; {advice} and try again"
             ) from error
 
     def _drain(self, record: AgentRecord) -> None:

@@ -65,12 +65,12 @@ def _word(file: Path) -> str:
         # Complete or not there: a file is written under another name, and linked.
         draft = file.parent.parent / f"word-{secrets.token_hex(6)}"
         try:
-            draft.write_text(secrets.token_hex(8))
+            draft.write_text(secrets.token_hex(8), encoding="ascii")
             with suppress(FileExistsError):
                 os.link(draft, file)
         finally:
             draft.unlink(missing_ok=True)
-    return file.read_text()
+    return file.read_text(encoding="ascii")
 
 
 def _others(file: Path) -> int:

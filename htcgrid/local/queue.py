@@ -2,7 +2,8 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Self, cast
@@ -13,7 +14,7 @@ from htcgrid.interfaces import Source, TaskQueue
 from htcgrid.local import backlog
 from htcgrid.local import hints as stored
 from htcgrid.local.database import Database
-from htcgrid.local.doorbell import Doorbell, pool_topic, topics_of
+from htcgrid.local.doorbell import Doorbell, Listener, Topic, pool_topic, topics_of
 from htcgrid.local.settings import PATIENCE, LocalSettings
 from htcgrid.model import Delivery, Hint, QueueLimits
 
@@ -37,6 +38,9 @@ class SqliteTaskQueue(TaskQueue):
         self._database = Database(folder, patience)
         self._doorbell = Doorbell(folder / "bells")
         self._now = now
+        #: What the calls that wait listen to, and how often they were told to return.
+        self._topics: list[Topic] = []
+        self._wakes = 0
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:
@@ -74,15 +78,24 @@ class SqliteTaskQueue(TaskQueue):
         """
         if wait <= timedelta(0):
             return self._look(limit, pool, above)
-        deadline = time.monotonic() + wait.total_seconds()
-        with self._doorbell.listening(pool_topic(pool, above)) as listener:
+        deadline, wakes = time.monotonic() + wait.total_seconds(), self._wakes
+        with self._listening(pool_topic(pool, above)) as listener:
             while True:
                 listener.drain()
                 found = self._look(limit, pool, above)
                 left = deadline - time.monotonic()
-                if found or left <= 0:
+                if found or left <= 0 or self._wakes != wakes:
                     return found
                 listener.wait(min(left, _POLL, self._ripening(pool)))
+
+    @contextmanager
+    def _listening(self, topic: Topic) -> Iterator[Listener]:
+        with self._doorbell.listening(topic) as listener:
+            self._topics.append(topic)
+            try:
+                yield listener
+            finally:
+                self._topics.remove(topic)
 
     def ack(self, deliveries: Sequence[Delivery]) -> None:
         """Delete stored hints; a bundle stops being a hint when it is claimed.
@@ -101,7 +114,10 @@ class SqliteTaskQueue(TaskQueue):
             return backlog.depth(connection, pool, now) + stored.depth(connection, pool, now)
 
     def wake(self) -> None:
-        """Do nothing: no wait is long. Costs nothing."""
+        """Let the calls that wait return. Costs a look in vain of each other one that listens to the same."""
+        self._wakes += 1
+        for topic in set(self._topics):
+            self._doorbell.ring(topic)
 
     def _look(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
         now = self._now()

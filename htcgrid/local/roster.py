@@ -43,7 +43,7 @@ class Roster:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Nobody else starts or stops agents during this."""
-        with (self.folder / ".roster").open("w") as file:
+        with (self.folder / ".roster").open("wb") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 

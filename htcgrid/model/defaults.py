@@ -39,6 +39,8 @@ AHEAD = 1_000_000
 AHEAD_OF_MAP = 20_000
 #: How long a client that waits for outcomes, or submits beside its caller, asks a service that cannot be reached.
 PATIENCE = timedelta(seconds=60)
+#: How long nothing of a session goes on before whoever waits for it is told why, on a local grid.
+NOTICE = timedelta(seconds=3)
 #: Most bytes of one payload or one result.
 PAYLOAD_BYTES = 64 << 20
 #: Most megabytes (10**6 bytes) of shared inputs that an agent keeps on its disk.

@@ -22,6 +22,9 @@ class StateLimits(msgspec.Struct, frozen=True, kw_only=True):
     flush: timedelta = defaults.FLUSH
     #: How often each reaper looks for lapsed leases; every agent has one, and they share the work.
     look: timedelta = defaults.LOOK
+    #: How long nothing of a session goes on before whoever waits for it is told why, which takes up to 3 calls: 10 s on
+    #: a store whose reads cost money.
+    notice: timedelta = defaults.NOTICE
 
 
 class QueueLimits(msgspec.Struct, frozen=True, kw_only=True):

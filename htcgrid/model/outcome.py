@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from htcgrid.errors import EncodingError
+from htcgrid.model.builtin_error import BuiltinError
 from htcgrid.model.bundle import BundleKey, Lease
 from htcgrid.model.pack import Pack
 from htcgrid.model.ranges import Ranges
@@ -14,10 +15,15 @@ from htcgrid.model.ranges import Ranges
 class TaskState(StrEnum):
     """Where a task is: PENDING and RUNNING may alternate, the other three are final."""
 
+    #: It waits for an agent, or for its next try.
     PENDING = "PENDING"
+    #: An agent holds it, whether a worker has begun or not.
     RUNNING = "RUNNING"
+    #: It has a value.
     SUCCEEDED = "SUCCEEDED"
+    #: It has an error, and no try is left.
     FAILED = "FAILED"
+    #: Its session was cancelled before it ended.
     CANCELLED = "CANCELLED"
 
 
@@ -26,16 +32,22 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     #: The name of the exception's type, or of the grid's reason: TimedOut, WorkerDied, Lapsed, ...
     type: str
+    #: What the exception says; its first 2,000 letters.
     message: str
+    #: The worker's own, as text; empty where there is none.
     traceback: str = ""
     #: Whether another try would end the same way, as with a handler that does not exist.
     final: bool = False
+    #: The exception itself, where a call raised one of Python's own: its caller gets it as that.
+    builtin: BuiltinError | None = None
 
 
 class Printed(msgspec.Struct, frozen=True, array_like=True):
     """The end of what a handler printed during one try."""
 
+    #: What went to stdout.
     stdout: str = ""
+    #: What went to stderr.
     stderr: str = ""
 
 

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, NewType
+from typing import TYPE_CHECKING, Any, NewType
 
 import msgspec
 
@@ -12,7 +12,10 @@ from htcgrid.errors import ConfigError
 from htcgrid.model import defaults
 from htcgrid.model.name import check_name
 from htcgrid.model.python_client import PYTHON
+from htcgrid.model.retrying import Errors, Wait, is_text, names_of, wait_of
+from htcgrid.model.table import table
 
+#: The name of a session: text of letters, digits, ``.``, ``_`` and ``-``.
 SessionId = NewType("SessionId", str)
 
 #: Most labels of a session, and most letters of each word in them: they stand in a record that is read often.
@@ -22,7 +25,7 @@ _WORD = 200
 _KEEP_LIMIT = timedelta(days=36_500)
 #: Most bytes of the codec's options, as JSON: they stand in that record, too.
 _OPTIONS = 8_000
-#: Most exceptions' names of each kind in a retry policy.
+#: Most exceptions of each kind in a retry policy.
 _ERRORS = 32
 #: Most letters of a handler's name: a path and a function.
 _HANDLER = 1000
@@ -31,16 +34,22 @@ _HANDLER = 1000
 class SessionState(StrEnum):
     """Whether a session takes more tasks."""
 
+    #: It takes more tasks.
     OPEN = "OPEN"
+    #: It has all its tasks.
     SEALED = "SEALED"
+    #: It takes none, and none of its tasks gets an outcome any more.
     CANCELLED = "CANCELLED"
 
 
 class KeepOutput(StrEnum):
     """Of which tasks the grid keeps what their handlers printed."""
 
+    #: Of those that fail.
     FAILED = "failed"
+    #: Of all.
     ALL = "all"
+    #: Of none.
     NONE = "none"
 
 
@@ -54,30 +63,47 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     #: Runs of the handler in all; 1 means no retry.
     tries: int = defaults.TRIES
+    #: The wait before the second try, which doubles with each further one; a number is seconds.
     backoff: timedelta = defaults.BACKOFF
+    #: The longest wait before a try; a number is seconds.
     limit: timedelta = defaults.BACKOFF_LIMIT
-    #: Names of exceptions, as ``OSError`` or ``pricing.curves.StaleCurve``, that are tried again, or are not; those
-    #: derived from them count. ``TimedOut`` and ``WorkerDied`` are the grid's own. With ``only``, nothing else is.
+    #: Exceptions that are tried again: classes, or their names, as ``OSError`` or
+    #: ``pricing.curves.StaleCurve``, which is what is kept; those derived from them count.
+    #: ``TimedOut`` and ``WorkerDied`` are the grid's own. With ``only``, nothing else is tried again.
     only: tuple[str, ...] = ()
+    #: Exceptions that are not tried again; it wins over ``only``.
     never: tuple[str, ...] = ()
+
+    if TYPE_CHECKING:
+
+        def __init__(
+            self,
+            *,
+            tries: int = defaults.TRIES,
+            backoff: Wait = defaults.BACKOFF,
+            limit: Wait = defaults.BACKOFF_LIMIT,
+            only: Errors = (),
+            never: Errors = (),
+        ) -> None: ...
 
     def __post_init__(self) -> None:
         if isinstance(self.tries, bool) or not isinstance(self.tries, int) or not 1 <= self.tries <= 1000:
             raise ConfigError(f"retry tries must be a whole number from 1 to 1000, not {self.tries!r}")
-        for name, wait in (("backoff", self.backoff), ("limit", self.limit)):
-            if not isinstance(wait, timedelta) or wait < timedelta(0):
-                raise ConfigError(f"retry {name} must be a timedelta of zero or more, not {wait!r}")
+        # As they are read back: two policies that mean the same are the same.
+        msgspec.structs.force_setattr(self, "backoff", wait_of("backoff", self.backoff))
+        msgspec.structs.force_setattr(self, "limit", wait_of("limit", self.limit))
+        msgspec.structs.force_setattr(self, "only", names_of("only", self.only, most=_ERRORS))
+        msgspec.structs.force_setattr(self, "never", names_of("never", self.never, most=_ERRORS))
 
-        for name, errors in (("only", self.only), ("never", self.never)):
-            if not isinstance(errors, list | tuple) or not all(_is_name(error) for error in errors):
-                raise ConfigError(
-                    f"retry {name} must be a tuple of at most {_ERRORS} exceptions' names, as ('OSError',), "
-                    f"not {errors!r}"
-                )
-            if len(errors) > _ERRORS:
-                raise ConfigError(f"retry {name} must have at most {_ERRORS} exceptions' names, not {len(errors)}")
-            # As it is read back: two policies that mean the same are the same.
-            msgspec.structs.force_setattr(self, name, tuple(errors))
+    def _repr_html_(self) -> str:
+        rows = {
+            "tries": self.tries,
+            "backoff": f"{self.backoff.total_seconds():g} s",
+            "limit": f"{self.limit.total_seconds():g} s",
+            "only": ", ".join(self.only),
+            "never": ", ".join(self.never),
+        }
+        return table("retry policy", rows)
 
     def retries(self, names: Iterable[str]) -> bool:
         """Return whether an error that goes by all these names is tried again, if tries are left."""
@@ -128,7 +154,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= defaults.PRIORITY_LIMIT:
             raise ConfigError(f"priority must be a whole number from 0 to {defaults.PRIORITY_LIMIT}, not {priority!r}")
         # A field of another type would be stored, and be read by nobody.
-        if not _is_text(self.handler, _HANDLER) or not self.handler:
+        if not is_text(self.handler, _HANDLER) or not self.handler:
             raise ConfigError(
                 f"a handler's name must have 1 to {_HANDLER} letters that UTF-8 has, not {self.handler!r}"
             )
@@ -143,7 +169,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         if not _is_small(self.codec_options, _OPTIONS):
             raise ConfigError(f"codec options must be a dict of at most {_OPTIONS} bytes as JSON")
         words = [word for label in self.labels.items() for word in label] if isinstance(self.labels, dict) else [None]
-        if not all(_is_text(word, _WORD) for word in words) or len(words) > 2 * _LABELS:
+        if not all(is_text(word, _WORD) for word in words) or len(words) > 2 * _LABELS:
             raise ConfigError(f"labels must be at most {_LABELS} pairs of strings of at most {_WORD} letters each")
 
     @property
@@ -157,10 +183,6 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
         return hashlib.sha256(msgspec.json.encode((*route, *terms), order="deterministic")).hexdigest()
 
 
-def _is_name(value: object) -> bool:
-    return _is_text(value, _WORD) and all(part.isidentifier() for part in str(value).split("."))
-
-
 def _is_small(value: object, limit: int) -> bool:
     try:
         return isinstance(value, dict) and len(msgspec.json.encode(value)) <= limit
@@ -168,24 +190,22 @@ def _is_small(value: object, limit: int) -> bool:
         return False
 
 
-def _is_text(value: object, limit: int) -> bool:
-    """Return whether this is a string of at most ``limit`` letters, all of which can be stored."""
-    # Half of a surrogate pair, as Python makes of file names that are not UTF-8, cannot.
-    return (
-        isinstance(value, str) and len(value) <= limit and not any("\ud800" <= letter <= "\udfff" for letter in value)
-    )
-
-
 class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How far a session is; all counts are exact but ``running``, which is a gauge one heartbeat old."""
 
+    #: The session as it was submitted.
     session: Session
+    #: Whether it takes more tasks.
     state: SessionState
     #: Tasks accepted so far.
     total: int
+    #: Tasks that ended with a value.
     succeeded: int
+    #: Tasks that ended with an error.
     failed: int
+    #: Tasks that a cancel ended.
     cancelled: int
+    #: Tasks that agents hold.
     running: int
 
     def __repr__(self) -> str:
@@ -193,6 +213,11 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
         names = ("succeeded", "failed", "cancelled", "running", "pending")
         counts = ", ".join(f"{getattr(self, name)} {name}" for name in names)
         return f"<{self.state} session {self.session.id} of {self.total} tasks: {counts}>"
+
+    def _repr_html_(self) -> str:
+        names = ("total", "succeeded", "failed", "cancelled", "running", "pending")
+        rows = {"state": self.state, "handler": self.session.handler} | {name: getattr(self, name) for name in names}
+        return table(f"session {self.session.id}", rows)
 
     @property
     def ended(self) -> int:
@@ -213,9 +238,13 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
 class CancelCounts(msgspec.Struct, frozen=True, kw_only=True):
     """What a cancel found: how many tasks had ended before it, and how many it ended."""
 
+    #: The session's id.
     session: SessionId
+    #: Tasks that had ended with a value.
     succeeded: int
+    #: Tasks that had ended with an error.
     failed: int
+    #: Tasks that the cancel ended.
     cancelled: int
 
 

@@ -18,7 +18,7 @@ from tests.emulators.redis_server import DURABLE, MissingServiceError, RedisProc
 def main() -> int:
     """Run the demo; return its exit status."""
     with tempfile.TemporaryDirectory(prefix="htcgrid-demo-") as folder, _server(Path(folder)) as url:
-        command = [sys.executable, "-m", "htcgrid.cli"]
+        command = [sys.executable, "-P", "-m", "htcgrid.cli"]
         made = subprocess.run(
             [*command, "init", "--provider", "redis"], capture_output=True, text=True, check=True
         ).stdout

@@ -24,9 +24,9 @@ def test_a_run_is_over_once_a_thread_that_asked_has_its_answer() -> None:
         closing.start()
         closing.join(0.1)
         assert closing.is_alive()
-        agents.sendall(frame(Found("file"), msgspec.msgpack.Encoder()))
+        agents.sendall(frame(Found(b"file"), msgspec.msgpack.Encoder()))
         asking.join(10)
         closing.join(10)
-        assert answers == [Found("file")]
+        assert answers == [Found(b"file")]
         with pytest.raises(RuntimeError, match="before the handler returns"):
             channel.ask(Need("ref"))

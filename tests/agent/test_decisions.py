@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,8 @@ from htcgrid.testing.samples import bundle_of, session_of
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
 from tests.agent.world import Work, World
 
+#: Of a session whose function has no name, and goes along.
+TRAVELS = {"python": {"function": ["0" * 64, 100]}}
 POLICY = AgentPolicy(
     agent=AgentId("a"), workers=1, lease=30, heartbeat=5, grace=5, target=2, flush=0.2, handlers=("*",)
 )
@@ -216,6 +219,47 @@ def test_a_worker_that_never_says_that_it_is_done_is_replaced_though_nothing_of_
     session = world.submit([1, 3])
     assert world.finish(session) < 15
     assert agent.count(commands.KillWorker) == 1
+
+
+def handed_six(now: float) -> tuple[AgentCore, commands.Run]:
+    """Return decisions of which a worker has tasks 0 to 5, while six more wait."""
+    core, state, session = AgentCore(POLICY, lambda: 0.5), MemoryStateStore(), session_of()
+    bundles = [bundle_of(session, 0, 6), bundle_of(session, 6, 12)]
+    state.create(session, bundles, sealed=True)
+    core._pace.learn(session.handler, 100, 0.1)
+    claims = state.claim([bundle.key for bundle in bundles], agent=AgentId("a"), lease=LEASE)
+    core.handle(events.Acquired(sent=now, claims=claims), now)
+    [run] = [out for out in core.handle(events.WorkerReady(worker=0), now) if isinstance(out, commands.Run)]
+    assert (run.start, run.stop) == (0, 6)
+    return core, run
+
+
+def test_what_a_worker_reports_after_it_was_taken_from_its_journal_counts_once() -> None:
+    core, run = handed_six(1.0)
+    bundle = core.held[0]
+    block = Block(0, [None, b"1", b"2"], 0.0, [10, 10, 10], "a/0", {0: OOPS})
+    report = events.WorkerReported(worker=0, run=run.run, block=block, done=False, size=300)
+    core.handle(report, 1.1)
+    assert (bundle.tries, bundle.size, [index for _, index in bundle.waiting]) == ({0: 1}, 300, [0])
+    values = [*block.values, b"3", b"4", None]
+    more = Block(0, values, 0.0, [10] * 6, "a/0", {0: OOPS, 5: OOPS})
+    core.handle(msgspec.structs.replace(report, block=more, done=True, size=600), 1.2)
+    # Half of what came twice was news.
+    assert (bundle.tries, bundle.size) == ({0: 1, 5: 1}, 600)
+    assert sorted(index for _, index in bundle.waiting) == [0, 5]
+
+
+@pytest.mark.parametrize(("since", "waits"), [(None, 0.2), (0.95, 0.05), (0.9, 0.0), (-50.0, 0.0), (2.0, 0.2)])
+def test_outcomes_that_were_held_up_are_committed_the_sooner(since: float | None, waits: float) -> None:
+    core, run = handed_six(0.9)
+    block = Block(0, [b"0"], 0.0, [10], "a/0")
+    report = events.WorkerReported(worker=0, run=run.run, block=block, done=False, since=since)
+    commits = [command for command in core.handle(report, 1.1) if isinstance(command, commands.Commit)]
+    assert bool(commits) is (waits == 0.0)
+    if not commits:
+        assert core.wake_at(1.1) <= 1.1 + waits + 1e-9
+        later = core.handle(events.Tick(), 1.1 + waits + 1e-9)
+        assert any(isinstance(command, commands.Commit) for command in later)
 
 
 def test_a_worker_that_dies_before_it_begins_costs_no_try() -> None:
@@ -664,13 +708,24 @@ def test_pickled_calls_are_allowed_with_pickle_and_handlers_by_their_names() -> 
     pickled = world.submit([2], codec="pickle", handler=PICKLED_CALL)
     named = world.submit([2], codec="pickle", handler="pricing:f")
     other = world.submit([2], codec="pickle", handler="m:f")
-    # Without the codec it is a handler as any other.
+    # Whatever codec their arguments have, and whether each call has its function or the session has one.
     plain = world.submit([2], handler=PICKLED_CALL)
-    for session in (pickled, named, other, plain):
+    carried = world.submit([2], handler="<lambda> at a.py:1", codec_options=TRAVELS)
+    for session in (pickled, named, other, plain, carried):
         world.finish(session)
-    assert world.state.status([pickled])[0].succeeded == world.state.status([named])[0].succeeded == 2
-    for session in (other, plain):
-        assert {end.failure.type for end in world.ended(session).values() if end.failure} == {"HandlerNotAllowed"}
+    for session in (pickled, named, plain, carried):
+        assert world.state.status([session])[0].succeeded == 2
+    assert {end.failure.type for end in world.ended(other).values() if end.failure} == {"HandlerNotAllowed"}
+
+
+@pytest.mark.parametrize("options", [{"handler": PICKLED_CALL}, {"handler": "pricing:f", "codec_options": TRAVELS}])
+def test_a_function_that_travels_is_refused_without_pickle_whatever_its_session_s_codec(options: Any) -> None:
+    world = World()
+    world.start_agent("a", handlers=("*",))
+    session = world.submit([2], **options)
+    world.finish(session)
+    assert {end.failure.type for end in world.ended(session).values() if end.failure} == {"PickleNotAllowed"}
+    assert not world.begun
 
 
 def test_calls_of_an_older_client_are_refused_in_words() -> None:

@@ -259,6 +259,32 @@ def test_the_traceback_of_an_import_that_fails_shows_the_user_s_lines_alone(lone
     assert [Path(file).name for file in files] == ["lazily.py", "broken.py"]
 
 
+#: What an import does before it fails, and how it is seen.
+HALF = {
+    "a variable": ("os.environ['HALF'] = 'left'", "os.environ.get('HALF')"),
+    "the folder": ("os.chdir('/')", "os.getcwd()"),
+    "a seed": ("random.seed(7)", "random.getstate() == random.Random(7).getstate()"),
+    "warnings that are errors": ("warnings.simplefilter('error')", "[f[:4:2] for f in warnings.filters]"),
+    "the precision of decimals": ("decimal.getcontext().prec = 3", "decimal.Decimal(1) / 3"),
+    "the mask of new files": ("os.umask(0o777)", "(m := os.umask(0o22), os.umask(m))[0]"),
+    "a level of the log": ("logging.getLogger().setLevel(1)", "logging.getLogger().level"),
+}
+
+
+@pytest.mark.parametrize("name", HALF)
+def test_what_an_import_does_that_fails_is_not_seen_by_another_session(
+    tmp_path: Path, lone: Grid, innocent: Grid, name: str
+) -> None:
+    code, look = HALF[name]
+    imports = "import decimal, logging, os, random, warnings"
+    (tmp_path / "half.py").write_text(f"{imports}\n{code}\nraise RuntimeError('half-way')\n")
+    [failed] = outcomes(lone, f"{tmp_path}/half.py:handler", 1)
+    assert failed.error is not None
+    assert "half-way" in failed.error.message
+    [after], [fresh] = (outcomes(grid, leaving.see, look) for grid in (lone, innocent))
+    assert (after.error, after.value[0]) == (None, fresh.value[0])
+
+
 OWN = """
 import io
 import os

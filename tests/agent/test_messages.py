@@ -31,7 +31,7 @@ _SIZES = st.one_of(st.integers(0, 300), st.integers(Frames._ROOM - 10, Frames._R
 
 @given(sizes=st.lists(_SIZES, max_size=6), parts=st.lists(st.integers(1, 1 << 17), min_size=1))
 def test_messages_come_out_as_they_went_in_however_the_stream_is_cut(sizes: list[int], parts: list[int]) -> None:
-    messages = [Found("x" * size, str(number)) for number, size in enumerate(sizes)]
+    messages = [Found(b"x" * size, str(number)) for number, size in enumerate(sizes)]
     stream = b"".join(frame(message, msgspec.msgpack.Encoder()) for message in messages)
     # However small the parts are, some hundreds are enough.
     least = len(stream) // 300
@@ -55,9 +55,9 @@ def test_a_cell_shows_the_task_that_runs_and_since_when() -> None:
     cell.begin(5, 8)
     loading = cell.look()
     before = time.monotonic()
-    assert cell.enter(5)
+    assert cell.enter(5, time.monotonic_ns())
     first = cell.look()
-    assert cell.enter(6)
+    assert cell.enter(6, time.monotonic_ns())
     second = cell.look()
     assert loading is not None
     assert first is not None
@@ -75,5 +75,5 @@ def test_a_run_that_is_shortened_ends_before_the_task_that_was_named() -> None:
     cell = Cell.create()
     cell.begin(5, 8)
     cell.shorten(7)
-    assert [cell.enter(index) for index in (5, 6, 7)] == [True, True, False]
+    assert [cell.enter(index, 0) for index in (5, 6, 7)] == [True, True, False]
     cell.close()

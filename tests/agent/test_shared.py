@@ -1,5 +1,6 @@
 """The shared inputs that an agent keeps as files."""
 
+import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -64,7 +65,7 @@ def test_a_worker_that_has_had_many_large_functions_keeps_few_descriptors(tmp_pa
         asked.append(need.ref)
         file = tmp_path / "function"
         file.write_bytes(bytes(FRESH_BYTES + 1))
-        return Found(str(file))
+        return Found(os.fsencode(file))
 
     values = SharedValues(ask, lambda _codec: memoryview)
     references = [SharedInput.of(SessionId("s"), FUNCTION, b"%d" % number).ref for number in range(200)]
@@ -97,4 +98,4 @@ def test_what_is_gone_is_said_with_what_its_user_can_do(codec: str, said: str) -
 def _fetched(files: SharedFiles) -> Path:
     found = files.fetch(Fetch(worker=0, pid=1, ref=SHARED.ref)).found
     assert found.path is not None, found.error
-    return Path(found.path)
+    return Path(os.fsdecode(found.path))

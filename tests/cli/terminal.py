@@ -21,14 +21,16 @@ _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 class Terminal:
-    """Runs a command in a terminal of so many columns, in the folder where the test stands."""
+    """Runs a command, or a Python program, in a terminal of so many columns, in the folder where the test stands."""
 
-    def __init__(self, *words: str, columns: int = 80, lines: int = 24, kind: str = "xterm") -> None:
+    def __init__(
+        self, *words: str, columns: int = 80, lines: int = 24, kind: str = "xterm", program: Path = _PROGRAM
+    ) -> None:
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
         environment = {name: value for name, value in os.environ.items() if name not in {"COLUMNS", "LINES"}}
         self.process = subprocess.Popen(
-            [_PROGRAM, *words],
+            [program, *words],
             stdin=slave,
             stdout=slave,
             stderr=slave,

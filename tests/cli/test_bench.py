@@ -50,7 +50,19 @@ def test_without_a_grid_it_measures_one_of_its_own(htcgrid: Command, folder: Pat
 
 
 def test_agents_that_are_there_are_measured_by_their_pool(htcgrid: Command, file: Path) -> None:
-    words = [sys.executable, "-m", "htcgrid.cli", "agent", "--config", str(file), "--pool", "fast", "--workers", "2"]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "htcgrid.cli",
+        "agent",
+        "--config",
+        str(file),
+        "--pool",
+        "fast",
+        "--workers",
+        "2",
+    ]
     file.write_text(file.read_text().replace("nothing:here", "htcgrid.bench.work:*"))
     with subprocess.Popen(words, stderr=subprocess.DEVNULL) as agent:
         try:

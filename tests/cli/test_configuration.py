@@ -140,7 +140,7 @@ def test_a_state_file_that_another_process_holds_is_told(
 def test_an_agent_and_a_reaper_wait_for_a_state_file_that_another_process_holds(
     database: Path, words: tuple[str, ...]
 ) -> None:
-    command = [sys.executable, "-m", "htcgrid.cli", *words, "--config", str(database.parents[1] / "grid.toml")]
+    command = [sys.executable, "-P", "-m", "htcgrid.cli", *words, "--config", str(database.parents[1] / "grid.toml")]
     with gate_locked(database):
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert process.stderr is not None

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from htcgrid.cli.failed import FailedTask
-from htcgrid.cli.finding import Finding, FindingKind
-from htcgrid.cli.findings import findings
-from htcgrid.cli.phrasing import counted, span, tasks
-from htcgrid.cli.sight import Sight
 from htcgrid.connector import Outcome
+from htcgrid.findings.failed import FailedTask
+from htcgrid.findings.finding import Finding, FindingKind
+from htcgrid.findings.phrasing import counted, span, tasks
+from htcgrid.findings.session import findings
+from htcgrid.findings.sight import Sight
 from htcgrid.model import (
     AgentId,
     AgentReport,

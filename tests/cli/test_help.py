@@ -152,7 +152,7 @@ def test_an_unknown_command_is_named(htcgrid: Command) -> None:
 
 def test_the_command_line_is_also_a_module(folder: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "htcgrid.cli", "providers"], capture_output=True, text=True, check=True
+        [sys.executable, "-P", "-m", "htcgrid.cli", "providers"], capture_output=True, text=True, check=True
     )
     assert done.stdout.startswith("local ")
 

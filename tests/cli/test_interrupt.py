@@ -69,7 +69,7 @@ def reached(name: str) -> Moment:
 
 def starting(folder: Path) -> bool:
     """Whether the embedded grid has a place: the earliest that can be seen of it."""
-    return any((folder.parent / "temporary").iterdir())
+    return any((folder.parent / "temporary").glob("htcgrid-*"))
 
 
 @pytest.mark.parametrize(

@@ -59,10 +59,14 @@ def ran(example: Path) -> bool:
 
 
 def test_the_result_goes_to_stdout_and_the_bar_to_stderr(htcgrid: Command, example: Path, tmp_path: Path) -> None:
-    shown = run(htcgrid)
+    shown = run(htcgrid, "in.json", "--progress")
     assert (shown.status, shown.out) == (0, '{"results":[2,4,6]}\n')
     assert "3/3" in shown.err
     assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_without_a_terminal_no_bar_comes_by_itself(htcgrid: Command, example: Path) -> None:
+    assert run(htcgrid) == Ended(0, '{"results":[2,4,6]}\n', "")
 
 
 def test_the_result_goes_to_a_file_that_is_replaced(htcgrid: Command, example: Path, folder: Path) -> None:
@@ -288,7 +292,7 @@ def test_a_result_that_hides_a_failed_task_shows_why_it_failed(htcgrid: Command,
 
 
 def test_a_result_that_stdout_does_not_take_is_told(example: Path) -> None:
-    command = [sys.executable, "-m", "htcgrid.cli", "run", "example", "--input", "in.json", "--workers", "1"]
+    command = [sys.executable, "-P", "-m", "htcgrid.cli", "run", "example", "--input", "in.json", "--workers", "1"]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2

@@ -423,7 +423,7 @@ def test_a_reader_that_has_had_enough_is_no_error(submit: Command, htcgrid: Comm
 
 def test_results_that_stdout_does_not_take_are_told(submit: Command, grid: Path) -> None:
     session = submit("work:echo", [1]).out.strip()
-    command = [sys.executable, "-m", "htcgrid.cli", "cancel", session]
+    command = [sys.executable, "-P", "-m", "htcgrid.cli", "cancel", session]
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, cwd=grid.parent, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2

@@ -15,8 +15,8 @@ import pytest
 
 from htcgrid import Grid, RetryPolicy
 from htcgrid.cli.changes import Changes, as_line
-from htcgrid.cli.failed import FailedTask
 from htcgrid.cli.watched import Glance, Speed, Watched
+from htcgrid.findings.failed import FailedTask
 from htcgrid.model import Session, SessionId, SessionState, SessionStatus
 from tests.cli.conftest import Command, Ended, ended, started, until
 from tests.cli.terminal import Terminal

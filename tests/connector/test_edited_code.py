@@ -89,7 +89,7 @@ def standing(folder: Path) -> Path:
 
 
 def cli(*words: str) -> str:
-    command = [sys.executable, "-m", "htcgrid.cli", *words]
+    command = [sys.executable, "-P", "-m", "htcgrid.cli", *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
 
 

@@ -437,6 +437,6 @@ def test_a_pickled_function_of_another_python_is_refused(grid: Grid, monkeypatch
 
 
 def test_the_policy_is_read_back_as_it_was_written() -> None:
-    policy = RetryPolicy(only=["OSError"], never=("ValueError",))  # type: ignore[arg-type]
+    policy = RetryPolicy(only=["OSError"], never=("ValueError",))
     assert policy.only == ("OSError",)
     assert msgspec.convert(msgspec.to_builtins(policy), RetryPolicy) == policy

@@ -9,7 +9,7 @@ import click
 from htcgrid.cli import GROUPS, htcgrid
 from htcgrid.cli.examples import EXAMPLES
 from htcgrid.cli.exits import Exit
-from htcgrid.cli.finding import FindingKind
+from htcgrid.findings.finding import FindingKind
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "reference" / "command-line.md"
 _TITLES = {
@@ -26,7 +26,8 @@ _HEAD = """\
 
 `htcgrid COMMAND --help` says the same. With `--json` a command prints one JSON object a line, for programs;
 sentences for people may change. A command that works on a grid takes its
-[grid.toml](configuration.md#which-file) from `--config`, `$HTCGRID_CONFIG` or the folder in which it is called.
+[grid.toml](configuration.md#location-of-the-file) from `--config`, `$HTCGRID_CONFIG` or the folder in which it is
+called.
 
 `eval "$(htcgrid completion bash)"` in `~/.bashrc` lets bash complete commands, options, sessions and agents.
 """
@@ -50,7 +51,7 @@ def _lines() -> Iterator[str]:
             command = htcgrid.get_command(root, name)
             assert command is not None, name
             yield from _command(command, click.Context(command, info_name=name, parent=root))
-    yield "## What explain finds\n"
+    yield "## Findings of explain\n"
     yield "The word that `htcgrid explain --json` gives as `finding`:\n"
     yield "| finding | means |\n|---|---|"
     yield from (f"| `{kind}` | {kind.meaning} |" for kind in FindingKind)

@@ -60,10 +60,10 @@ _WIDTH = 120
 _HEAD = """\
 <!-- Written by `make reference` from the docstrings of htcgrid/interfaces.py and htcgrid/local: change those. -->
 
-# Interfaces
+# Provider interfaces
 
-What a provider implements. [Write a provider](../how-to/write-a-provider.md) is the way there, and `htcgrid.testing`
-holds it to what stands here.
+What a provider implements. [Providers of your own](../how-to/write-a-provider.md) is the way there, and
+`htcgrid.testing` holds it to what stands here.
 """
 _COSTS = """\
 The provider `local` sends no requests. Its *write* is one transaction that is on the disk when it returns; a *quick
@@ -88,7 +88,7 @@ def page() -> str:
     """Return the page as it has to be."""
     tree = parsed(ROOT / "htcgrid" / "interfaces.py")
     _, _, rules = (ast.get_docstring(tree) or "").partition("\n\n")
-    parts = [_HEAD, "## Rules for all", marked_up(rules), _COSTS]
+    parts = [_HEAD, "## Common rules", marked_up(rules), _COSTS]
     for name in LOCAL:
         parts += section(found_class(tree, name))
     parts += ["## Arguments", arguments()]

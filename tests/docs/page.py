@@ -7,6 +7,7 @@ An HTML comment in the line before a block says what a reader does with it:
 * ``<!-- start: NAME -->``: runs the command in a terminal of its own, and sees it begin with what stands below.
 * ``<!-- signal: NAME KILL -->``: kills that process; ``…, when 30 tasks have succeeded`` waits for that.
 * ``<!-- finish: NAME -->``: sees the process end, with what stands in the block.
+* ``<!-- theirs: NAME -->``: reads on; the block is another library's, for comparison.
 * ``<!-- not run -->``: reads on.
 
 ``run in FOLDER`` and ``start in FOLDER`` do it there. What is shown is compared loosely: ``…`` stands for anything, and

@@ -139,14 +139,21 @@ def test_every_grid_toml_is_right(page: Path) -> None:
 @pytest.mark.parametrize("page", WALKED, ids=named)
 def test_every_program_and_command_of_a_page_that_is_walked_is_tried(page: Path) -> None:
     found = list(blocks(page.read_text(encoding="utf-8")))
-    assert all(block.verb == "file" for block in found if block.language == "python")
+    assert all(block.verb in {"file", "theirs"} for block in found if block.language == "python")
     untried = [block.text for block in found if block.language == "console" and block.verb is None]
     assert not untried
     # A script is run by its name, an example by its folder's, and a module by its import or the name of its handler.
     told = "".join(block.text for block in found)
-    files = [Path(block.argument) for block in found if block.language == "python"]
+    files = [Path(block.argument) for block in found if block.language == "python" and block.verb == "file"]
     ways = ("python {file.name}", "htcgrid run {file.parts[0]}", '"{file.stem}:', "from {file.stem} import")
     assert not [file for file in files if not any(way.format(file=file) in told for way in ways)]
+
+
+@pytest.mark.parametrize("page", WALKED, ids=named)
+def test_what_a_page_shows_of_other_libraries_is_python(page: Path) -> None:
+    for block in blocks(page.read_text(encoding="utf-8")):
+        if block.verb == "theirs" and block.language == "python":
+            compile(block.text, named(page), "exec")
 
 
 @pytest.mark.parametrize("page", WALKED, ids=named)

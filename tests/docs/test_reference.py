@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from htcgrid import errors
-from htcgrid.cli import sight
 from htcgrid.config import AgentSettings
 from htcgrid.errors import ConfigError, HtcGridError
+from htcgrid.findings import sight
 from htcgrid.local.settings import LocalSettings
 from htcgrid.local.state import SqliteStateStore
 from htcgrid.model import QueueLimits, RetryPolicy, call, check_name, defaults, session
@@ -105,7 +105,7 @@ def test_the_tree_in_the_module_has_every_error_too() -> None:
 def test_the_table_of_reasons_has_every_reason() -> None:
     sources = [file for folder in ("agent", "htcgrid/connector") for file in (ROOT / folder).rglob("*.py")]
     known = {reason for file in sources for reason in _REASON.findall(file.read_text(encoding="utf-8"))}
-    own, *reasons = first_cells("## Why a task fails")
+    own, *reasons = first_cells("## Failures of tasks")
     assert own.startswith("the handler's own")
     assert sorted(reasons) == sorted(known | _REPORTED)
 

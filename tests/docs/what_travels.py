@@ -105,7 +105,7 @@ COLUMNS: dict[str, Callable[[], Codec]] = {
 _HEAD = """\
 <!-- Written by `make reference`, which sends a value of each type: change tests/docs/what_travels.py. -->
 
-# What travels
+# Serialization
 
 Payloads, results, arguments of `map` and executors, and shared inputs keep one rule: **what arrives equals what was
 sent, in type and value, or it is refused**, with its place in the payload, its type, the reason and a codec that keeps

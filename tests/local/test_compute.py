@@ -248,6 +248,7 @@ def test_agents_are_started_on_the_same_grid_toml(tmp_path: Path) -> None:
     with closing(ProcessComputeBackend.open(LocalSettings(path="data", workers=2), source)) as backend:
         arguments = backend._arguments(AgentId("agent-1"), Pool())
     assert arguments[1:] == [
+        "-P",
         "-m",
         "htcgrid_agent",
         "--config",

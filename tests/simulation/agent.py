@@ -6,6 +6,8 @@ from datetime import timedelta
 from queue import Empty
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from htcgrid.model import AgentId, SessionId, defaults
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
 from htcgrid_agent.shell.inputs import Inputs
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 #: Workers are looked at this often while events keep coming: seconds.
 _TICK = 0.05
+#: Of how many workers the journal is read at a look.
+_TAKEN = 0.5
 #: How long an order takes to reach a worker: seconds.
 _ORDER = (0.0, 0.05)
 #: An agent that wakes itself this often in a row, each time at once, would keep a core busy: seconds, and times.
@@ -123,6 +127,7 @@ class SimulatedAgent:
                 self._handle(event)
             if event is None or host.monotonic() - ticked > _TICK:
                 ticked = host.monotonic()
+                self._take_held_up()
                 self._handle(events.Tick(running=self._looks()))
         for lane in (*self._lanes.values(), self._fetches):
             lane.close()
@@ -131,6 +136,12 @@ class SimulatedAgent:
 
     def _crash(self, error: BaseException) -> None:
         self.world.scheduler.crashes.append((self.name, "lane", error))
+
+    def _take_held_up(self) -> None:
+        """Take outcomes from journals, of some workers: what has stood there for a moment depends on the moment."""
+        for worker in list(self._workers.values()):
+            if self.world.random.random() < _TAKEN and (held := worker.journal()):
+                self._handle(msgspec.structs.replace(held, since=self.host.monotonic() - _TICK))
 
     def _looks(self) -> dict[int, tuple[int, float]]:
         return {number: worker.look for number, worker in self._workers.items() if worker.look is not None}

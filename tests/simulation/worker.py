@@ -41,6 +41,8 @@ class SimulatedWorker:
         self._durations: list[int] = []
         self._failures: dict[int, Failure] = {}
         self._began = self._reported = 0.0
+        #: The first task that its agent has not taken from its journal.
+        self._untaken = 0
         #: What it waits for a shared input with.
         self._pending: tuple[Work, int] | None = None
         #: What the task that it is at calls, if that came pickled.
@@ -60,6 +62,7 @@ class SimulatedWorker:
         """Take in tasks to run."""
         self._run, self._payloads = command, payloads
         self._index, self.stop = command.start, command.stop
+        self._untaken = command.start
         self._renew()
         if self._world.faults.happens(Fault.WORKER_DIED_UNBEGUN, 0.2):
             self._world.facts.tried(command.session.id, command.start, "WorkerDied")
@@ -90,10 +93,20 @@ class SimulatedWorker:
         else:
             self._finish(Failure(type=ProviderUnavailableError.__name__, message="it went before it was read"), work)
 
+    def journal(self) -> events.WorkerReported | None:
+        """Return the outcomes that are in its journal and were not taken from there, if there are any."""
+        if self._run is None or self._untaken >= self._index or not self._values:
+            return None
+        skipped = max(0, self._untaken - (self._index - len(self._values)))
+        self._untaken = self._index
+        return self._told(skipped, done=False)
+
     def die(self, reason: str) -> None:
         """End; the agent learns of it a moment later."""
         if not self.process.alive:
             return
+        if left := self.journal():
+            self._agent.post(left)
         task, since = self.look or (None, self._agent.host.monotonic())
         ran = timedelta(seconds=self._agent.host.monotonic() - since)
         self.process.die()
@@ -193,20 +206,28 @@ class SimulatedWorker:
         self._enter()
 
     def _report(self, *, done: bool) -> None:
+        event = self._told(0, done=done)
+        self._agent.post(msgspec.structs.replace(event, worn=done and self._world.random.random() < self._agent.wear))
+
+    def _told(self, skipped: int, *, done: bool) -> events.WorkerReported:
+        """Return what its agent is told, without the first outcomes."""
         run = self._run
         assert run is not None
+        start = self._index - len(self._values) + skipped
         block = Block(
-            start=self._index - len(self._values),
-            values=self._values,
+            start=start,
+            values=self._values[skipped:],
             began=self._began,
-            durations=self._durations,
+            durations=self._durations[skipped:],
             worker=self.process.name,
-            failures=self._failures,
+            failures={index: failure for index, failure in self._failures.items() if index >= start},
         )
         final = (index for index, failure in self._failures.items() if failure.final)
         self._world.facts.hopeless.update((run.lease.nonce, index) for index in final)
-        size = sum(len(value or b"") for value in self._values)
-        event = events.WorkerReported(
-            worker=self.number, run=run.run, block=block if self._values else None, done=done, size=size
+        return events.WorkerReported(
+            worker=self.number,
+            run=run.run,
+            block=block if block.values else None,
+            done=done,
+            size=sum(len(value or b"") for value in block.values),
         )
-        self._agent.post(msgspec.structs.replace(event, worn=done and self._world.random.random() < self._agent.wear))

@@ -130,7 +130,7 @@ class World:
         host = SimulatedHost(self.scheduler, process)
 
         def main() -> None:
-            run(Grid(*self.stores(process), host=host), host)
+            run(Grid(*self.stores(process), host=host, quiet=True), host)
 
         self.scheduler.spawn(process, main, "main")
         self.clients.append(process)

@@ -192,11 +192,15 @@ class AgentCore:
         if event.run != slot.run or slot.state not in {SlotState.BUSY, SlotState.DYING}:
             return
         bundle = self._held.get(slot.nonce)
-        if bundle is not None and event.block is not None:
-            self._pace.learn(bundle.session.handler, len(event.block.values), sum(event.block.durations) / 1e6)
-            self._take_tries(bundle, event.worker, event.block, now, size=event.size)
-            if event.block.code:
-                self._reporter.ran(bundle.session.handler, event.block.code)
+        block = None if event.block is None else slot.news(event.block)
+        if bundle is not None and block is not None:
+            self._pace.learn(bundle.session.handler, len(block.values), sum(block.durations) / 1e6)
+            # What it repeats was counted before.
+            size = event.size * len(block.values) // max(1, len(event.block.values)) if event.block else 0
+            came = now if event.since is None else min(now, max(event.since, slot.handed))
+            self._take_tries(bundle, event.worker, block, now, size=size, came=came)
+            if block.code:
+                self._reporter.ran(bundle.session.handler, block.code)
         if event.done and slot.state is SlotState.BUSY:
             if bundle is not None:
                 bundle.todo |= bundle.release(event.worker)
@@ -383,8 +387,13 @@ class AgentCore:
             self._out.append(self._reporter.last())
             self._out.append(commands.Exit())
 
-    def _take_tries(self, bundle: HeldBundle, worker: int, block: Block, now: float, *, size: int = 0) -> None:
-        """Take in one try of each task of the block: outcomes are kept, what failed may be tried again."""
+    def _take_tries(
+        self, bundle: HeldBundle, worker: int, block: Block, now: float, *, size: int = 0, came: float | None = None
+    ) -> None:
+        """Take in one try of each task of the block: outcomes are kept, what failed may be tried again.
+
+        They wait for their commit since they ``came``, which is now unless it is said.
+        """
         reported = Ranges.of((block.start, block.stop))
         fresh = reported - bundle.done
         bundle.report(worker, reported)
@@ -400,7 +409,8 @@ class AgentCore:
             else:
                 again.append((index, tries))
         lost = Ranges.of_indexes(failed)
-        bundle.record(block, fresh - lost - Ranges.of_indexes(index for index, _ in again), lost, now, size=size)
+        succeeded = fresh - lost - Ranges.of_indexes(index for index, _ in again)
+        bundle.record(block, succeeded, lost, now if came is None else came, size=size)
         for index, tries in again:
             bundle.tries[index] = tries
             bundle.retry(index, now + policy.wait(tries, self._jitter()).total_seconds())

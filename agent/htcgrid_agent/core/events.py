@@ -70,6 +70,8 @@ class WorkerReported(Event, frozen=True, kw_only=True):
     edited: str = ""
     #: Bytes of the report, which are about those of its outcomes.
     size: int = 0
+    #: Since when they may have been there, if for longer than a report takes; they are committed the sooner.
+    since: float | None = None
 
 
 class WorkerDied(Event, frozen=True, kw_only=True):

@@ -12,9 +12,8 @@ class HeldBundle:
     def __init__(self, claim: Claim, *, deadline: float, order: int) -> None:
         self.claim = claim
         self.session = claim.session
-        client = python_client(claim.session.codec_options)
         #: The client's script, when it defines the handler: a worker imports one script only.
-        self.script = client.script if client.defines(claim.session.handler) else ""
+        self.script = python_client(claim.session.codec_options).wanted(claim.session.handler)
         self.lease: Lease = claim.lease
         #: When the lease ends, unless it is renewed.
         self.deadline = deadline
@@ -98,8 +97,8 @@ class HeldBundle:
             self.running[worker] -= reported
         self.todo -= reported
 
-    def record(self, block: Block, succeeded: Ranges, failed: Ranges, now: float, *, size: int = 0) -> None:
-        """Keep the outcomes of those tasks of ``block``, which are about ``size`` bytes, for the next commit."""
+    def record(self, block: Block, succeeded: Ranges, failed: Ranges, came: float, *, size: int = 0) -> None:
+        """Keep outcomes of ``block``, which are about ``size`` bytes and ``came`` then, for the next commit."""
         accepted = succeeded | failed
         if not accepted:
             return
@@ -108,8 +107,7 @@ class HeldBundle:
         self.blocks.extend(pieces(block, accepted, self.tries))
         self.succeeded.extend(succeeded.spans)
         self.failed.extend(failed.spans)
-        if self.since is None:
-            self.since = now
+        self.since = came if self.since is None else min(self.since, came)
 
     def retry(self, index: int, at: float) -> None:
         """Let a task wait until ``at`` for its next try."""

@@ -3,7 +3,8 @@
 from enum import Enum, auto
 from math import inf
 
-from htcgrid.model import Failure, Span
+from htcgrid.model import Block, Failure, Ranges, Span
+from htcgrid_agent.core.blocks import pieces
 from htcgrid_agent.core.held import HeldBundle
 
 
@@ -33,6 +34,8 @@ class WorkerSlot:
         #: Its first task, and one more than its last.
         self.start = 0
         self.stop = 0
+        #: The first task of it that it has not told of.
+        self.told = 0
         #: The task that it was at when last looked at, and since when.
         self.task: int | None = None
         self.since = 0.0
@@ -55,8 +58,19 @@ class WorkerSlot:
         self.state, self.nonce, self.handler = SlotState.BUSY, nonce, bundle.session.handler
         self.script = bundle.script or self.script
         self.start, self.stop = span
+        self.told = self.start
         self.task, self.since, self.handed, self.seen = None, now, now, now
         return self.run
+
+    def news(self, block: Block) -> Block | None:
+        """Return the outcomes that were not told of before; a worker tells of its tasks in their order.
+
+        It reports also those that were taken from its journal by then. A failure that is told twice is one try.
+        """
+        told, self.told = self.told, max(self.told, block.stop)
+        if block.start >= told:
+            return block
+        return next(pieces(block, Ranges.of((told, block.stop)), {}), None)
 
     def rest(self) -> None:
         """Note that the run is over."""

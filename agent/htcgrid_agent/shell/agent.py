@@ -8,7 +8,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from types import FrameType
 from typing import Any
@@ -21,6 +21,7 @@ from htcgrid.model.client_process import ClientProcess
 from htcgrid.model.codec.leaves import text_bytes
 from htcgrid_agent.core import AgentCore, commands, events
 from htcgrid_agent.shell.inputs import Inputs
+from htcgrid_agent.shell.journal_reader import Held
 from htcgrid_agent.shell.lane import Lane, lanes_of
 from htcgrid_agent.shell.logs import Log
 from htcgrid_agent.shell.notes import Notes, about
@@ -28,7 +29,8 @@ from htcgrid_agent.shell.output import Output
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
-from htcgrid_agent.workers.messages import Need, RunTasks, Setup
+from htcgrid_agent.shell.worker_starts import WorkerStarts
+from htcgrid_agent.workers.messages import Need, Report, RunTasks, Setup
 
 #: Reads of the channel of a worker that has ended; a socket holds less than one brings.
 _LAST_READS = 4
@@ -38,7 +40,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How worker processes are started."""
 
     #: Folders from which handlers are imported.
-    path: list[str] = []
+    path: Sequence[str] = ()
     #: All their variables; those of the agent when left out.
     environment: dict[str, str] | None = None
     #: What their priority in the operating system is lowered by.
@@ -100,6 +102,7 @@ class Agent:
         self._signals: tuple[signal.Signals, ...] = ()
         self._status: int | None = None
         self._crashed: BaseException | None = None
+        self._starts = WorkerStarts(log, self.crash if workers.client.argv is not None else None)
         host = RealHost()
         self._lanes = lanes_of(calls, self.post, self.crash, host=host)
         self._fetches = Lane("fetch", shared.fetch, self.post, self.crash, host=host)
@@ -158,6 +161,7 @@ class Agent:
             for worker in list(self._workers.values()):
                 worker.kill()
                 worker.end()
+                worker.close()
             self._selector.close()
         if self._crashed is not None:
             raise self._crashed
@@ -182,6 +186,7 @@ class Agent:
         if not self._events or now - self._ticked > self._TICK:
             self._ticked = now
             self._bury_dead()
+            self._take_held_up(now)
             self._events.append(events.Tick(running=self._looks()))
         while self._events and self._status is None:
             event = self._events.popleft()
@@ -194,10 +199,13 @@ class Agent:
         """Find workers that ended while a process that they started holds their channel open."""
         for worker in list(self._workers.values()):
             if worker.ended:
-                # All that it said; but who has its channel now may say more for ever.
-                for _ in range(_LAST_READS):
-                    self._from_worker(worker)
                 self._bury(worker, kill=False)
+
+    def _take_held_up(self, now: float) -> None:
+        """Take outcomes that workers cannot report, for they are at a task that takes long, or are stopped."""
+        for worker in self._workers.values():
+            if held := worker.journal.settled(now):
+                self._held(worker, held)
 
     def _looks(self) -> dict[int, tuple[int, float]]:
         looks = ((number, worker.cell.look()) for number, worker in self._workers.items())
@@ -241,8 +249,10 @@ class Agent:
     def _start_worker(self, command: commands.StartWorker) -> None:
         number = command.worker
         try:
-            worker = WorkerProcess(number, self._settings.environment, self._settings.client.flags)
+            settings, name = self._settings, f"{self._name}/{number}"
+            worker = WorkerProcess(number, settings.environment, settings.client.flags, name=name)
         except OSError as error:
+            self._starts.failed(number, f"could not be: {error}")
             # No memory, no process or no descriptor is left, now; the decisions wait before they try again.
             self._log.warning("worker cannot be started", worker=number, error=error.strerror or str(error))
             self._events.append(events.WorkerDied(worker=number, task=None, reason="could not be started"))
@@ -254,8 +264,8 @@ class Agent:
         client = self._settings.client
         worker.send(
             Setup(
-                f"{self._name}/{number}",
-                self._settings.path,
+                worker.name,
+                [text_bytes(folder) for folder in self._settings.path],
                 defaults.PAYLOAD_BYTES,
                 self._settings.nice,
                 self._settings.pickle,
@@ -284,6 +294,7 @@ class Agent:
         session = command.session
         timeout = None if session.timeout is None else session.timeout.total_seconds()
         payloads = self._inputs.cut(command.lease.nonce, command.start, command.stop)
+        worker.journal.hand(command.run, command.start, command.stop, time.monotonic())
         worker.send(
             RunTasks(
                 command.run,
@@ -330,19 +341,42 @@ class Agent:
             elif isinstance(report, Need):
                 self._fetches.send(Fetch(worker=worker.number, pid=worker.pid, ref=report.ref))
             elif report.run == 0:
+                self._starts.ready()
                 self._events.append(events.WorkerReady(worker=worker.number))
             else:
-                self._events.append(
-                    events.WorkerReported(
-                        worker=worker.number,
-                        run=report.run,
-                        block=report.block,
-                        done=report.done,
-                        worn=report.worn,
-                        edited=report.edited,
-                        size=worker.size,
-                    )
-                )
+                self._reported(worker, report)
+
+    def _reported(self, worker: WorkerProcess, report: Report) -> None:
+        if report.block is not None:
+            worker.journal.reported(report.block.stop)
+        self._events.append(
+            events.WorkerReported(
+                worker=worker.number,
+                run=report.run,
+                block=report.block,
+                done=report.done,
+                worn=report.worn,
+                edited=report.edited,
+                size=worker.size,
+            )
+        )
+
+    def _held(self, worker: WorkerProcess, held: Held) -> None:
+        self._events.append(
+            events.WorkerReported(
+                worker=worker.number, run=held.run, block=held.block, done=False, size=held.size, since=held.since
+            )
+        )
+
+    def _last_words(self, worker: WorkerProcess) -> None:
+        """Read all that a worker that has ended reported, and what it had no time to report."""
+        # Who has its channel now, as a process that a handler forked, may say more for ever.
+        for _ in range(_LAST_READS):
+            for report in worker.receive():
+                if isinstance(report, Report) and report.run:
+                    self._reported(worker, report)
+        if held := worker.journal.rest():
+            self._held(worker, held)
 
     def _fetched(self, event: Fetched) -> None:
         """Hand a shared input to the worker that waits for it, if that is still there."""
@@ -365,13 +399,18 @@ class Agent:
         self._selector.unregister(worker.channel)
         self._unwatch_output(worker)
         now = time.monotonic()
-        task, since = worker.cell.look() or (None, now)
-        ran = timedelta(seconds=max(0.0, now - since))
         if kill:
             worker.kill()
         reason = worker.end()
+        # Only now nothing moves any more.
+        task, since = worker.cell.look() or (None, now)
+        ran = timedelta(seconds=max(0.0, now - since))
         if kill:
             reason = "was ended by its agent"
+        if not kill:
+            self._starts.failed(worker.number, reason, output.tail)
+        self._last_words(worker)
+        worker.close()
         self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)
         began = time.time() - ran.total_seconds()
         self._events.append(

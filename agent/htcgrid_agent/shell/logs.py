@@ -1,13 +1,14 @@
 """Structured logs: one event a line, as JSON for machines or for people to read."""
 
+import json
 import logging
 import os
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import IO, Any, TextIO, cast
-
-import structlog
 
 Log = Any
 
@@ -39,20 +40,57 @@ class StandardError:
             return
 
 
+class JsonLog:
+    """A log for machines: each event is one line of JSON, with its facts."""
+
+    def __init__(self, file: StandardError, *, verbose: bool, **bound: object) -> None:
+        self._file = file
+        self._verbose = verbose
+        self._bound = bound
+        self._lock = threading.Lock()
+
+    def debug(self, event: str, **facts: object) -> None:
+        """Log what is of interest for each claim."""
+        if self._verbose:
+            self._write("debug", event, facts)
+
+    def info(self, event: str, **facts: object) -> None:
+        """Log what happened."""
+        self._write("info", event, facts)
+
+    def warning(self, event: str, **facts: object) -> None:
+        """Log what somebody may have to see to."""
+        self._write("warning", event, facts)
+
+    def _write(self, level: str, event: str, facts: dict[str, object]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        line = json.dumps(self._bound | facts | {"event": event, "level": level, "timestamp": now}, default=repr)
+        with self._lock:
+            self._file.write(line + "\n")
+            self._file.flush()
+
+
 def open_log(style: str, *, agent: str, verbose: bool = False) -> Log:
     """Return a logger that writes to stderr; each line has the agent's id.
 
     ``style`` is ``json`` or ``console``; every single claim is logged only when ``verbose``.
     """
-    renderer: Any = structlog.processors.JSONRenderer()
     if style == "console":
-        renderer = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr is not None and sys.stderr.isatty(),
-            pad_event_to=0,
-            # As they were said: what matters first.
-            sort_keys=False,
-        )
-    logger = structlog.wrap_logger(
+        return _console_log(verbose=verbose).bind(agent=agent)
+    return JsonLog(StandardError(), verbose=verbose, agent=agent)
+
+
+def _console_log(*, verbose: bool) -> Log:
+    """Return a logger for people. Imported here: it takes longer than all else that an agent begins with."""
+    import structlog  # noqa: PLC0415
+
+    renderer: Any = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr is not None and sys.stderr.isatty(),
+        pad_event_to=0,
+        # As they were said: what matters first.
+        sort_keys=False,
+    )
+    return structlog.wrap_logger(
         structlog.PrintLogger(cast("TextIO", StandardError())),
         processors=[
             structlog.processors.add_log_level,
@@ -62,4 +100,3 @@ def open_log(style: str, *, agent: str, verbose: bool = False) -> Log:
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
     )
-    return logger.bind(agent=agent)

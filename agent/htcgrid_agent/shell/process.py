@@ -5,13 +5,14 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, cast
 
 import msgspec
 
+from htcgrid.model.interpreter import interpreter
+from htcgrid_agent.shell.journal_reader import JournalReader
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Frames, Need, Report, frame
 
@@ -20,14 +21,23 @@ _decode = msgspec.msgpack.Decoder(Report | Need).decode
 
 
 class WorkerProcess:
-    """One process with its channel, its cell and its output; nothing here blocks.
+    """One process with its channel, its cell, its journal and its output; only its end is waited for.
 
     Raises:
         OSError: it cannot be started now, for want of memory, processes or descriptors.
     """
 
-    def __init__(self, number: int, environment: Mapping[str, str] | None = None, flags: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        number: int,
+        environment: Mapping[str, str] | None = None,
+        flags: Sequence[str] = (),
+        *,
+        name: str = "",
+    ) -> None:
         self.number = number
+        #: Its name in outcomes.
+        self.name = name
         self._environment = environment
         #: Arguments of the interpreter.
         self._flags = flags
@@ -38,6 +48,7 @@ class WorkerProcess:
         with contextlib.ExitStack() as kept, contextlib.ExitStack() as lent:
             self.cell = Cell.create()
             kept.callback(self.cell.close)
+            self.journal = JournalReader(self.cell.memory, name)
             self.channel, theirs = socket.socketpair()
             kept.enter_context(self.channel)
             lent.enter_context(theirs)
@@ -51,7 +62,7 @@ class WorkerProcess:
 
     def _start(self, *descriptors: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
-            [sys.executable, *self._flags, "-P", "-m", "htcgrid_agent.runtimes.python", *map(str, descriptors)],
+            [interpreter(), *self._flags, "-P", "-m", "htcgrid_agent.runtimes.python", *map(str, descriptors)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -116,7 +127,7 @@ class WorkerProcess:
             for body in bodies:
                 self.size = len(body)
                 yield _decode(body)
-        except msgspec.MsgspecError:
+        except (msgspec.MsgspecError, UnicodeDecodeError):
             yield None
 
     def kill(self) -> None:
@@ -125,7 +136,7 @@ class WorkerProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
 
     def end(self) -> str:
-        """Make sure that the process is gone and free what belongs to it; return how it ended, in words."""
+        """Make sure that the process is gone; return how it ended, in words. What it has said can still be read."""
         reason = None
         try:
             # A process that is dying by itself closes its channel a moment before its status can be had.
@@ -135,11 +146,14 @@ class WorkerProcess:
             reason = "closed its connection to the agent, and was killed"
         code = self._process.wait()
         self.kill()
+        return reason or _ending(code)
+
+    def close(self) -> None:
+        """Free what belongs to a process that is gone."""
         self.channel.close()
         self.cell.close()
         os.close(self._lifeline)
         self.output.close()
-        return reason or _ending(code)
 
 
 def _ending(code: int) -> str:

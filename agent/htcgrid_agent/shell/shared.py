@@ -1,6 +1,7 @@
 """The shared inputs that an agent has fetched, for all its workers."""
 
 import hashlib
+import os
 import tempfile
 from collections import OrderedDict
 from pathlib import Path
@@ -33,16 +34,20 @@ class Fetched(Event, frozen=True, kw_only=True):
 
 
 class SharedFiles:
-    """Keeps inputs as files under their digests, those used last, up to a limit; for one thread."""
+    """Keeps inputs as files under their digests, those used last, up to a limit; for one thread.
+
+    They are in a temporary folder, in ``place`` or where such folders are.
+    """
 
     #: One that is not there yet may be so a moment later; a store that cannot be used is asked for some seconds.
     _LOOKS = 5
     _PAUSE = 0.05
 
-    def __init__(self, payloads: PayloadStore, *, limit: int, stopping: Flag) -> None:
+    def __init__(self, payloads: PayloadStore, *, limit: int, stopping: Flag, place: Path | None = None) -> None:
         self._payloads = payloads
         self._limit = limit
         self._stopping = stopping
+        self._place = place
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         #: Sizes by digest, the one used last at the end.
         self._sizes: OrderedDict[str, int] = OrderedDict()
@@ -58,7 +63,7 @@ class SharedFiles:
 
     def _found(self, ref: str) -> Found:
         try:
-            return Found(str(self._file(parse_shared(ref))))
+            return Found(os.fsencode(self._file(parse_shared(ref))))
         except (ConfigError, PayloadLostError) as error:
             return Found(None, str(error), lost=True)
         except HtcGridError as error:
@@ -70,7 +75,9 @@ class SharedFiles:
         # What cleans temporary folders takes files, and folders, that nobody has touched for days.
         if self._folder is None or not Path(self._folder.name).is_dir():
             self.close()
-            self._folder = tempfile.TemporaryDirectory(prefix="htcgrid-shared-", ignore_cleanup_errors=True)
+            self._folder = tempfile.TemporaryDirectory(
+                prefix="htcgrid-shared-", dir=self._place, ignore_cleanup_errors=True
+            )
             self._sizes.clear()
         file = Path(self._folder.name, shared.digest)
         if shared.digest not in self._sizes or not file.is_file():

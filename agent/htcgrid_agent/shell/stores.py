@@ -69,12 +69,16 @@ class StoreCalls:
         """Receive and claim, or only claim; what may take long comes after it: from now on leases are renewed."""
         if command.alone is not None:
             return msgspec.structs.replace(self._acquired([command.alone], []), alone=True)
-        return self._acquired(*parted(self._queue.receive(command.limit, wait=command.wait, pool=self._pool)))
+        return self._acquired(*parted(self._queue.receive(command.limit, wait=self._wait(command), pool=self._pool)))
 
     def acquire_urgent(self, command: commands.AcquireUrgent) -> events.Acquired:
         """Do the same with hints of higher priorities."""
-        deliveries = self._queue.receive(command.limit, wait=command.wait, pool=self._pool, above=command.above)
+        deliveries = self._queue.receive(command.limit, wait=self._wait(command), pool=self._pool, above=command.above)
         return msgspec.structs.replace(self._acquired(*parted(deliveries)), urgent=True)
+
+    def _wait(self, command: commands.Acquire | commands.AcquireUrgent) -> timedelta:
+        # Who stops is woken once, which may have been before this.
+        return timedelta(0) if self._stopping.is_set() else command.wait
 
     def _acquired(self, wanted: list[Delivery], left: list[Delivery]) -> events.Acquired:
         sent = self._host.monotonic()

@@ -4,13 +4,18 @@ A message per task would cost more than short tasks do; writing to shared memory
 it with more than time: should a look come at a bad moment, a task runs twice, and its first outcome counts.
 """
 
+import fcntl
 import mmap
 import os
 import tempfile
 import time
+from contextlib import suppress
 
-_SIZE = 32
-#: Slots of 8 bytes.
+#: Of the whole memory; the cell is its beginning, and the rest is the worker's journal. Pages that nobody touches cost
+#: nothing.
+SIZE = 1 << 20
+#: Bytes of the cell, which are slots of 8 bytes.
+CELL = 32
 _TASK, _SINCE, _STOP = 0, 1, 2
 _NONE = -1
 #: What importing a handler may take beside the time that a try may: many import more than they run.
@@ -20,20 +25,21 @@ _LOADING_NS = 60_000_000_000
 class Cell:
     """One worker's cell. Only the worker writes task and time; only the agent shortens a run."""
 
-    # An attribute of the class: libraries that stop the time look for the function itself in all modules.
+    # Attributes of classes: libraries that stop the time look for the functions themselves in all modules.
     _now = staticmethod(time.monotonic_ns)
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
-        self._memory = mmap.mmap(fd, _SIZE)
-        self._slots = memoryview(self._memory).cast("q")
+        self.memory = mmap.mmap(fd, SIZE)
+        self._slots = memoryview(self.memory)[:CELL].cast("q")
 
     @classmethod
     def create(cls) -> "Cell":
         """Return a new cell; its ``fd`` is for the worker."""
         fd = _memory()
         try:
-            os.ftruncate(fd, _SIZE)
+            os.ftruncate(fd, SIZE)
+            _seal(fd)
             cell = cls(fd)
         except BaseException:
             os.close(fd)
@@ -50,11 +56,12 @@ class Cell:
         self._slots[_SINCE] = self._now() + _LOADING_NS
         self._slots[_TASK] = task
 
-    def enter(self, task: int) -> bool:
-        """Note that a task begins now; return whether it is still to be run."""
-        self._slots[_SINCE] = self._now()
-        self._slots[_TASK] = task
-        return task < self._slots[_STOP]
+    def enter(self, task: int, now: int) -> bool:
+        """Note that a task begins ``now``, in monotonic nanoseconds; return whether it is still to be run."""
+        slots = self._slots
+        slots[_SINCE] = now
+        slots[_TASK] = task
+        return task < slots[_STOP]
 
     def rest(self) -> None:
         """Note that no task is being run."""
@@ -72,13 +79,20 @@ class Cell:
     def close(self) -> None:
         """Unmap the cell."""
         self._slots.release()
-        self._memory.close()
+        self.memory.close()
         os.close(self.fd)
 
 
 def _memory() -> int:
     """Return a file, on no disk where that can be: writing pages back to one would hold tasks up now and then."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("htcgrid-cell")
+        return os.memfd_create("htcgrid-cell", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())
+
+
+def _seal(fd: int) -> None:
+    """Let nobody change the file's size, where that can be: who reads what was cut off is killed by SIGBUS."""
+    if hasattr(fcntl, "F_ADD_SEALS"):
+        with suppress(OSError):
+            fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL)

@@ -18,8 +18,9 @@ class Setup(msgspec.Struct, frozen=True, array_like=True):
 
     #: The worker's name in outcomes.
     worker: str
-    #: Folders to import handlers from, before the environment's own.
-    path: list[str]
+    #: Folders to import handlers from, before the environment's own, as
+    #: :func:`htcgrid.model.codec.leaves.text_bytes` writes them.
+    path: list[bytes]
     #: Most bytes of one result.
     result_limit: int
     #: What the worker's priority is lowered by.
@@ -31,8 +32,7 @@ class Setup(msgspec.Struct, frozen=True, array_like=True):
     recycle_bytes: int | None = None
     #: Most bytes of data that the worker may reserve.
     memory_bytes: int | None = None
-    #: The command line of the agent's own client, as :func:`htcgrid.model.codec.leaves.text_bytes` writes it, and the
-    #: client's script.
+    #: The command line of the agent's own client, written as ``path`` is, and the client's script.
     argv: list[bytes] | None = None
     script: str = ""
     #: Patterns of what may be imported by a name that stands in data.
@@ -87,8 +87,8 @@ class Need(msgspec.Struct, frozen=True, array_like=True, tag="need"):
 class Found(msgspec.Struct, frozen=True, array_like=True):
     """The answer to :class:`Need`."""
 
-    #: The file that holds the input's bytes, or why there is none.
-    path: str | None
+    #: The file that holds the input's bytes, as the file system calls it, which need not be text; or why there is none.
+    path: bytes | None
     error: str = ""
     #: Whether nobody will ever have it.
     lost: bool = False

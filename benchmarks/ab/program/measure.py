@@ -85,7 +85,7 @@ def _opened(asked: Options) -> Iterator[Grid]:
         with Grid.open(workers=asked.workers) as grid:
             yield grid
         return
-    command = [sys.executable, "-m", "htcgrid_agent", "--config", str(asked.config)]
+    command = [sys.executable, "-P", "-m", "htcgrid_agent", "--config", str(asked.config)]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL) as agent:
         try:
             with Grid.open(asked.config) as grid:

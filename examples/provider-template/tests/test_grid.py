@@ -37,7 +37,7 @@ def grid(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Grid]:
     """One for all clauses, with an agent of its own: `htcgrid agent`, as users run it."""
     file = tmp_path_factory.mktemp("grid") / "grid.toml"
     file.write_text(_GRID)
-    agent = subprocess.Popen([sys.executable, "-m", "htcgrid.cli", "agent", "--config", file, "--log", "json"])
+    agent = subprocess.Popen([sys.executable, "-P", "-m", "htcgrid.cli", "agent", "--config", file, "--log", "json"])
     try:
         with Grid.open(file) as grid:
             yield grid

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from htcgrid.errors import EncodingError
+from htcgrid.model.error_text import said
 from htcgrid.model.script import MAIN, MAIN_TOO
 
 #: How many folders a message names.
@@ -76,7 +77,7 @@ class Classes:
         except AttributeError:
             raise EncodingError(self._missing(module, name, "the module has no such class")) from None
         except (Exception, SystemExit) as error:  # importing runs the module's own code
-            raise EncodingError(self._missing(module, name, f"{type(error).__name__}: {error}")) from error
+            raise EncodingError(self._missing(module, name, said(error))) from error
         if not isinstance(found, type) or not (issubclass(found, Enum) or is_dataclass(found)):
             raise EncodingError(f"{name} of module {module!r} is neither an Enum nor a dataclass here")
         return found

@@ -6,6 +6,7 @@ from typing import Any
 
 from htcgrid.errors import EncodingError
 from htcgrid.model.codec.place import shown
+from htcgrid.model.error_text import said
 from htcgrid.model.script import MAIN, MAIN_TOO, script_module
 
 _MAIN = (MAIN, MAIN_TOO)
@@ -31,7 +32,7 @@ def _pickled(value: Any, script: str) -> bytes:
         _class_of_picklers()(file, script).dump(value)
     except (Exception, SystemExit, GeneratorExit) as error:  # the user's objects are asked how they are pickled
         raise EncodingError(
-            f"{shown(value)} cannot be pickled: {type(error).__name__}: {error}; leave out what belongs to this "
+            f"{shown(value)} cannot be pickled: {said(error)}; leave out what belongs to this "
             "process, as locks, open files and connections"
         ) from error
     return file.getvalue()
@@ -56,7 +57,7 @@ def unpickled(data: bytes) -> Any:
         return pickle.loads(data)  # noqa: S301 - both sides have asked for it
     except (Exception, SystemExit, GeneratorExit) as error:  # the user's objects are made again
         raise EncodingError(
-            f"{len(data)} bytes cannot be unpickled: {type(error).__name__}: {error}; what they refer to must be "
+            f"{len(data)} bytes cannot be unpickled: {said(error)}; what they refer to must be "
             "importable here, in the same version as where they come from"
         ) from error
 

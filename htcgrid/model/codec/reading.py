@@ -9,6 +9,7 @@ from htcgrid.errors import EncodingError
 from htcgrid.model.codec.kinds import ARRAY, Kinds
 from htcgrid.model.codec.place import DEEPEST
 from htcgrid.model.codec.writing import PART, PARTS
+from htcgrid.model.error_text import message_of, type_name
 
 #: From this many bytes on, an array that is the whole value is not copied once more: its extension has 4 bytes of
 #: length, and then its tag.
@@ -48,9 +49,9 @@ class Reading:
         if isinstance(cause, EncodingError) or not isinstance(cause, Exception):
             raise cause from None
         # What else it says may be from the data.
-        said = f": {cause}" if cause is error else ""
+        said = f": {message_of(cause)}" if cause is error else ""
         raise EncodingError(
-            f"{len(data)} bytes cannot be decoded as typed MessagePack: {type(cause).__name__}{said}"
+            f"{len(data)} bytes cannot be decoded as typed MessagePack: {type_name(cause)}{said}"
         ) from cause
 
     def leaf(self, tag: int, data: bytes, *, inside: bool = False) -> Any:

@@ -26,6 +26,7 @@ from htcgrid.model.codec.place import entries_of, items_of, refused_in, shown
 from htcgrid.model.codec.reading import LARGE, Reading
 from htcgrid.model.codec.strict import STRICT
 from htcgrid.model.codec.writing import Writing
+from htcgrid.model.error_text import is_a, message_of, said, type_name
 
 #: What stands in MessagePack as it is.
 _NATIVE = frozenset({type(None), bool, int, float, str, bytes, bytearray})
@@ -136,7 +137,7 @@ def _written(kinds: Kinds, value: Any) -> bytes:
 def _refusal(kinds: Kinds, value: Any, error: Exception) -> EncodingError:
     found = refused_in(value, lambda part: _look(kinds, part))
     if found is None:
-        return EncodingError(f"{shown(value)} cannot be encoded as typed MessagePack: {type(error).__name__}: {error}")
+        return EncodingError(f"{shown(value)} cannot be encoded as typed MessagePack: {said(error)}")
     place = f" at {found.place}" if found.place else ""
     kept = keeper(found, {"pickle": pickled})
     return EncodingError(f"{shown(found.part)}{place} cannot be sent with codec 'typed': {found.reason}{kept}")
@@ -158,4 +159,4 @@ def _look(kinds: Kinds, part: Any) -> str | Iterable[tuple[str, Any]]:
             return ()
         return form.inside(part)
     except Exception as error:  # noqa: BLE001 - the user's classes are asked for their fields
-        return str(error) if isinstance(error, TypeError | EncodingError) else f"it raised {type(error).__name__}"
+        return message_of(error) if is_a(error, (TypeError, EncodingError)) else f"it raised {type_name(error)}"

@@ -8,7 +8,10 @@ from htcgrid.testing.grid.sharing import Sharing
 
 
 class GridContract(Ending, Failing, Carrying, Cancelling, Sharing):
-    """What a grid is. Give it a fixture ``grid``; :class:`GridClauses` lists what else may be set."""
+    """What a grid is. Give it a fixture ``grid``.
+
+    :class:`htcgrid.testing.grid.clauses.GridClauses` lists what else may be set.
+    """
 
 
 __all__ = ["GridContract"]

@@ -30,7 +30,10 @@ class StateStoreContract(
     Histories,
     Likeness,
 ):
-    """What a state store is. Give it a fixture ``store``; :class:`StateClauses` lists what else may be set."""
+    """What a state store is. Give it a fixture ``store``.
+
+    :class:`htcgrid.testing.state.clauses.StateClauses` lists what else may be set.
+    """
 
 
 __all__ = ["StateStoreContract"]

@@ -81,7 +81,7 @@ heartbeat = 0.5
 @contextmanager
 def agents_of(file: Path, count: int = 2) -> Iterator[None]:
     """Run agents, which end well."""
-    command = [sys.executable, "-m", "htcgrid.cli", "agent", "--config", str(file), "--log", "json"]
+    command = [sys.executable, "-P", "-m", "htcgrid.cli", "agent", "--config", str(file), "--log", "json"]
     log = file.with_name("agents.log")
     with log.open("wb") as output:
         agents = [subprocess.Popen(command, stdout=output, stderr=output) for _ in range(count)]

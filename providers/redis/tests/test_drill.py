@@ -30,7 +30,7 @@ def test_a_drill_on_redis_finds_every_promise_kept(tmp_path: Path) -> None:
     (tmp_path / "grid.toml").write_text(_TOML.format(port=server.port, name=new_id()))
     words = ["drill", "--tasks", "1000", "--minutes", "0.2", "--every", "0.5", "--seed", "3", "--json"]
     ran = subprocess.run(
-        [sys.executable, "-m", "htcgrid.cli", *words],
+        [sys.executable, "-P", "-m", "htcgrid.cli", *words],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -49,7 +49,7 @@ def test_an_idle_agent_asks_less_than_once_a_second(redis_process: RedisProcess,
     with closing(FaultyProxy(redis_process.port, seed=1)) as proxy:
         file = tmp_path / "grid.toml"
         file.write_text(_TOML.format(port=proxy.port, name=new_id()))
-        command = [sys.executable, "-m", "htcgrid.cli", "agent", "--config", str(file)]
+        command = [sys.executable, "-P", "-m", "htcgrid.cli", "agent", "--config", str(file)]
         asked: list[int] = []
 
         def stopped_in() -> float:

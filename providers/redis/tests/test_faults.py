@@ -60,7 +60,7 @@ class Agents:
 
     def start(self) -> None:
         """Start one more."""
-        command = [sys.executable, "-m", "htcgrid.cli", "agent", "--config", str(self.config), "--log", "json"]
+        command = [sys.executable, "-P", "-m", "htcgrid.cli", "agent", "--config", str(self.config), "--log", "json"]
         with self._log.open("ab") as log:
             self._processes.append(subprocess.Popen(command, stdout=log, stderr=log))
 

@@ -105,7 +105,19 @@ def test_agents_on_two_hosts_share_the_work_and_one_that_is_cut_off_loses_none(h
     try:
         for agent in ("near", "far"):
             host = names[len(processes)]
-            command = ["ip", "netns", "exec", host, sys.executable, "-m", "htcgrid.cli", "agent", "--config", str(file)]
+            command = [
+                "ip",
+                "netns",
+                "exec",
+                host,
+                sys.executable,
+                "-P",
+                "-m",
+                "htcgrid.cli",
+                "agent",
+                "--config",
+                str(file),
+            ]
             with (tmp_path / f"{agent}.log").open("wb") as log:
                 processes.append(subprocess.Popen([*command, "--id", agent], stdout=log, stderr=log))
         command = ["ip", "netns", "exec", names[2], sys.executable, "-c", _CLIENT, str(file)]

@@ -42,7 +42,7 @@ class Started:
     def __init__(self, config: Path, *words: str, **options: object) -> None:
         self._log = config.parent / f"{words[0]}.log"
         with self._log.open("wb") as log:
-            command = [sys.executable, "-m", "htcgrid.cli", *words, "--config", str(config)]
+            command = [sys.executable, "-P", "-m", "htcgrid.cli", *words, "--config", str(config)]
             self.process = subprocess.Popen(command, stdout=log, stderr=log, **options)  # type: ignore[call-overload]
 
     @property
@@ -91,7 +91,7 @@ def test_one_that_waits_ends_well_and_at_once_when_it_is_told_to(
 def test_an_agent_that_waits_ends_when_whoever_started_it_is_gone(config: Path) -> None:
     read_end, write_end = os.pipe()
     process = subprocess.Popen(
-        [sys.executable, "-m", "htcgrid_agent", "--config", config, "--lifeline", str(read_end)],
+        [sys.executable, "-P", "-m", "htcgrid_agent", "--config", config, "--lifeline", str(read_end)],
         stderr=subprocess.PIPE,
         pass_fds=[read_end],
     )

@@ -2,13 +2,14 @@
 
 import sys
 import traceback
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
 from htcgrid import model
 from htcgrid.errors import ConfigError, EncodingError, PayloadLostError, TaskError
+from htcgrid.model.builtin_error import BuiltinError, carried
 from htcgrid.model.codec import Codec
+from htcgrid.model.error_text import cause_of, frames_of, is_a, message_of, traceback_of, type_name, type_names
 from htcgrid.model.outcome import Failure
 from htcgrid.model.python_client import python_client
 from htcgrid_agent.runtimes.python.loader import HandlerError, SetupError
@@ -30,14 +31,14 @@ def failure_of(error: BaseException, tasks: RunTasks) -> Failure:
     frames = users_frames(error)
     message = _message(error)
     # What the codec refuses says so itself: there is no line of the user's to show, and another try is no better.
-    refused = frames is None and isinstance(error, EncodingError)
-    shown = "" if refused else "".join(traceback.format_exception(error.with_traceback(frames)))
-    hopeless = refused or isinstance(error, _FINAL) or (isinstance(error, TaskError) and error.final)
+    refused = frames is None and is_a(error, EncodingError)
+    shown = "" if refused else traceback_of(error, frames)
     return Failure(
-        type=_carried(type(error).__name__),
-        message=_carried(message),
-        traceback=_carried(shown[-_TRACEBACK:] + _versions(tasks)),
-        final=hopeless or not tasks.retry.retries(_names(error)),
+        type=type_name(error),
+        message=message,
+        traceback=shown[-_TRACEBACK:] + _versions(tasks),
+        final=refused or _is_final(error) or not tasks.retry.retries(type_names(error)),
+        builtin=_builtin(error) if tasks.calls else None,
     )
 
 
@@ -46,33 +47,43 @@ def said_of_what(error: BaseException, used: Codec) -> BaseException:
 
     Only an error costs anything here: the tasks before and after it do not.
     """
-    frames = error.__traceback__
-    if not isinstance(error, EncodingError) or frames is None or frames.tb_next is None:
+    frames = frames_of(error)
+    if not is_a(error, EncodingError) or frames is None or frames.tb_next is None:
         return error
     for what, function in (("payload", used.decode), ("result", used.encode)):
         if frames.tb_next.tb_frame.f_code is getattr(function, "__code__", None):
-            return EncodingError(f"the {what}: {error}").with_traceback(error.__traceback__)
+            return EncodingError(f"the {what}: {message_of(error)}").with_traceback(frames)
     return error
 
 
 def unloadable(error: HandlerError | ConfigError | SetupError, tasks: RunTasks) -> Failure:
     """Return why no task of a run can begin; only what a ``setup()`` raised may go better another time."""
-    cause = error.__cause__
-    shown = "".join(traceback.format_exception(cause.with_traceback(users_frames(cause)))) if cause else ""
-    raised = cause if isinstance(error, SetupError) and cause else None
+    cause = cause_of(error)
+    shown = traceback_of(cause, users_frames(cause)) if cause is not None else ""
+    raised = cause if isinstance(error, SetupError) else None
     return Failure(
-        type=_carried(type(raised or error).__name__),
-        message=_carried(_message(error) + _versions(tasks)),
-        traceback=_carried(shown[-_TRACEBACK:]),
-        final=raised is None or not tasks.retry.retries(_names(raised)),
+        type=type_name(error if raised is None else raised),
+        message=_message(error) + _versions(tasks),
+        traceback=shown[-_TRACEBACK:],
+        final=raised is None or not tasks.retry.retries(type_names(raised)),
     )
 
 
-def _names(error: BaseException) -> Iterator[str]:
-    """Yield the names that an error goes by: its type's and those of the types that this is derived from."""
-    for kind in type(error).__mro__[:-1]:
-        yield kind.__name__
-        yield f"{kind.__module__}.{kind.__qualname__}"
+def _is_final(error: BaseException) -> bool:
+    """Return whether an error says itself that another try does not help."""
+    if is_a(error, _FINAL):
+        return True
+    try:
+        return is_a(error, TaskError) and bool(error.final)  # type: ignore[attr-defined]
+    except BaseException:  # noqa: BLE001 - a class of the user's may make a property of it
+        return False
+
+
+def _builtin(error: BaseException) -> BuiltinError | None:
+    try:
+        return carried(error)
+    except BaseException:  # noqa: BLE001 - what it holds is the user's
+        return None
 
 
 def _versions(tasks: RunTasks) -> str:
@@ -83,34 +94,26 @@ def _versions(tasks: RunTasks) -> str:
     return f"\n(the client runs Python {version}, and this worker {PYTHON})"
 
 
-def _carried(text: str) -> str:
-    """Return text that can be sent: names of files, and so messages, may hold what no encoding has."""
-    return text.encode("utf-8", "backslashreplace").decode()
-
-
 def _message(error: BaseException) -> str:
-    try:
-        return _out_of_memory(error) if isinstance(error, MemoryError) else str(error)[:_MESSAGE]
-    except Exception as second:  # noqa: BLE001 - the user's code
-        return f"(its message cannot be had: __str__ raises {type(second).__name__})"
+    return _out_of_memory(error) if is_a(error, MemoryError) else message_of(error, _MESSAGE)
 
 
-def _out_of_memory(error: MemoryError) -> str:
+def _out_of_memory(error: BaseException) -> str:
     # What the handler holds in its variables is not needed any more, and all other memory may be in its globals.
-    traceback.clear_frames(error.__traceback__)
+    traceback.clear_frames(frames_of(error))
     limit = lift_memory_limit()
     why = (
         "the machine has no more memory"
         if limit is None
         else f"a worker may reserve {limit / 1e6:g} MB of data ('memory_megabytes' in [agent])"
     )
-    said = str(error)[:_MESSAGE]
+    said = message_of(error, _MESSAGE)
     return f"{said}: {why}" if said else why
 
 
 def users_frames(error: BaseException) -> TracebackType | None:
     """Return the traceback without the frames above the user's code, which tell a user nothing."""
-    frames = error.__traceback__
+    frames = frames_of(error)
     while frames is not None and _is_own(frames.tb_frame.f_code.co_filename):
         frames = frames.tb_next
     return frames

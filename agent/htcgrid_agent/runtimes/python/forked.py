@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from typing import NoReturn
 
+from htcgrid.model.error_text import cause_of, is_a
 from htcgrid_agent.runtimes.python.faults import users_frames
 from htcgrid_agent.runtimes.python.loader import HandlerError, SetupError
 
@@ -31,13 +32,14 @@ class OwnProcess:
             self._leave(error)
 
     def _leave(self, error: BaseException | None) -> NoReturn:
-        if isinstance(error, HandlerError | SetupError) and error.__cause__ is not None:
+        if error is not None and is_a(error, (HandlerError, SetupError)):
             # It was forked by a module's import or setup().
-            error = error.__cause__
+            cause = cause_of(error)
+            error = error if cause is None else cause
         status = 1
         try:
             status = _show(error)
-            if isinstance(error, KeyboardInterrupt):
+            if error is not None and is_a(error, KeyboardInterrupt):
                 self._signal(signal.SIGINT, signal.SIG_DFL)
                 self._kill(self._getpid(), signal.SIGINT)
         finally:

@@ -91,7 +91,8 @@ class SharedValues:
             if found.path is None:
                 raise PayloadLostError(found.error) if found.lost else ProviderUnavailableError(found.error)
             try:
-                return _mapped(found.path) if shared.codec == FUNCTION else Path(found.path).read_bytes()
+                file = Path(os.fsdecode(found.path))
+                return _mapped(file) if shared.codec == FUNCTION else file.read_bytes()
             except FileNotFoundError:
                 continue
         raise ProviderUnavailableError(
@@ -110,9 +111,9 @@ class SharedValues:
             self._forget(functions[0])
 
 
-def _mapped(path: str) -> bytes | memoryview:
+def _mapped(path: Path) -> bytes | memoryview:
     """Return what a file holds: if that is large, where all workers share it, as memory that can only be read."""
-    with Path(path).open("rb") as file:
+    with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         if size <= FRESH_BYTES:
             return file.read()

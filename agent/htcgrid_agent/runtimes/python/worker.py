@@ -6,18 +6,22 @@ import socket
 import sys
 import threading
 import time
+from types import CoroutineType
 from typing import Any
 
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import PICKLE, Codec
 from htcgrid.model.codec.leaves import text_of
+from htcgrid.model.error_text import is_a
 from htcgrid.model.outcome import Block, Failure
-from htcgrid.model.python_client import python_client
+from htcgrid.model.python_client import PythonClient, python_client
 from htcgrid.model.session import KeepOutput
 from htcgrid_agent.runtimes.python import calls
+from htcgrid_agent.runtimes.python.carried import Carried
 from htcgrid_agent.runtimes.python.channel import LATE, Channel
 from htcgrid_agent.runtimes.python.codecs import Codecs
 from htcgrid_agent.runtimes.python.context import Context
+from htcgrid_agent.runtimes.python.coroutines import Coroutines
 from htcgrid_agent.runtimes.python.faults import failure_of, said_of_what, unloadable
 from htcgrid_agent.runtimes.python.forked import OwnProcess
 from htcgrid_agent.runtimes.python.leftovers import Leftovers
@@ -25,15 +29,17 @@ from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers, Loaded,
 from htcgrid_agent.runtimes.python.memory import limit_memory
 from htcgrid_agent.runtimes.python.recorder import Recorder
 from htcgrid_agent.runtimes.python.script import Script
+from htcgrid_agent.runtimes.python.search_path import begin_path, extend_path
 from htcgrid_agent.runtimes.python.shared import SharedValues
 from htcgrid_agent.runtimes.python.sources import Sources
 from htcgrid_agent.runtimes.python.stopping import leave_stopping_to_agent
 from htcgrid_agent.runtimes.python.wear import Wear
 from htcgrid_agent.workers.cell import Cell
+from htcgrid_agent.workers.journal import SHORT, Journal
 from htcgrid_agent.workers.messages import Report, RunTasks, Setup
 
-#: Outcomes are reported when this has passed since the last report: seldom enough to cost nothing, often enough that a
-#: worker that dies takes little along.
+#: Outcomes are reported when this has passed since the last report: seldom enough to cost nothing. Until then they are
+#: in the journal.
 _REPORT_NS = 25_000_000
 
 
@@ -43,11 +49,13 @@ class Worker:
     # Attributes of a class: libraries that stop the time look for the functions themselves in all modules.
     _wall = staticmethod(time.time)
     _monotonic = staticmethod(time.monotonic)
+    # The clock of time.monotonic(), by which the agent sees how long a task takes, and which fewer of them replace.
     _tick = staticmethod(time.perf_counter_ns)
 
     def __init__(self, channel: Channel, cell: Cell, setup: Setup) -> None:
         self._channel = channel
         self._cell = cell
+        self._journal = Journal(cell.memory)
         self._setup = setup
         self._recorder = Recorder()
         self._leftovers = Leftovers(self._recorder)
@@ -57,15 +65,18 @@ class Worker:
         #: The session of the last run, and the digest of the code that it runs.
         self._session = ""
         self._code = ""
-        #: Whether the session's handler is of its client's script.
+        #: Its client, and whether the session's handler is of the client's script.
+        self._client = PythonClient()
         self._main = False
         #: A file that was edited since it was imported; this worker goes on without.
         self._edited = ""
         self._codecs = Codecs(setup, self._script, self._leftovers.importing)
         self._context = Context(setup.worker, self._shared)
         self._values = SharedValues(channel.ask, self._codecs.shared)
+        self._carried = Carried(self._shared, self._codecs.load_script, self._sources)
         self._wear = Wear(setup.recycle_tasks, setup.recycle_bytes)
         self._process = OwnProcess()
+        self._coroutines = Coroutines()
         #: Handlers that were loaded.
         self._known: set[tuple[str, bool, bool]] = set()
 
@@ -76,7 +87,7 @@ class Worker:
         self._recorder.install()
         if self._setup.argv is not None:
             sys.argv[:] = map(text_of, self._setup.argv)
-        sys.path[:0] = [folder for folder in self._setup.path if folder not in sys.path]
+        begin_path(self._setup)
         self._leftovers.install()
         self._channel.report(Report(0, None, done=True))
         while (tasks := self._channel.run()) is not None:
@@ -100,7 +111,7 @@ class Worker:
             handler, self._code = self._load(tasks)
             codec = self._codecs.of(tasks)
             if tasks.calls or calls.is_pickled(tasks):
-                codec = calls.codec_of_calls(codec, tasks, self._shared)
+                codec = calls.codec_of_calls(codec, tasks, self._shared, self._codecs.load_script)
         except (HandlerError, ConfigError, SetupError) as error:
             self._process.leave_if_child(error)
             self._refuse(tasks, unloadable(error, tasks))
@@ -122,22 +133,30 @@ class Worker:
         """Return whether these tasks are for another process: this has another script, old code or what others left."""
         if tasks.session != self._session:
             self._session = tasks.session
-            self._main = python_client(tasks.codec_options).defines(tasks.handler)
-            if self._main and not self._script.suits(tasks.handler.rpartition(":")[0]):
+            self._client = python_client(tasks.codec_options)
+            self._main = self._client.defines(tasks.handler)
+            if (wanted := self._client.wanted(tasks.handler)) and not self._script.suits(wanted):
                 return True
             self._edited = self._sources.edited() or ""
             if self._edited and self._setup.reload:
                 return True
-        # All pickled calls have one handler.
-        owner = tasks.session if calls.is_pickled(tasks) else tasks.handler
+        # All pickled calls have one handler, and functions that travel may have the same name.
+        travels = calls.is_pickled(tasks) or self._client.function is not None
+        owner = tasks.session if travels else tasks.handler
+        self._coroutines.begin(owner)
         return not self._leftovers.begin(tasks.session, owner)
 
     def _load(self, tasks: RunTasks) -> Loaded:
         """Return the handler; what its module has set by then is the module's."""
+        if self._client.paths and extend_path(self._setup, self._client):
+            self._leftovers.look()
+            self._leftovers.keep()
         main = self._main
         if self._setup.argv is None:
             # Another list: a task may have put anything there.
             sys.argv = [tasks.handler.rpartition(":")[0]]
+        if (function := self._client.function) is not None:
+            return self._carried.find(tasks, self._client, function)
         name = (tasks.handler, tasks.calls, main)
         if name in self._known:
             return self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
@@ -152,7 +171,7 @@ class Worker:
         self._leftovers.keep()
         return found
 
-    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:  # noqa: C901
+    def _run_all(self, tasks: RunTasks, handler: Any, codec: Codec, context: Context) -> tuple[Block, int]:  # noqa: C901, PLR0912, PLR0915
         """Run the tasks; return the outcomes that were not reported yet, and one more than the last task.
 
         It is long, and has many branches, for each call would cost every task as much as the rest of it.
@@ -161,14 +180,17 @@ class Worker:
         limit, tries, timeout = self._setup.result_limit, tasks.tries, tasks.timeout
         output, recorder = tasks.output, self._recorder
         printed, leave_if_child = recorder.printed, self._process.leave_if_child
-        own = self._process.mark
+        own, coroutine, awaited = self._process.mark, CoroutineType, self._coroutines.run
         recorder.renew()
-        block = self._block(tasks.start)
+        journal, odd = self._journal, False
+        write, memory, slot = journal.write, journal.memory, journal.STEP
+        block, place, stamp = self._block(tasks, tasks.start)
         values, durations = block.values, block.durations
         began = reported = tick()
         index, stop = tasks.start, tasks.start + len(tasks.payloads)
+        value: Any
         for payload in self._wear.bound(tasks.payloads):
-            if not enter(index):
+            if not enter(index, began):
                 break
             context.index = index
             context.try_number = tries.get(index, 0) + 1 if tries else 1
@@ -176,30 +198,46 @@ class Worker:
                 context.deadline = self._monotonic() + timeout
             try:
                 result = handler(decode(payload), context)
+                if type(result) is coroutine:
+                    result = awaited(result)
                 if not own[0]:
                     leave_if_child()
                 value = encode(result)
-                if len(value) > limit:
-                    _refuse_length(len(value), limit)
+                size = len(value)
+                if size > limit:
+                    _refuse_length(size, limit)
             except BaseException as error:  # noqa: BLE001 - the user's handler: sys.exit() must not cost a worker
                 leave_if_child(error)
+                # The journal takes more of it than a value.
+                value, size, odd = None, 0, True
                 block.failures[index] = failure_of(said_of_what(error, codec), tasks)
-                values.append(calls.raised(codec, error) if codec.name == PICKLE else None)
+                if codec.name == PICKLE:
+                    value = calls.raised(codec, error)
                 # What it left behind must not cost the next task its memory: that begins in a new process.
-                self._wear.spent |= isinstance(error, MemoryError)
-            else:
-                values.append(value)
+                self._wear.spent |= is_a(error, MemoryError)
+            values.append(value)
             ended = tick()
-            durations.append((ended - began) // 1000)
+            duration = (ended - began) // 1000
+            durations.append(duration)
             if printed():
-                self._keep(block, index, output)
+                odd |= self._keep(block, index, output)
                 ended = tick()
             began = ended
             index += 1
-            # The outcome of the last task goes with the report that the run is done.
-            if index < stop and (ended - reported > _REPORT_NS or self._wear.spent):
+            if index == stop:
+                # This outcome goes with the report that the run is done.
+                break
+            place += slot
+            stamp += 1
+            due = ended - reported > _REPORT_NS or self._wear.spent
+            if odd or size > SHORT:
+                odd = False
+                due = due or not journal.add(place, stamp, block)
+            elif not due:
+                write(memory, place, value, duration, size, stamp)
+            if due:
                 self._channel.report(Report(tasks.run, block, done=False))
-                block = self._block(index)
+                block, place, stamp = self._block(tasks, index)
                 values, durations = block.values, block.durations
                 began = reported = tick()
                 if self._wear.full:
@@ -207,16 +245,19 @@ class Worker:
         self._wear.count(index - tasks.start)
         return block, index
 
-    def _keep(self, block: Block, index: int, output: KeepOutput) -> None:
-        """Keep what the task printed, if the session wants it."""
+    def _keep(self, block: Block, index: int, output: KeepOutput) -> bool:
+        """Keep what the task printed, if the session wants it; return whether it does."""
         if output is KeepOutput.ALL or (output is KeepOutput.FAILED and index in block.failures):
             block.printed[index] = self._recorder.take()
-        else:
-            self._recorder.drop()
+            return True
+        self._recorder.drop()
+        return False
 
-    def _block(self, start: int) -> Block:
+    def _block(self, tasks: RunTasks, start: int) -> tuple[Block, int, int]:
+        """Begin a report; return it with where the journal is."""
         self._recorder.report()
-        return Block(start, [], self._wall(), [], self._setup.worker, {}, {}, {}, self._code)
+        block = Block(start, [], self._wall(), [], self._setup.worker, {}, {}, {}, self._code)
+        return block, *self._journal.begin(tasks.run, start, block.began, self._code)
 
     def _refuse(self, tasks: RunTasks, failure: Failure) -> None:
         count = len(tasks.payloads)

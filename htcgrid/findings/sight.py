@@ -4,17 +4,21 @@ import platform
 import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
 from htcgrid import __version__
-from htcgrid.cli.failed import FailedTask, first_failures
-from htcgrid.cli.outcomes import outcome_of, reader_of
-from htcgrid.connector import Outcome
 from htcgrid.errors import ConfigError
+from htcgrid.findings.failed import FailedTask, first_failures
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore
-from htcgrid.model import AgentStatus, BundleStatus, SessionId, SessionState, SessionStatus, defaults
+from htcgrid.model import AgentStatus, BundleStatus, Session, SessionId, SessionState, SessionStatus, defaults
+
+if TYPE_CHECKING:
+    from htcgrid.connector import Outcome
+
+    #: Returns how a task of a session ended, or None when it has not.
+    OutcomeOf = Callable[[Session, int], Outcome | None]
 
 #: Most pages of bundles, of agents and of the log that one look reads; a page has up to 100.
 _PAGES = 10
@@ -31,7 +35,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     #: The task that was asked for; None for the session.
     index: int | None = None
     #: How that task ended, if it has.
-    outcome: Outcome | None = None
+    outcome: "Outcome | None" = None
     #: Those with tasks that have not ended: the first, or the one that holds the task.
     bundles: Sequence[BundleStatus] = ()
     #: Whether there are more bundles than were read.
@@ -49,12 +53,22 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     python: str = ""
     #: The time, in seconds since the epoch by this client's clock.
     now: float = 0.0
+    #: The folder of the embedded grid that this program has open, when it is of that one.
+    embedded: str = ""
+    #: Whether it is this program that adds tasks to the session, and seals it.
+    mine: bool = False
 
 
 def look(
-    state: StateStore, payloads: PayloadStore, session: SessionId, index: int | None, *, lease: timedelta
+    state: StateStore,
+    payloads: PayloadStore,
+    session: SessionId,
+    index: int | None,
+    *,
+    lease: timedelta,
+    outcome_of: "OutcomeOf",
 ) -> Sight:
-    """Look at a session, or at one of its tasks.
+    """Look at a session, or at one of its tasks; ``outcome_of`` finds out how that ended.
 
     Costs up to 10 requests for bundles and 11 for agents, or 1 for agents once it has ended; when tasks failed, also up
     to 10 for the log and 5 for packs; for a task that has ended, 1 per 100 entries of the log up to its own.
@@ -71,7 +85,7 @@ def look(
     bundles, more = _bundles(state, status, index)
     outcome = None
     if index is not None and not bundles:
-        outcome = outcome_of(reader_of(status.session, state, payloads), index)
+        outcome = outcome_of(status.session, index)
     ended = status.finished or outcome is not None
     # Of one that has ended it is only of interest whether they run code that was edited.
     agents = state.agents(pool=status.session.pool).agents if ended else _agents(state, status.session.pool)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from htcgrid import Grid
-from htcgrid.cli.failed import FailedTask
-from htcgrid.cli.failures import Failures
+from htcgrid.findings.failed import FailedTask
+from htcgrid.findings.failures import Failures
 from tests.cli.conftest import Command
 
 LONG = "x" * 1000

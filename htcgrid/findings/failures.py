@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable
 
-from htcgrid.cli.failed import FailedTask
-from htcgrid.cli.phrasing import counted, shortened
+from htcgrid.findings.failed import FailedTask
+from htcgrid.findings.phrasing import counted, shortened
 
 #: Where an object stood in the memory of its process, which is another one in every worker.
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{4,}\b")

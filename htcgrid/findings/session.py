@@ -6,16 +6,16 @@ Pure: a function of a :class:`Sight`, which is all that was seen.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from htcgrid.cli.failures import Failures
-from htcgrid.cli.finding import Finding, FindingKind
-from htcgrid.cli.held import held_findings, lapse_findings, trouble_findings
-from htcgrid.cli.phrasing import counted, span, tasks
-from htcgrid.cli.pool import code_findings, pool_findings, version_findings
+from htcgrid.findings.failures import Failures
+from htcgrid.findings.finding import Finding, FindingKind
+from htcgrid.findings.held import held_findings, lapse_findings, trouble_findings
+from htcgrid.findings.phrasing import counted, span, tasks
+from htcgrid.findings.pool import code_findings, pool_findings, version_findings
 from htcgrid.model import Ranges, SessionState, TaskState
 
 if TYPE_CHECKING:
-    from htcgrid.cli.sight import Sight
     from htcgrid.connector import Outcome
+    from htcgrid.findings.sight import Sight
 
 #: Most ways of failing that are told.
 _GROUPS = 5
@@ -73,6 +73,12 @@ def _open(sight: "Sight") -> Finding:
     if status.total:
         so_far = counted(status.total, "task") + (" was" if status.total == 1 else " were")
         accepted = f"{so_far} accepted so far" + (", and all have ended" if status.ended == status.total else "")
+    if sight.mine:
+        return Finding(
+            kind=FindingKind.OPEN,
+            message=f"it is open for more tasks; {accepted}",
+            advice="seal() ends it, and so does the end of its 'with' block",
+        )
     return Finding(
         kind=FindingKind.OPEN,
         message=f"it is open: its client has not said that no more tasks will come; {accepted}",

@@ -4,16 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from htcgrid.cli.finding import Finding, FindingKind
-from htcgrid.cli.phrasing import counted, listed, span, tasks_of
-from htcgrid.model import AgentStatus, defaults
+from htcgrid.findings.finding import Finding, FindingKind
+from htcgrid.findings.phrasing import counted, listed, span, tasks_of
+from htcgrid.model import AgentStatus, defaults, python_client
 from htcgrid.model.call import PICKLED_CALL
-from htcgrid.model.codec import PICKLE
 from htcgrid.model.handlers import allows
 from htcgrid.nearest import did_you_mean
 
 if TYPE_CHECKING:
-    from htcgrid.cli.sight import Sight
+    from htcgrid.findings.sight import Sight
 
 _FEW = 3
 
@@ -25,10 +24,11 @@ def pool_findings(sight: "Sight") -> Iterator[Finding]:
     if waiting:
         are = "is" if sum(bundle.open.count for bundle in waiting) == 1 else "are"
         yield Finding(kind=FindingKind.PENDING, message=f"{tasks_of(waiting)} {are} pending")
+    if waiting or (not there and any(bundle.agent is None for bundle in sight.bundles)):
         yield from _claimers(sight, there)
     session = sight.status.session
     # Of a pickled function the agents' patterns say nothing.
-    if (session.handler, session.codec) != (PICKLED_CALL, PICKLE):
+    if session.handler != PICKLED_CALL and python_client(session.codec_options).function is None:
         yield from handler_findings(there, session.handler)
 
 
@@ -48,9 +48,11 @@ def _claimers(sight: "Sight", there: Sequence[AgentStatus]) -> Iterator[Finding]
 
 def _nobody(sight: "Sight") -> Finding:
     pool = sight.status.session.pool
+    last = sight.agents[0] if sight.agents else None
+    if sight.embedded and pool == defaults.POOL:
+        return _embedded(sight.embedded, last)
     text = f"no agent of pool {pool} has reported in the last day"
-    if sight.agents:
-        last = sight.agents[0]
+    if last:
         state = "ended" if last.report.ended else "was heard of"
         text = f"no agent of pool {pool} is there; the last, {last.report.id}, {state} {span(last.silent)} ago"
     pools = sorted({agent.report.pool for agent in sight.others if agent.alive} - {pool})
@@ -58,6 +60,19 @@ def _nobody(sight: "Sight") -> Finding:
         text += f"; there are agents of {'pool' if len(pools) == 1 else 'pools'} {listed(pools)}"
         text += did_you_mean(pool, pools)
     return Finding(kind=FindingKind.NO_AGENT, message=text, advice=starting(pool))
+
+
+def _embedded(folder: str, last: AgentStatus | None) -> Finding:
+    text = "the agent of this embedded grid has not reported yet"
+    if last:
+        text = (
+            f"the agent of this embedded grid is gone, and another is started; it was heard of {span(last.silent)} ago"
+        )
+    return Finding(
+        kind=FindingKind.NO_AGENT,
+        message=text,
+        advice=f"a busy machine takes some seconds to start one; its log is in {folder}/agents",
+    )
 
 
 def _idle(ready: Sequence[AgentStatus], pool: str) -> Finding:

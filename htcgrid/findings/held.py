@@ -4,12 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from htcgrid.cli.finding import Finding, FindingKind
-from htcgrid.cli.phrasing import counted, span, tasks, tasks_of
+from htcgrid.findings.finding import Finding, FindingKind
+from htcgrid.findings.phrasing import counted, span, tasks, tasks_of
 from htcgrid.model import AgentId, AgentStatus, BundleStatus, TaskFault, defaults
 
 if TYPE_CHECKING:
-    from htcgrid.cli.sight import Sight
+    from htcgrid.findings.sight import Sight
 
 #: Most findings of one kind that are told one by one.
 _FEW = 3

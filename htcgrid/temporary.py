@@ -1,0 +1,183 @@
+"""The temporary folders of embedded grids: held by a lock while somebody needs one, and removed after.
+
+Whoever opens an embedded grid removes those that nobody holds any more. A process that ends in any way lets go of its
+locks, and no other can get them by chance, as it can the number of a process (flock(2)).
+"""
+
+import fcntl
+import os
+import shutil
+import stat
+import tempfile
+import time
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from htcgrid.errors import ConfigError
+
+_PREFIX = "htcgrid-"
+#: In each folder; the client and its agents hold it together, and whoever removes the folder has it alone.
+_LOCK = "in-use.lock"
+#: Where a folder can be when no other place will do.
+_PLACES = ("/tmp", "/var/tmp")  # noqa: S108 - mkdtemp makes names that nobody else has there
+#: The longest path of such a place, in bytes: SQLite takes 512 for the name of a file in the folder.
+_LONGEST = 400
+#: A folder without a lock is somebody's who is just making it, or died at that so long ago: seconds.
+_UNFINISHED = 3600.0
+
+
+class TemporaryFolder:
+    """A new folder of this process, which nobody else removes while this process or an agent holds it."""
+
+    def __init__(self) -> None:
+        self.path = _made()
+        self._held = _hold_new(self.path)
+        # A process that is forked off shares the lock, and would keep it after this one.
+        forked = weakref.WeakMethod(self._let_go)
+        os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
+
+    def remove(self) -> None:
+        """Remove the folder, and let go of it. Repeating it changes nothing."""
+        try:
+            with _opened(self.path) as folder:
+                _remove(self.path, folder)
+        except OSError:
+            # It has gone with the place that it was in, or no descriptor is left.
+            shutil.rmtree(self.path, ignore_errors=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            os.close(held)
+
+
+@contextmanager
+def holding(folder: Path) -> Iterator[bool]:
+    """Hold a folder for as long as the block lasts, for an agent; yields whether it is a temporary one.
+
+    Raises:
+        ConfigError: it is being removed, since its client is gone.
+    """
+    try:
+        held = os.open(folder / _LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        if not _locks(held, fcntl.LOCK_SH):
+            raise ConfigError(f"the folder {folder} is being removed: the client of this agent is gone")
+        yield True
+    finally:
+        os.close(held)
+
+
+def remove_abandoned(place: Path) -> None:
+    """Remove this user's temporary folders in a place that nobody holds. Any number of processes may do so at once."""
+    names: list[str] = []
+    with suppress(OSError), os.scandir(place) as entries:
+        names += [entry.name for entry in entries if entry.name.startswith(_PREFIX)]
+    for name in names:
+        # Another's, no folder, or gone by now.
+        with suppress(OSError), _opened(place / name) as folder:
+            _remove_if_abandoned(place / name, folder)
+
+
+def _remove_if_abandoned(path: Path, folder: int) -> None:
+    found = os.fstat(folder)
+    if found.st_uid != os.geteuid():
+        return
+    try:
+        lock = os.open(_LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except FileNotFoundError:
+        # One that has anything in it is not empty, and stays.
+        if path.name.count("-") == 1 and time.time() - found.st_mtime > _UNFINISHED:
+            path.rmdir()
+        return
+    try:
+        # Whoever removed it meanwhile has taken the file of the lock away.
+        if stat.S_ISREG(os.fstat(lock).st_mode) and _locks(lock, fcntl.LOCK_EX) and _is_named(lock, folder):
+            _remove(path, folder)
+    finally:
+        os.close(lock)
+
+
+def _remove(path: Path, folder: int) -> None:
+    """Remove what is in a folder, then its lock, and at last itself: what is left half done is found by it."""
+    for name in os.listdir(folder):
+        if name == _LOCK:
+            continue
+        try:
+            os.unlink(name, dir_fd=folder)
+        except OSError:
+            shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+    with suppress(FileNotFoundError):
+        os.unlink(_LOCK, dir_fd=folder)
+    with suppress(FileNotFoundError):
+        # If another was put in its place, that is not empty.
+        path.rmdir()
+
+
+def _made() -> Path:
+    problem: OSError | None = None
+    for place in _places():
+        if len(os.fsencode(place)) <= _LONGEST:
+            try:
+                return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place)).absolute()
+            except OSError as error:
+                problem = problem or error
+    raise ConfigError(
+        f"an embedded grid finds no place for a temporary folder: {problem or 'all names are too long'}; set $TMPDIR, "
+        "or give it a folder"
+    )
+
+
+def _places() -> Iterator[str]:
+    # Raises when it finds none; what it has found before may be gone.
+    with suppress(OSError):
+        yield tempfile.gettempdir()
+    yield from _PLACES
+
+
+def _hold_new(path: Path) -> int | None:
+    """Lock a new folder; None where there are no locks, and where nobody can tell who holds what."""
+    # Locked before it has its name: from then on whoever comes by would take it for abandoned.
+    unnamed = path / f"{_LOCK}~"
+    with suppress(OSError):
+        held = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            if _locks(held, fcntl.LOCK_SH):
+                unnamed.rename(path / _LOCK)
+                return held
+        except BaseException:
+            os.close(held)
+            raise
+        os.close(held)
+    return None
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    """A descriptor of a folder, which is no link to one."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        yield folder
+    finally:
+        os.close(folder)
+
+
+def _locks(descriptor: int, kind: int) -> bool:
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _is_named(lock: int, folder: int) -> bool:
+    try:
+        return os.path.samestat(os.fstat(lock), os.stat(_LOCK, dir_fd=folder, follow_symlinks=False))
+    except FileNotFoundError:
+        return False
