@@ -145,7 +145,7 @@ model: .venv/dev.stamp ## Explore the protocol further than its tests do, for so
 	$(BIN)/python -m tests.model.protocol
 
 .PHONY: nightly
-nightly: model simulate stress ## Check what takes too long for every change
+nightly: model simulate stress test-python ## Check what takes too long for every change
 
 .PHONY: stress
 stress: .venv/dev.stamp ## Kill, overload and drill grids of real processes

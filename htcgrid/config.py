@@ -16,6 +16,7 @@ import msgspec
 from htcgrid.errors import ConfigError, ProviderError, ProviderNotFoundError
 from htcgrid.interfaces import ComputeBackend, PayloadStore, Provided, Source, StateStore, TaskQueue
 from htcgrid.model import check_name, defaults
+from htcgrid.nearest import did_you_mean
 from htcgrid.plugins import load_provider
 
 #: The variable that names the grid.toml of a process.
@@ -238,7 +239,8 @@ def check_table(table: str, values: object, shown: str) -> None:
         ConfigError: it is so; the message begins with ``shown``, the file.
     """
     if table not in _TABLES:
-        raise ConfigError(f"{shown}: unknown table [{table}]; there are {', '.join(f'[{name}]' for name in _TABLES)}")
+        there = ", ".join(f"[{name}]" for name in _TABLES)
+        raise ConfigError(f"{shown}: unknown table [{table}]; there are {there}{did_you_mean(table, _TABLES, '[{}]')}")
     if not isinstance(values, dict):
         raise ConfigError(f"{shown}: {table!r} must be a table, [{table}]")
     if table in INTERFACES and not isinstance(values.get("provider"), str):
@@ -318,4 +320,5 @@ def to_settings(values: Mapping[str, Any], settings: type[_Settings], where: str
 
 def unknown_key(key: str, known: Iterable[str], where: str) -> str:
     """Return what is said of a key that there is not."""
-    return f"{where}: unknown key {key!r}; it may have {', '.join(sorted(known)) or 'no keys'}"
+    names = sorted(known)
+    return f"{where}: unknown key {key!r}; it may have {', '.join(names) or 'no keys'}{did_you_mean(key, names)}"

@@ -17,6 +17,7 @@ import pluggy
 from htcgrid.errors import ConfigError, ProviderNotFoundError
 from htcgrid.interfaces import ComputeBackend, PayloadStore, Provided, StateStore, TaskQueue
 from htcgrid.model import check_name
+from htcgrid.nearest import did_you_mean
 
 GROUP = "htcgrid"
 hookspec = pluggy.HookspecMarker(GROUP)
@@ -133,8 +134,10 @@ def _load(installed: InstalledProvider, namesakes: Sequence[InstalledProvider]) 
 
 
 def _unknown(name: str) -> str:
-    known = ", ".join(repr(installed.name) for installed in installed_providers()) or "none"
-    return f"there is no provider {name!r}; installed: {known}; 'pip install' the distribution that has it"
+    names = [installed.name for installed in installed_providers()]
+    known = ", ".join(map(repr, names)) or "none"
+    meant = did_you_mean(name, names) or "; 'pip install' the distribution that has it"
+    return f"there is no provider {name!r}; installed: {known}{meant}"
 
 
 def _check_name(installed: InstalledProvider, owners: Sequence[str]) -> None:

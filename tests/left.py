@@ -8,53 +8,60 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
+_KEPT = pytest.StashKey[set[str]]()
 #: How long what is about to end is waited for: seconds. Only a test that leaves something waits.
-_PATIENCE = 3.0
+_PATIENCE = 60.0
 _PAUSE = 0.02
 #: Threads that libraries start once and keep: of asyncio's and anyio's executors, zmq, tqdm and IPython.
 _KEPT_THREADS = ("asyncio_", "AnyIO", "IOPub", "Heartbeat", "Control", "IPythonHistorySavingThread", "pytest_timeout")
+#: Where it can be told.
+_CAN_TELL = Path("/proc/self/task").is_dir()
 #: Programs that multiprocessing starts once and keeps.
 _KEPT_PROGRAMS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 
 
-class Held(NamedTuple):
-    """What this process holds at one moment, by names that a reader of a report understands."""
+def held(folder: Path | None) -> dict[str, str]:
+    """Return what this process holds at this moment: what a reader of a report is told, by what it is.
 
-    processes: frozenset[str]
-    threads: frozenset[str]
-    descriptors: frozenset[str]
+    Its children, its threads and pipes, and who stands or has files in a folder.
+    """
+    found = {f"process {pid}": "" for pid in _processes(folder)}
+    found |= {f"thread {thread}": name for thread, name in _threads()}
+    return found | {f"descriptor {number} {file}": "" for number, file in _descriptors(folder)}
 
-    @classmethod
-    def now(cls, folder: Path | None) -> "Held":
-        """Look at the children of this process, its threads and pipes, and at who stands or has files in a folder."""
-        return cls(frozenset(_processes(folder)), frozenset(_threads()), frozenset(_descriptors(folder)))
 
-    def beyond(self, before: "Held") -> list[str]:
-        """Return what is here and was not there before."""
-        return sorted(
-            f"{kind}: {name}"
-            for kind, here, there in zip(("process", "thread", "descriptor"), self, before, strict=True)
-            for name in here - there
-        )
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    """Keep apart what a fixture starts that several tests share, whichever of them comes first."""
+    if fixturedef.scope == "function" or not _CAN_TELL:
+        return (yield)
+    before = held(None)
+    result = yield
+    kept = request.config.stash.setdefault(_KEPT, set[str]())
+    kept.update(held(None).keys() - before.keys())
+    return result
 
 
 @pytest.fixture(autouse=True)
 def _leaves_nothing(request: pytest.FixtureRequest) -> Iterator[None]:
     """Fail a test after which a process, a thread or a descriptor is left that was not there before it."""
-    if not Path("/proc/self/task").is_dir():
+    if not _CAN_TELL:
         yield
         return
     folder: Path | None = request.getfixturevalue("tmp_path") if "tmp_path" in request.fixturenames else None
-    before = Held.now(None)
+    before = held(None)
     yield
-    left = awaited(lambda: Held.now(folder).beyond(before))
+    kept: set[str] = request.config.stash.get(_KEPT, set[str]())
+    known = kept.union(before)
+    left = awaited(lambda: [_shown(name, text) for name, text in held(folder).items() if name not in known])
     if left:
         raise pytest.fail.Exception("this test left behind:\n  " + "\n  ".join(left), pytrace=False) from None
 
@@ -71,12 +78,19 @@ def awaited(left: Callable[[], list[str]], patience: float = _PATIENCE) -> list[
     return found
 
 
+def _shown(name: str, text: str) -> str:
+    kind, _, pid = name.partition(" ")
+    return f"{name}: {_command(pid) if kind == 'process' else text}"
+
+
 def _processes(folder: Path | None) -> Iterator[str]:
-    for task in Path("/proc/self/task").iterdir():
-        with suppress(OSError):
-            for pid in (task / "children").read_text().split():
-                if not any(kept in (shown := _command(pid)) for kept in _KEPT_PROGRAMS):
-                    yield shown
+    # The kernel leaves some out of a list while others end.
+    for _ in range(2):
+        for task in Path("/proc/self/task").iterdir():
+            with suppress(OSError):
+                for pid in (task / "children").read_text().split():
+                    if not any(kept in _command(pid) for kept in _KEPT_PROGRAMS):
+                        yield pid
     if folder is not None:
         yield from _standing_in(folder)
 
@@ -86,24 +100,27 @@ def _standing_in(folder: Path) -> Iterator[str]:
         with suppress(OSError):
             stands = Path(os.readlink(process / "cwd"))  # noqa: PTH115 - this runs thousands of times
             if stands.is_relative_to(folder) and process.name != str(os.getpid()):
-                yield _command(process.name)
+                yield process.name
 
 
 def _command(pid: str) -> str:
-    words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").rstrip("\0").split("\0")
-    return f"{pid} {' '.join(words)[:200] or '(ended, and not waited for)'}"
+    words = b""
+    with suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes()
+    return " ".join(words.decode(errors="replace").rstrip("\0").split("\0"))[:200] or "(ended, and not waited for)"
 
 
-def _threads() -> Iterator[str]:
+def _threads() -> Iterator[tuple[int | None, str]]:
     for thread in threading.enumerate():
-        if not thread.name.startswith(_KEPT_THREADS):
-            yield f"{thread.name} ({thread.ident})"
+        # Others end with the process, and what is shared may start them late.
+        if not thread.daemon and not thread.name.startswith(_KEPT_THREADS):
+            yield thread.ident, thread.name
 
 
-def _descriptors(folder: Path | None) -> Iterator[str]:
+def _descriptors(folder: Path | None) -> Iterator[tuple[str, str]]:
     """Yield pipes, and files in the folder; others are opened late by what a session's fixtures share."""
     for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - this runs thousands of times
         with suppress(OSError):
             file = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - as above
             if file.startswith("pipe:") or (folder is not None and Path(file).is_relative_to(folder)):
-                yield f"{number} {file}"
+                yield number, file

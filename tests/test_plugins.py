@@ -315,7 +315,6 @@ def test_broken_providers_are_listed_with_their_reason_and_break_nobody_else(ins
 
 def test_a_name_that_nobody_offers_is_answered_with_those_that_are_there(install: Install) -> None:
     install("acme")
-    assert refusal("acne") == (
-        "there is no provider 'acne'; installed: 'acme', 'local', 'redis', 'redis-cache'; "
-        "'pip install' the distribution that has it"
-    )
+    known = "installed: 'acme', 'local', 'redis', 'redis-cache'"
+    assert refusal("acne") == f"there is no provider 'acne'; {known}; did you mean 'acme'?"
+    assert refusal("tape") == f"there is no provider 'tape'; {known}; 'pip install' the distribution that has it"

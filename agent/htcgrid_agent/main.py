@@ -197,4 +197,12 @@ def run_agent(
             calls.hasten = reaper.hasten
             reaper.start()
             stack.callback(reaper.close)
-        return shell.run(workers=count, threads=allotment.threads, why=allotment.reason)
+        return shell.run(
+            pool=pool,
+            workers=count,
+            threads=allotment.threads,
+            why=allotment.reason,
+            folder=str(config.folder),
+            path=[str(config.folder / folder) for folder in settings.path],
+            handlers=list(allowed),
+        )

@@ -11,7 +11,9 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
+from htcgrid.cli.examples import show_examples
 from htcgrid.cli.exits import Exit, exit_of
+from htcgrid.cli.suggesting import SuggestingGroup
 from htcgrid.errors import ConfigError, HtcGridError
 
 #: The commands by what they are about, in the order in which a new user needs them, and what each does. A command's
@@ -39,16 +41,19 @@ GROUPS = {
         "reaper": "Run the reaper alone.",
     },
     "grid": {
-        "drill": "Strike a grid and judge it; 'bench' measures it.",
-        "config": "Check a grid.toml: 'config check'; 'init' prints one.",
+        "init": "Print a grid.toml to begin with.",
+        "config": "Check a grid.toml: 'config check'.",
         "doctor": "Try every part of a grid, and say what to do.",
+        "bench": "Measure a grid.",
+        "drill": "Strike a grid, and judge it.",
         "providers": "List the installed providers.",
+    },
+    "shell": {
         "completion": "Print what lets a shell complete commands.",
+        "help": "Show what a command does: 'help submit'.",
     },
 }
-#: A screen has no line left for them; others name them.
-UNLISTED = {"init": "Print a grid.toml to begin with.", "bench": "Measure a grid."}
-_COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()} | UNLISTED
+_COMMANDS = {name: text for commands in GROUPS.values() for name, text in commands.items()}
 
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -56,7 +61,7 @@ _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _EXITS = "Exit: 0 well; 1 tasks failed; 2 wrong; 124 time over; 130 Ctrl-C; 141 unread"
 
 
-class Commands(click.Group):
+class Commands(SuggestingGroup):
     """A group that knows its commands by name, and imports the one that is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -68,6 +73,7 @@ class Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = import_module(f"htcgrid.cli.{cmd_name}").command
+        show_examples(command, cmd_name)
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -87,7 +93,7 @@ class Commands(click.Group):
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write help that fits a screen of 24 lines and 80 columns, without importing a command."""
-        formatter.write_usage("htcgrid", "[--version] [--help] COMMAND ...")
+        formatter.write_usage("htcgrid", "[-V | --version] [-h | --help] COMMAND ...")
         formatter.write(f"{self.help}\n")
         for group, commands in GROUPS.items():
             for number, (name, text) in enumerate(commands.items()):
@@ -127,7 +133,7 @@ def _write_no_more() -> None:
 
 
 @click.group(cls=Commands, context_settings=_SETTINGS)
-@click.version_option(package_name="htcgrid")
+@click.version_option(None, "-V", "--version", package_name="htcgrid")
 def htcgrid() -> None:
     """A grid for huge numbers of short tasks: on one machine, or on several by Redis."""
 

@@ -10,6 +10,7 @@ from htcgrid.cli.options import config_option, required_config
 from htcgrid.cli.table import Column, show_table
 from htcgrid.findings.phrasing import counted, span
 from htcgrid.model import AgentStatus, defaults
+from htcgrid.nearest import did_you_mean
 
 _COLUMNS = (
     Column("agent"),
@@ -46,6 +47,8 @@ def command(config: Path | None, pool: str | None, *, everyone: bool, as_json: b
 
     with Grid.open(required_config(config).file) as grid:
         known = list(grid.agents(pool=pool))
+        # Only who asks for agents of a pool that has none is told of other pools.
+        pools = [] if known or pool is None else sorted({agent.report.pool for agent in grid.agents()})
     shown = [agent for agent in known if everyone or agent.state in _THERE]
     if as_json:
         for agent in shown:
@@ -55,7 +58,7 @@ def command(config: Path | None, pool: str | None, *, everyone: bool, as_json: b
         show_table(_COLUMNS, [_row(agent) for agent in shown], map(_lines, shown))
         for finding in code_findings(shown):
             click.echo(plain(f"{finding.message}: {finding.advice}"))
-    if note := _note(known, shown, pool):
+    if note := _note(known, shown, pool, pools):
         click.echo(note)
 
 
@@ -109,7 +112,7 @@ def _holds(agent: AgentStatus) -> str:
     return f"{tasks} of {holds[0].session if len(holds) == 1 else counted(len(holds), 'session')}"
 
 
-def _note(known: Sequence[AgentStatus], shown: Sequence[AgentStatus], pool: str | None) -> str:
+def _note(known: Sequence[AgentStatus], shown: Sequence[AgentStatus], pool: str | None, pools: Sequence[str]) -> str:
     """Return what is to be said of the agents that are not shown."""
     hidden = len(known) - len(shown)
     if hidden:
@@ -119,5 +122,5 @@ def _note(known: Sequence[AgentStatus], shown: Sequence[AgentStatus], pool: str 
     words = "" if pool in {None, defaults.POOL} else f" --pool {pool}"
     return (
         f"no agent{'' if pool is None else f' of pool {pool}'} has reported in the last day: "
-        f"'htcgrid agent{words}' starts one"
+        f"'htcgrid agent{words}' starts one{did_you_mean(pool or defaults.POOL, pools)}"
     )

@@ -8,12 +8,13 @@ import click
 from htcgrid.cli.exits import Exit
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, required_file
+from htcgrid.cli.suggesting import SuggestingGroup
 
 if TYPE_CHECKING:
     from htcgrid.cli.checked import CheckedConfig, CheckedTable
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def command() -> None:
     """Look at a grid.toml."""
 

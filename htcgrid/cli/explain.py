@@ -19,9 +19,9 @@ from htcgrid.model import SessionId
 def command(session: str, index: int | None, config: Path | None, *, as_json: bool) -> None:
     """Say why SESSION has not ended, or its task INDEX: what it waits for, who holds it, and what went wrong.
 
-    It looks once, at the store and at what agents last reported, which may be 15 s old. That takes 40 requests at most;
-    for a task that has ended, also 1 per 100 entries of the session's log. With --json, each finding is an
-    object with the session, a "finding" in one word, and the "message" and "advice" for people.
+    It looks once, at the store and at what agents last reported, which is a heartbeat old at most. That takes 40
+    requests at most; for a task that has ended, also 1 per 100 entries of the session's log. With --json, each finding
+    is an object with the session, a "finding" in one word, and the "message" and "advice" for people.
     """
     from htcgrid.cli.outcomes import outcome_of, reader_of
     from htcgrid.findings.phrasing import plain, shortened

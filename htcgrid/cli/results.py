@@ -11,6 +11,8 @@ import click
 from htcgrid.cli.facts import encoded_facts
 from htcgrid.cli.options import complete_sessions, config_option, progress_option, required_config
 from htcgrid.config import Config
+from htcgrid.findings.failed import FailedTask
+from htcgrid.findings.failures import Failures
 from htcgrid.model import SessionId, TaskState
 from htcgrid.model.codec import TYPED
 from htcgrid.model.codec.lossy import as_json
@@ -35,10 +37,10 @@ def command(
 ) -> int:
     """Print the outcome of each task of SESSION as it becomes known, one JSON object a line.
 
-    Exits with 1 when a task did not succeed. In a session of tasks that were submitted again, "origin" is the task's
-    index in the session in which it failed, as long as that is kept. Of values that JSON has not, tuples and sets are
-    arrays, dataclasses objects, Enums their members' names, times and Decimals text, frames arrays of their rows, bytes
-    hexadecimal; NaN and infinities are null.
+    Exits with 1 when a task did not succeed; what several failed with is then summed up on stderr. In a session of
+    tasks that were submitted again, "origin" is the task's index in the session in which it failed, as long as that is
+    kept. Of values that JSON has not, tuples and sets are arrays, dataclasses objects, Enums their members' names,
+    times and Decimals text, frames arrays of their rows, bytes hexadecimal; NaN and infinities are null.
     """
     from htcgrid.connector import Grid
 
@@ -47,7 +49,7 @@ def command(
     grid_of = required_config(config)
     if failed:
         return _print_failed(grid_of, SessionId(session), timeout, progress=_bar(progress))
-    some_failed = False
+    some_failed, failures = False, Failures()
     with Grid.open(grid_of.file) as grid:
         handle = _handle(grid, session)
         if values:
@@ -57,8 +59,24 @@ def command(
         origins = grid.origins(session)
         for outcome in handle.outcomes(timeout=timeout, progress=_bar(progress)):
             some_failed |= not outcome.succeeded
+            _note(failures, outcome)
             click.echo(encoded_facts(_shown(outcome) | _origin(origins, outcome.index)))
+    _sum_up(failures)
     return int(some_failed)
+
+
+def _note(failures: Failures, outcome: "Outcome") -> None:
+    if outcome.error is not None:
+        failures.add(FailedTask(index=outcome.index, type=outcome.error.type, message=outcome.error.message))
+
+
+def _sum_up(failures: Failures) -> None:
+    """Say what tasks have failed with; a lone one has its own line already."""
+    if failures.count > 1:
+        from htcgrid.findings.phrasing import plain
+
+        for line in failures.lines():
+            click.echo(f"htcgrid: {plain(line)}", err=True)
 
 
 def _handle(grid: "Grid", session: str) -> "SessionHandle":
@@ -72,7 +90,7 @@ def _print_failed(config: Config, session: SessionId, timeout: float | None, *, 
     from htcgrid.cli.outcomes import reader_of
     from htcgrid.connector import Grid
 
-    some_failed = False
+    some_failed, failures = False, Failures()
     with Grid.open(config.file) as grid, ExitStack() as stack:
         state = stack.enter_context(closing(config.open_state()))
         payloads = stack.enter_context(closing(config.open_payloads()))
@@ -81,7 +99,9 @@ def _print_failed(config: Config, session: SessionId, timeout: float | None, *, 
         for outcome in reader.outcomes(timeout, bar=reader.bar(progress)):
             some_failed |= not outcome.succeeded
             if outcome.state is TaskState.FAILED:
+                _note(failures, outcome)
                 click.echo(encoded_facts(_shown(outcome) | _origin(origins, outcome.index)))
+    _sum_up(failures)
     return int(some_failed)
 
 

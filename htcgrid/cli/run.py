@@ -14,7 +14,10 @@ from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import codec_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from htcgrid.cli.example import Run
+    from htcgrid.connector import Outcome
 
 
 @click.command()
@@ -53,8 +56,7 @@ def command(
     with Grid.open(config, workers=workers, output="stderr") as grid:
         run = example.run(grid, document, progress=progress)
     # First: what a task failed with may be why the result cannot be written.
-    for failed in run.failed[:5]:
-        click.echo(f"htcgrid: {failed.exception()}", err=True)
+    _say_failures(run.failed)
     if run.failed:
         click.echo(f"htcgrid: {len(run.failed)} of {len(run.outcomes)} tasks failed", err=True)
     result = _encoded(run.output, example.folder)
@@ -63,6 +65,24 @@ def command(
     else:
         _write(result, output)
     return int(bool(run.failed))
+
+
+def _say_failures(failed: "Sequence[Outcome]") -> None:
+    """Say what tasks failed with, what is equal once, with the traceback of the first."""
+    from htcgrid.findings.failed import FailedTask
+    from htcgrid.findings.failures import Failures
+    from htcgrid.findings.phrasing import plain
+
+    errors = {outcome.index: outcome for outcome in failed}
+    failures = Failures(
+        FailedTask(index=outcome.index, type=outcome.error.type, message=outcome.error.message)
+        for outcome in failed
+        if outcome.error is not None
+    )
+    for group in failures.groups()[:5]:
+        if group.count > 1:
+            click.echo(f"htcgrid: {plain(str(group))}; the first:", err=True)
+        click.echo(f"htcgrid: {errors[group.first.index].exception()}", err=True)
 
 
 def _print_run(run: "Run", result: bytes, output: Path | None) -> None:

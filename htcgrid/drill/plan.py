@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from htcgrid.errors import ConfigError
+from htcgrid.nearest import did_you_mean
 
 
 class Strike(StrEnum):
@@ -87,5 +88,6 @@ def parse_strikes(words: str) -> tuple[Strike, ...]:
     known = ", ".join(Strike)
     unknown = [name for name in names if name not in set(Strike)]
     if unknown or not names:
-        raise ConfigError(f"--faults: {unknown[0] if unknown else words!r} is none of all, {known}")
+        wrong = unknown[0] if unknown else words
+        raise ConfigError(f"--faults: {wrong!r} is none of all, {known}{did_you_mean(wrong, Strike)}")
     return tuple(dict.fromkeys(Strike(name) for name in names))

@@ -1,7 +1,6 @@
 """Tasks that failed, as a session's log tells of them."""
 
 from collections.abc import Iterator
-from itertools import islice
 
 import msgspec
 
@@ -36,12 +35,16 @@ def failed_tasks(payloads: PayloadStore, part: Part) -> list[FailedTask]:
 def first_failures(
     state: StateStore, payloads: PayloadStore, session: SessionId, *, limit: int, pages: int
 ) -> list[FailedTask]:
-    """Return up to ``limit`` of the tasks that failed first, as far as the first ``pages`` of the log tell.
+    """Return tasks that failed, as far as the first ``pages`` of the log tell, and ``limit`` packs in payload stores.
 
     Costs 1 request per page that is read, and at most ``limit`` to the payload store.
     """
-    parts = list(islice(_failing(state, session, pages), limit))
-    return [task for part in parts for task in failed_tasks(payloads, part)][:limit]
+    found: list[FailedTask] = []
+    for part in _failing(state, session, pages):
+        limit -= part.pack.data is None
+        if limit >= 0 or part.pack.data is not None:
+            found += failed_tasks(payloads, part)
+    return found
 
 
 def _failing(state: StateStore, session: SessionId, pages: int) -> Iterator[Part]:

@@ -9,6 +9,7 @@ from htcgrid.findings.phrasing import counted, listed, span, tasks_of
 from htcgrid.model import AgentStatus, defaults, python_client
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.handlers import allows
+from htcgrid.nearest import did_you_mean
 
 if TYPE_CHECKING:
     from htcgrid.findings.sight import Sight
@@ -57,6 +58,7 @@ def _nobody(sight: "Sight") -> Finding:
     pools = sorted({agent.report.pool for agent in sight.others if agent.alive} - {pool})
     if pools:
         text += f"; there are agents of {'pool' if len(pools) == 1 else 'pools'} {listed(pools)}"
+        text += did_you_mean(pool, pools)
     return Finding(kind=FindingKind.NO_AGENT, message=text, advice=starting(pool))
 
 

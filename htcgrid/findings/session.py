@@ -6,6 +6,7 @@ Pure: a function of a :class:`Sight`, which is all that was seen.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from htcgrid.findings.failures import Failures
 from htcgrid.findings.finding import Finding, FindingKind
 from htcgrid.findings.held import held_findings, lapse_findings, trouble_findings
 from htcgrid.findings.phrasing import counted, span, tasks
@@ -15,6 +16,9 @@ from htcgrid.model import Ranges, SessionState, TaskState
 if TYPE_CHECKING:
     from htcgrid.connector import Outcome
     from htcgrid.findings.sight import Sight
+
+#: Most ways of failing that are told.
+_GROUPS = 5
 
 
 def findings(sight: "Sight") -> Iterator[Finding]:
@@ -52,15 +56,15 @@ def _session(sight: "Sight") -> Iterator[Finding]:
         yield Finding(kind=FindingKind.UNFINISHED, message=text)
     if status.state is SessionState.OPEN:
         yield _open(sight)
-    for task in sight.failures:
+    groups = Failures(sight.failures).groups()[:_GROUPS]
+    for group in groups:
         yield Finding(
             kind=FindingKind.FAILED,
-            message=f"task {task.index} failed: {task.type}: {task.message}",
-            advice=f"'htcgrid logs {status.session.id} {task.index}' shows its traceback and what it printed",
+            message=str(group),
+            advice=f"'htcgrid logs {status.session.id} {group.first.index}' shows its traceback and what it printed",
         )
-    if status.failed > len(sight.failures) > 0:
-        more = counted(status.failed - len(sight.failures), "more task")
-        yield Finding(kind=FindingKind.FAILED, message=f"{more} failed")
+    if groups and (left := status.failed - sum(group.count for group in groups)) > 0:
+        yield Finding(kind=FindingKind.FAILED, message=f"{counted(left, 'more task')} failed")
 
 
 def _open(sight: "Sight") -> Finding:

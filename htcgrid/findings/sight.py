@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 #: Most pages of bundles, of agents and of the log that one look reads; a page has up to 100.
 _PAGES = 10
+#: Most packs of outcomes that it gets from the payload store.
 _FAILURES = 5
 
 _Item = TypeVar("_Item")
@@ -43,7 +44,7 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     agents: Sequence[AgentStatus] = ()
     #: Those of other pools, looked for only when none of its own pool is there.
     others: Sequence[AgentStatus] = ()
-    #: The first tasks that failed.
+    #: Tasks that failed, as far as it was looked.
     failures: Sequence[FailedTask] = ()
     #: How long a bundle stays with an agent that is lost, as this client's grid.toml says.
     lease: timedelta = defaults.LEASE

@@ -12,7 +12,7 @@ from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
 #: The low byte of an error code is its class (https://sqlite.org/rescode.html).
 _CLASS = 0xFF
 
-_HELD = "another process holds the state file; try again, or look which process does not let go of it"
+_HELD = "another process holds the state file; try again"
 #: Classes, and codes of their own, of errors after which the same statement may succeed: others were in its way.
 _AGAIN = frozenset(
     (

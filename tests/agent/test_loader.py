@@ -67,6 +67,8 @@ def test_a_function_may_be_called_with_arguments(tmp_path: Path) -> None:
     ("name", "message"),
     [
         ("no_such_module:f", "importing 'no_such_module' failed: ModuleNotFoundError"),
+        ("no_such_module:f", r"; searched: /.*, and what is installed for .*python.*; add the folder that holds it to"),
+        ("no_such_module.part:f", r"; add the folder that holds it to 'path' in \[agent\] of the agent's grid.toml"),
         ("os:no_such_function", "'os' has no attribute 'no_such_function'"),
         ("os:path", "is a module, and cannot be called"),
         ("/no/such/file.py:f", "does not exist on this machine"),
@@ -90,6 +92,19 @@ def test_a_module_that_fails_at_import_is_said_with_its_error(tmp_path: Path) ->
     with pytest.raises(HandlerError, match="importing 'broken_at_import' failed: SystemExit: no licence"):
         Handlers().load("broken_at_import:f")
     assert LOADING not in os.environ
+
+
+def test_a_module_that_a_handler_imports_and_nobody_has_is_said_with_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "lacking.py").write_text("import no_such_library.part\ndef f(event): return event\n")
+    monkeypatch.syspath_prepend(tmp_path / "other")
+    said = (
+        rf"No module named 'no_such_library'; searched: {tmp_path}/other, .*{tmp_path}.*, and what is installed for "
+        r".*; 'lacking' imports it: install it where the agent runs, or add its folder to 'path' in \[agent\]$"
+    )
+    with pytest.raises(HandlerError, match=said):
+        Handlers().load("lacking:f")
 
 
 def test_a_handler_that_needs_more_arguments_than_there_are_is_refused(tmp_path: Path) -> None:

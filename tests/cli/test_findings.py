@@ -144,13 +144,16 @@ def test_an_open_session_is_told_how_to_end() -> None:
 
 
 def test_the_first_failures_are_told_and_the_others_counted() -> None:
-    failures = [FailedTask(index=index, type="ValueError", message="no") for index in (3, 5)]
-    assert messages("FAILED", status=status(failed=4, succeeded=6), failures=failures) == [
-        "task 3 failed: ValueError: no",
-        "task 5 failed: ValueError: no",
+    failures = [
+        FailedTask(index=index, type="ValueError", message=message)
+        for index, message in ((3, "no"), (5, "no"), (7, "yes"))
+    ]
+    assert messages("FAILED", status=status(failed=5, succeeded=5), failures=failures) == [
+        "2 tasks failed: ValueError: no (tasks 3, 5)",
+        "task 7 failed: ValueError: yes",
         "2 more tasks failed",
     ]
-    assert len(messages("FAILED", status=status(failed=2, succeeded=8), failures=failures)) == 2
+    assert len(messages("FAILED", status=status(failed=3, succeeded=7), failures=failures)) == 2
 
 
 # --- tasks ------------------------------------------------------------------------------------------------------------

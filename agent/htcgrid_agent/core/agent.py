@@ -300,7 +300,7 @@ class AgentCore:
                     # Somebody else may have more luck; else the lapses end its tasks.
                     self._lose(bundle)
             case commands.Register():
-                self._reporter.answered()
+                self._reporter.answered(arrived=False)
             case commands.GiveBack() as returned if not event.final:
                 self._again.append((now + self._policy.heartbeat / 5, returned))
             case commands.GiveBack(lease=lease) if bundle := self._held.get(lease.nonce):

@@ -11,7 +11,10 @@ from htcgrid_agent.core.policy import AgentPolicy
 
 
 class Reporter:
-    """Reports when the agent starts, every now and then, and when it is told to stop; one report at a time."""
+    """Reports when the agent starts, every now and then, and when it is told to stop; one report at a time.
+
+    What was reported is never older than a heartbeat: news is told then, and only to say the same takes longer.
+    """
 
     #: Most tries that went wrong, and most sessions, that one report tells of.
     _FAULTS = 20
@@ -24,6 +27,9 @@ class Reporter:
         self._policy = policy
         self._crew = crew
         self._at = 0.0
+        #: When it is looked whether there is news.
+        self._look_at = 0.0
+        self._told: Register | None = None
         self._under_way = False
         self._draining = False
         self._faults: deque[TaskFault] = deque(maxlen=self._FAULTS)
@@ -35,7 +41,7 @@ class Reporter:
 
     def wake_at(self) -> list[float]:
         """Return when the next report is due."""
-        return [] if self._under_way else [self._at]
+        return [] if self._under_way else [min(self._at, self._look_at)]
 
     def note(self, bundle: HeldBundle, index: int, tries: int, failure: Failure, at: float) -> None:
         """Remember a try that went wrong."""
@@ -62,21 +68,27 @@ class Reporter:
         if self._under_way:
             return None
         edited = self._crew.edited
-        news = (draining and not self._draining) or edited != self._edited
-        if now < self._at and not news:
+        urgent = (draining and not self._draining) or edited != self._edited
+        if now < min(self._at, self._look_at) and not urgent:
             return None
-        self._under_way = True
         self._draining, self._edited = draining, edited
+        self._look_at = now + self._policy.heartbeat
+        report = self._report(held, ended=False)
+        if now < self._at and not urgent and report == self._told:
+            return None
+        self._under_way, self._told = True, report
         self._at = now + self._policy.report
-        return self._report(held, ended=False)
+        return report
 
     def last(self) -> Register:
         """Return the report that the agent has ended."""
         return self._report((), ended=True)
 
-    def answered(self) -> None:
-        """Note that a report arrived, or that it did not: the next one says what it said."""
+    def answered(self, *, arrived: bool = True) -> None:
+        """Note that a report arrived, or that it did not: the next one says what it said, and is due at once."""
         self._under_way = False
+        if not arrived:
+            self._told = None
 
     def _report(self, held: Iterable[HeldBundle], *, ended: bool) -> Register:
         return Register(

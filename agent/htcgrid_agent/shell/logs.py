@@ -84,7 +84,12 @@ def _console_log(*, verbose: bool) -> Log:
     """Return a logger for people. Imported here: it takes longer than all else that an agent begins with."""
     import structlog  # noqa: PLC0415
 
-    renderer: Any = structlog.dev.ConsoleRenderer(colors=sys.stderr is not None and sys.stderr.isatty(), pad_event_to=0)
+    renderer: Any = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr is not None and sys.stderr.isatty(),
+        pad_event_to=0,
+        # As they were said: what matters first.
+        sort_keys=False,
+    )
     return structlog.wrap_logger(
         structlog.PrintLogger(cast("TextIO", StandardError())),
         processors=[

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from htcgrid.model.error_text import said
 from htcgrid.model.script import is_path, is_there, path_of
 from htcgrid.model.signature import Handler, late_advice, runs_late, taken
+from htcgrid_agent.runtimes.python.missing import advice
 from htcgrid_agent.runtimes.python.script import Script, file_spec, put_first
 from htcgrid_agent.runtimes.python.sources import Sources, digest_of
 
@@ -117,7 +118,9 @@ def _imported(name: str, home: str, script: Script | None) -> ModuleType:
     except HandlerError:
         raise
     except BaseException as error:
-        raise HandlerError(f"handler {name!r}: importing {home!r} failed: {said(error)}") from error
+        raise HandlerError(
+            f"handler {name!r}: importing {home!r} failed: {said(error)}{advice(error, home)}"
+        ) from error
 
 
 def _find(name: str, script: Script | None) -> tuple[ModuleType, Callable[..., Any]]:
