@@ -40,6 +40,7 @@ class Docstrings(griffe.Extension):
             if one.docstring is not None:
                 one.docstring.value = linked(one.docstring.value, one, pkg)
             _spell_out(one, pkg)
+            _leave_out(one)
 
 
 def _know_errors(module: griffe.Module) -> None:
@@ -125,6 +126,14 @@ def _spell_out(one: griffe.Object, package: griffe.Module) -> None:
         for parameter in one.parameters:
             if parameter.default is not None:
                 parameter.default = _value(parameter.default, package)
+
+
+def _leave_out(one: griffe.Object) -> None:
+    """Take away what only who reads the code wants to know."""
+    if isinstance(one, griffe.Attribute):
+        one.labels -= {"class-attribute", "instance-attribute", "module-attribute"}
+    elif isinstance(one, griffe.Class):
+        one.bases = [base for base in one.bases if str(base) not in {"ABC", "msgspec.Struct"}]
 
 
 def _type_as_argument(one: griffe.Attribute) -> None:
