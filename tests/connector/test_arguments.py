@@ -67,6 +67,7 @@ def test_a_folder_s_name_that_no_file_system_takes_is_told() -> None:
 
 def test_a_machine_without_a_place_for_temporary_files_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    monkeypatch.setattr("htcgrid.temporary._PLACES", (str(tmp_path / "nor here"),))
     with pytest.raises(ConfigError, match=r"no place for a temporary folder: .*nowhere.*; set \$TMPDIR, or give it a"):
         Grid.open()
 

@@ -19,7 +19,7 @@ BOUND = 5.0
 #: What takes long to import, by who may not have imported it when it begins to work.
 SLOW = {
     "htcgrid": ["msgspec", "sqlite3", "htcgrid.connector", "asyncio"],
-    "htcgrid.connector": ["rich", "structlog", "asyncio", "click", "numpy", "pandas", "htcgrid.local"],
+    "htcgrid.connector": ["rich", "structlog", "click", "numpy", "pandas", "htcgrid.local"],
     "htcgrid_agent.main": ["rich", "structlog", "asyncio", "click", "numpy", "pandas", "logging.config"],
     "htcgrid_agent.runtimes.python.worker": ["rich", "structlog", "asyncio", "click", "sqlite3", "pluggy", "numpy"],
 }

@@ -164,9 +164,10 @@ KILLED = "import os, sys\nif 'htcgrid_agent' in sys.orig_argv: os.kill(os.getpid
 #: The descriptors, what each Python begins with, and what is said of it.
 CAUSES = {
     "too few descriptors": (
-        28,
+        # Enough for the client, and too few for its agent.
+        32,
         "",
-        ["there are too few descriptors for it", "ulimit -n", "it is 28 here", "too few descriptors: this process may"],
+        ["there are too few descriptors for it", "ulimit -n", "it is 32 here", "too few descriptors: this process may"],
     ),
     "a worker that ends": (0, NO_WORKER, ["no worker can be started: each was tried 3 times", "no worker today"]),
     "an agent that is killed": (0, KILLED, ["ended 3 times in a row", "(nothing)"]),
