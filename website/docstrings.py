@@ -103,7 +103,9 @@ def _comment(of: griffe.Attribute) -> str:
 
 def _spell_out(one: griffe.Object, package: griffe.Module) -> None:
     """Put the value of a constant in the place of its name, and the type of an argument on what keeps it."""
-    if isinstance(one, griffe.Attribute) and one.labels & {"instance-attribute", "class-attribute"} == {"instance-attribute"}:
+    if isinstance(one, griffe.Attribute) and one.labels & {"instance-attribute", "class-attribute"} == {
+        "instance-attribute"
+    }:
         _type_as_argument(one)
     elif isinstance(one, griffe.Attribute) and one.value is not None:
         one.value = _value(one.value, package)
