@@ -2,7 +2,7 @@
 
 import hashlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -10,7 +10,7 @@ from htcgrid.connector.reader import Reader
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.host import Host
 from htcgrid.interfaces import BEGINNING, PayloadStore
-from htcgrid.model import Bundle, Pack, Ranges, Session, SessionId, SessionStatus, Span, unpack_payloads
+from htcgrid.model import Bundle, Pack, Ranges, Session, SessionId, SessionStatus, Span, python_client, unpack_payloads
 from htcgrid.model.call import FunctionKey, read_call
 
 #: Most letters of the origin's id in that of the new session, which is a name as any other.
@@ -90,6 +90,19 @@ def with_functions(payloads: Iterable[bytes], reader: Reader, session: Session, 
             store.put({function.shared(session.id).key: data})
             copied.add(function.digest)
         yield payload
+
+
+def function_of(reader: Reader, session: Session) -> Mapping[str, bytes]:
+    """Return the function that goes along with a session, as another one had it, and where it is to be put.
+
+    Raises:
+        EncodingError: it is not there any more.
+    """
+    function = python_client(session.codec_options).function
+    if function is None:
+        return {}
+    key = FunctionKey(*function)
+    return {key.shared(session.id).key: _bytes_of(key, reader)}
 
 
 def _bytes_of(function: FunctionKey, reader: Reader) -> bytes:

@@ -3,21 +3,37 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from htcgrid.connector.handler_name import handler_name
+from htcgrid.connector.handler_name import NamelessError, handler_name
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.call import INLINE_BYTES, PICKLED_CALL
 from htcgrid.model.codec import PICKLE, Codec
+from htcgrid.model.signature import late_advice, runs_late
+
+#: What those can do whose agents are not their own.
+TAKEN_ALONG = (
+    "use codec='pickle', which takes it along pickled, with agents that have 'pickle = true' in their [agent]; on an "
+    "embedded grid it goes along in any case"
+)
 
 
 class CallForm:
-    """How calls of one codec are carried: by the function's name, or with codec ``pickle`` the function and all."""
+    """How calls of one codec are carried: by the function's name, or the function and all.
 
-    def __init__(self, codec: Codec, limit: int) -> None:
+    They are so with codec ``pickle``, and on a grid that ``carries`` what has no name.
+    """
+
+    def __init__(self, codec: Codec, limit: int, *, carries: bool = False) -> None:
         self._codec = codec
         #: Most bytes of one payload.
         self._limit = limit
+        self._carries = carries
         #: Makes a result, or an exception, of its bytes.
         self.decode = self._codec.decode
+
+    @property
+    def pickles(self) -> bool:
+        """Whether every function goes along, also one that has a name."""
+        return self._codec.name == PICKLE
 
     def handler(self, function: str | Callable[..., Any]) -> str:
         """Return the handler of a session of calls of this function.
@@ -27,14 +43,18 @@ class CallForm:
         """
         if isinstance(function, str):
             return handler_name(function)
-        if self._codec.name == PICKLE:
+        if callable(function) and (kind := runs_late(function)):
+            raise ConfigError(f"function {shown(function)}: {late_advice(kind)}")
+        if self.pickles:
             if not callable(function):
                 raise ConfigError(f"only what can be called can be called on a grid, not {type(function).__name__}")
             return PICKLED_CALL
         try:
             return handler_name(function)
-        except ConfigError as error:
-            raise ConfigError(f"{error}; or use codec 'pickle', which takes the function along") from error
+        except NamelessError as error:
+            if self._carries:
+                return PICKLED_CALL
+            raise ConfigError(f"{error}; or {TAKEN_ALONG}") from error
 
     def payload(self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
         """Return one call of a function that has a name as bytes.
@@ -42,12 +62,7 @@ class CallForm:
         Raises:
             EncodingError: it cannot be carried.
         """
-        if self._codec.name == "bytes":
-            if len(args) != 1 or kwargs:
-                raise EncodingError(f"a call of {shown(function)}: codec 'bytes' carries one argument, of bytes")
-            return self._encoded(function, args[0], args, kwargs, limit=self._limit)
-        # Lists, which every codec has.
-        return self._encoded(function, [list(args), dict(kwargs)], args, kwargs, limit=self._limit)
+        return self._arguments(function, args, kwargs, limit=self._limit)
 
     def arguments(self, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
         """Return the arguments of one call of a pickled function, which may travel in the same payload, as bytes.
@@ -55,7 +70,17 @@ class CallForm:
         Raises:
             EncodingError: they cannot be carried.
         """
-        return self._encoded(function, (args, kwargs), args, kwargs, limit=self._limit - 2 * INLINE_BYTES)
+        return self._arguments(function, args, kwargs, limit=self._limit - 2 * INLINE_BYTES)
+
+    def _arguments(
+        self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], *, limit: int
+    ) -> bytes:
+        if self._codec.name == "bytes":
+            if len(args) != 1 or kwargs:
+                raise EncodingError(f"a call of {shown(function)}: codec 'bytes' carries one argument, of bytes")
+            return self._encoded(function, args[0], args, kwargs, limit=limit)
+        # Lists, which every codec has.
+        return self._encoded(function, [list(args), dict(kwargs)], args, kwargs, limit=limit)
 
     def _encoded(
         self,

@@ -2,17 +2,20 @@
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
-from typing import Any, ParamSpec, TypeVar
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, cast
 
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_queue import Room
 from htcgrid.connector.call_session import CallSession
 from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.functions import Functions
+from htcgrid.connector.interrupts import brief, briefly
 from htcgrid.connector.iterable import check_arguments
 from htcgrid.connector.options import SessionOptions, session_of
+from htcgrid.connector.target import Targets
 from htcgrid.errors import ConfigError, ConflictError
 from htcgrid.model import RetryPolicy, defaults
 from htcgrid.model.call import PICKLED_CALL
@@ -26,7 +29,7 @@ _T = TypeVar("_T")
 class GridExecutor(Executor):
     """Runs calls as tasks of a grid; :meth:`Grid.executor` makes one.
 
-    Each function has a session of its own, or with codec ``pickle`` there is one for all; each session needs two
+    Each function has a session of its own, but for those that go along pickled, which share one; each session needs two
     threads here, however many calls it has. It is opened by the first call.
 
     A call is handed over to the grid at once, or with ``max_workers`` once fewer are under way. Until then its future
@@ -35,7 +38,15 @@ class GridExecutor(Executor):
     ``pickle`` that is the one which the call raised, too.
     """
 
-    def __init__(self, sessions: CallSessions, max_workers: int | None, options: SessionOptions, *, limit: int) -> None:
+    def __init__(
+        self,
+        sessions: CallSessions,
+        max_workers: int | None,
+        options: SessionOptions,
+        *,
+        limit: int,
+        targets: Targets,
+    ) -> None:
         if max_workers is not None and (isinstance(max_workers, bool) or not isinstance(max_workers, int)):
             raise ConfigError(f"max_workers must be a whole number, or None, not {max_workers!r}")
         if max_workers is not None and max_workers <= 0:
@@ -43,11 +54,13 @@ class GridExecutor(Executor):
         if options.get("retry") is None:
             options["retry"] = RetryPolicy(tries=1)
         # What is no option is told now, and not by the first call.
-        session = session_of("a:function", None, options, host=sessions.host)
+        session = session_of(targets.of_calls("a:function"), None, options, host=sessions.host)
         self._sessions = sessions
         self._options = options
-        self._form = CallForm(codec_of_session(session), limit)
-        self._functions = Functions(sessions.payloads, host=sessions.host)
+        self._targets = targets
+        self._form = CallForm(codec_of_session(session), limit, carries=targets.embedded)
+        script = "" if self._form.pickles else targets.client().script
+        self._functions = Functions(sessions.payloads, host=sessions.host, script=script)
         self._room = Room(defaults.AHEAD if max_workers is None else max_workers, host=sessions.host)
         self._lock = sessions.host.lock()
         #: By handler.
@@ -98,12 +111,15 @@ class GridExecutor(Executor):
             ConfigError: an iterable would not give what its user means, as a frame, or a coroutine.
         """
         check_arguments(iterables)
-        return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize, **more)
+        results = super().map(fn, *iterables, timeout=timeout, chunksize=chunksize, **more)
+        return brief(cast("Generator[_T, None, None]", results))
 
+    @briefly
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; see :meth:`concurrent.futures.Executor.shutdown`.
 
-        With ``cancel_futures``, calls that were not handed over to the grid are cancelled; the others go on.
+        With ``cancel_futures``, calls that were not handed over to the grid are cancelled; the others go on. When the
+        wait is interrupted, all calls fail that have not ended.
         """
         if self._sessions.process != os.getpid():
             return
@@ -114,9 +130,39 @@ class GridExecutor(Executor):
             if cancel_futures:
                 session.cancel()
             session.end()
-        if wait:
+        if not wait:
+            return
+        try:
             for session in opened:
                 session.wait()
+        except BaseException:
+            self._give_up()
+            raise
+
+    @briefly
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the calls, also after an error; after an interrupt, let those fail that have not ended.
+
+        The processes of Python's own executors have Ctrl-C from the terminal themselves, and end.
+        """
+        if isinstance(error, KeyboardInterrupt):
+            self._give_up()
+        else:
+            self.shutdown()
+
+    def _give_up(self) -> None:
+        """Let every call fail that has not ended, and cancel the sessions, if that can be done soon."""
+        if self._sessions.process != os.getpid():
+            return
+        with self._lock:
+            self._shut = True
+            opened = list(self._opened.values())
+        for session in opened:
+            session.fail(BrokenExecutor("the executor was interrupted before this call had ended"))
+        for session in opened:
+            session.wait_for_cancel()
 
     def _check(self) -> None:
         if self._sessions.process != os.getpid():
@@ -145,8 +191,9 @@ class GridExecutor(Executor):
             if handler not in self._opened:
                 if self._shut:
                     raise RuntimeError("cannot schedule new futures after shutdown")
+                target = self._targets.of_calls(handler)
                 session = session_of(
-                    handler, None, self._options, host=self._sessions.host, calls=handler != PICKLED_CALL
+                    target, None, self._options, host=self._sessions.host, calls=handler != PICKLED_CALL
                 )
                 self._opened[handler] = self._sessions.open(session, self._room, self._form.decode)
             return self._opened[handler]

@@ -4,34 +4,60 @@ import io
 import pickle
 import sys
 from collections.abc import Callable
+from dataclasses import is_dataclass
+from enum import Enum
 from typing import Any
 
 from htcgrid.errors import EncodingError
-from htcgrid.model.codec.class_pickler import ClassPickler
+from htcgrid.model.codec.class_pickler import ClassPickler, made, made_or_found
+from htcgrid.model.codec.pickled import named_in_script
+from htcgrid.model.codec.wrappers import wrapper_again
 from htcgrid.model.error_text import said
 from htcgrid.model.function_layout import join_function
 
 
-class _ArrayPickler(ClassPickler):
-    """Leaves the data of every array outside, so that whoever unpickles it says where that is, and who may write."""
+class _FunctionPickler(ClassPickler):
+    """Leaves the data of every array outside, so that whoever unpickles it says where that is, and who may write.
 
-    def __init__(self, file: io.BytesIO, numpy: Any, buffers: list[pickle.PickleBuffer]) -> None:
+    With a ``script``, its Enums and dataclasses, which data names, too, are those of the worker's script, if there is
+    one.
+    """
+
+    def __init__(self, file: io.BytesIO, buffers: list[pickle.PickleBuffer], script: str) -> None:
         super().__init__(file, protocol=5, buffer_callback=buffers.append)
-        self._array = numpy.ndarray
+        self._array = getattr(sys.modules.get("numpy"), "ndarray", None)
+        self._script = script
+        #: Whether there were such.
+        self.refers = False
 
     def reducer_override(self, obj: Any) -> Any:
-        if type(obj) is not self._array or obj.dtype.hasobject:
-            return super().reducer_override(obj)
+        """Return how this object is made again; NotImplemented leaves it to pickle."""
+        if self._array is not None and type(obj) is self._array and not obj.dtype.hasobject:
+            return self._of_array(obj)
+        if (again := wrapper_again(obj)) is not None:
+            return again
+        reduced = super().reducer_override(obj)
+        if self._script and isinstance(obj, type) and isinstance(reduced, tuple) and reduced[0] is made:
+            if not issubclass(obj, Enum) and not is_dataclass(obj):
+                return reduced
+            if (name := named_in_script(self._script, obj)) is not None:
+                self.refers = True
+                return made_or_found, (self._script, name, *reduced[1]), *reduced[2:]
+        return reduced
+
+    def _of_array(self, obj: Any) -> Any:
         # What is not in one piece, and times, would be written among the rest: they go as copies that are, and as what
         # they are stored as.
         whole = obj if obj.flags.forc else obj.copy(order="C")
         if obj.dtype.kind in "mM" or obj.dtype.names:
-            return self._array.view, (whole.view(f"V{obj.dtype.itemsize}"), obj.dtype)
+            return type(obj).view, (whole.view(f"V{obj.dtype.itemsize}"), obj.dtype)
         return whole.__reduce_ex__(5)
 
 
-def function_bytes(function: Callable[..., Any]) -> bytes:
+def function_bytes(function: Callable[..., Any], script: str = "") -> tuple[bytes, bool]:
     """Return a function, and all that it captures, as bytes: its pickle, and beside it the data of arrays.
+
+    Beside that, whether it refers to classes of the ``script``.
 
     Raises:
         EncodingError: it cannot be pickled.
@@ -39,13 +65,10 @@ def function_bytes(function: Callable[..., Any]) -> bytes:
     buffers: list[pickle.PickleBuffer] = []
     try:
         with io.BytesIO() as file:
-            numpy = sys.modules.get("numpy")
-            if numpy is None:
-                ClassPickler(file, protocol=5, buffer_callback=buffers.append).dump(function)
-            else:
-                _ArrayPickler(file, numpy, buffers).dump(function)
+            pickler = _FunctionPickler(file, buffers, script)
+            pickler.dump(function)
             pickled = file.getvalue()
-        return join_function(pickled, [buffer.raw() for buffer in buffers])
+        return join_function(pickled, [buffer.raw() for buffer in buffers]), pickler.refers
     except Exception as error:  # the user's objects are asked how they are pickled
         raise EncodingError(
             f"it cannot be pickled: {said(error)}; leave out what belongs to this process, as locks, "

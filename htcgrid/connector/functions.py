@@ -31,6 +31,8 @@ class PickledFunction(msgspec.Struct, frozen=True, kw_only=True):
     key: FunctionKey
     #: None of one that the session has.
     data: bytes | None
+    #: Whether it refers to classes of the client's script.
+    refers: bool = False
 
 
 class Functions:
@@ -42,13 +44,15 @@ class Functions:
     It remembers digests, and of large functions weak references: nothing here keeps what a function captures.
     """
 
-    def __init__(self, payloads: PayloadStore, *, host: Host) -> None:
+    def __init__(self, payloads: PayloadStore, *, host: Host, script: str = "") -> None:
         self._payloads = payloads
+        #: The client's script, when workers are to take its classes from there.
+        self._script = script
         self._lock = host.lock()
         #: How many bytes the calls of a function have carried along, by its digest; None once it is put.
         self._sent: OrderedDict[str, int | None] = OrderedDict()
         #: The large functions that are put, by the identity of their parts.
-        self._known: OrderedDict[tuple[int, ...], tuple[list[weakref.ref[Any]], FunctionKey]] = OrderedDict()
+        self._known: OrderedDict[tuple[int, ...], tuple[list[weakref.ref[Any]], FunctionKey, bool]] = OrderedDict()
         #: The digests of the large functions that were warned of.
         self._warned: OrderedDict[str, None] = OrderedDict()
 
@@ -58,24 +62,12 @@ class Functions:
         Raises:
             EncodingError: it cannot be pickled, or is larger than the payload store takes.
         """
-        if self._known and (key := self._key_of(function)):
-            return PickledFunction(function=function, key=key, data=None)
-        # Only whoever pickles needs it.
-        from htcgrid.connector.function_pickle import function_bytes  # noqa: PLC0415
-
-        try:
-            data = function_bytes(function)
-        except EncodingError as error:
-            raise EncodingError(f"a call of {shown(function)}: {error}") from error
-        if len(data) > self._payloads.limits.size:
-            raise EncodingError(
-                f"a call of {shown(function)}: with what it captures it is {len(data)} bytes long, more than the "
-                f"{self._payloads.limits.size} that the payload store takes: pass data as arguments, by grid.put"
-            )
-        key = FunctionKey(hashlib.sha256(data).hexdigest(), len(data))
-        if key.size > FRESH_BYTES:
-            self._warn(function, key)
-        return PickledFunction(function=function, key=key, data=data)
+        if self._known and (known := self._known_as(function)):
+            return known
+        made = pickled_function(function, script=self._script, limit=self._payloads.limits.size)
+        if made.key.size > FRESH_BYTES:
+            self._warn(function, made.key)
+        return made
 
     def payload(self, session: SessionId, function: PickledFunction, arguments: bytes) -> bytes:
         """Return one call as bytes; agents can have its function by then. The session is recorded.
@@ -83,7 +75,7 @@ class Functions:
         Raises:
             ProviderError: the function cannot be stored.
         """
-        return write_call(PickledCall(self._carried(session, function), arguments))
+        return write_call(PickledCall(self._carried(session, function), arguments, function.refers))
 
     def _carried(self, session: SessionId, function: PickledFunction) -> bytes | FunctionKey:
         key, data = function.key, function.data
@@ -108,13 +100,15 @@ class Functions:
                 self._know(function)
             return key
 
-    def _key_of(self, function: Callable[..., Any]) -> FunctionKey | None:
-        """Return the key of a large function that was sent, by its identity."""
+    def _known_as(self, function: Callable[..., Any]) -> PickledFunction | None:
+        """Return a large function that was sent, by its identity."""
         parts = _parts(function)
         with self._lock:
-            references, key = self._known.get(tuple(map(id, parts)), ([], None))
+            references, key, refers = self._known.get(tuple(map(id, parts)), ([], None, False))
             # One that is gone may have left its identity to another.
-            return key if all(known() is part for known, part in zip(references, parts, strict=False)) else None
+            if key is None or not all(known() is part for known, part in zip(references, parts, strict=False)):
+                return None
+            return PickledFunction(function=function, key=key, data=None, refers=refers)
 
     def _know(self, function: PickledFunction) -> None:
         parts = _parts(function.function)
@@ -123,7 +117,7 @@ class Functions:
         except TypeError:
             # It is pickled for each of its calls, and known by its digest.
             return
-        _remember(self._known, tuple(map(id, parts)), (references, function.key), _KNOWN)
+        _remember(self._known, tuple(map(id, parts)), (references, function.key, function.refers), _KNOWN)
 
     def _warn(self, function: Callable[..., Any], key: FunctionKey) -> None:
         with self._lock:
@@ -136,6 +130,33 @@ class Functions:
             "instead, as grid.put(data): it is stored once, and each call gets the value",
             stacklevel=_level(),
         )
+
+
+def pickled_function(function: Callable[..., Any], *, script: str, limit: int) -> PickledFunction:
+    """Return a function as it is now.
+
+    Args:
+        function: the function, or anything that can be called.
+        script: the client's script, when workers are to take Enums and dataclasses that it defines from there.
+        limit: most bytes that the payload store takes.
+
+    Raises:
+        EncodingError: it cannot be pickled, or is larger.
+    """
+    # Only whoever pickles needs it.
+    from htcgrid.connector.function_pickle import function_bytes  # noqa: PLC0415
+
+    try:
+        data, refers = function_bytes(function, script)
+    except EncodingError as error:
+        raise EncodingError(f"a call of {shown(function)}: {error}") from error
+    if len(data) > limit:
+        raise EncodingError(
+            f"a call of {shown(function)}: with what it captures it is {len(data)} bytes long, more than the "
+            f"{limit} that the payload store takes: pass data as arguments, by grid.put"
+        )
+    key = FunctionKey(hashlib.sha256(data).hexdigest(), len(data))
+    return PickledFunction(function=function, key=key, data=data, refers=refers)
 
 
 def payloads_of_map(

@@ -1,48 +1,108 @@
 """The name under which agents find a handler."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any
 
 from htcgrid.errors import ConfigError
-from htcgrid.model.script import MAIN, MAIN_TOO, script_home, whole
+from htcgrid.model.script import MAIN, MAIN_TOO, file_home, is_path, script_home, whole
+
+#: Most letters of a name, as a session has it.
+_LETTERS = 1000
+#: What is another object, and equal, whenever it is asked for.
+_MADE_ANEW = (MethodType, BuiltinMethodType)
+
+
+class NamelessError(ConfigError):
+    """A function has no name by which an agent could find it."""
 
 
 def handler_name(handler: str | Callable[..., Any]) -> str:
     """Return ``module:function``, or ``/path/file.py:function`` for a function of the script that is being run.
 
-    Functions are found by name on the agent and never pickled.
-
     Raises:
-        ConfigError: the function cannot be found by a name, or the name has not that form.
+        NamelessError: it can be called, and has no name by which it could be found.
+        ConfigError: it cannot be called, or the name has not that form.
     """
     if isinstance(handler, str):
         home, _, attribute = handler.rpartition(":")
         if not home or not all(part.isidentifier() for part in attribute.split(".")):
             raise ConfigError(f"handler {handler!r} is not of the form 'module:function' or '/path/file.py:function'")
-        return f"{whole(Path(home))}:{attribute}" if home.endswith(".py") else handler
-    name = getattr(handler, "__qualname__", None)
-    module = getattr(handler, "__module__", None)
-    # What is written in C belongs to its module, as a method does to its object.
-    owner = getattr(handler, "__self__", None)
-    if not callable(handler) or not name or not module or not isinstance(owner, ModuleType | None):
+        return f"{whole(Path(home))}:{attribute}" if is_path(home) else handler
+    if not callable(handler):
         raise ConfigError(
-            f"a handler must be a function or its name, not {type(handler).__name__}: "
+            f"a handler must be a function or its name, not {_kind(handler)}: "
             "define one with def at the top of a module, and pass that"
         )
-    if "<" in name:
-        raise ConfigError(
+    module, name = getattr(handler, "__module__", None), getattr(handler, "__qualname__", None)
+    if not isinstance(module, str) or not isinstance(name, str):
+        raise NamelessError(
+            f"a {type(handler).__name__} has no name by which an agent could find it: define a function with def at "
+            "the top of a module"
+        )
+    if any(not part.isidentifier() or part.startswith("__") for part in name.split(".")):
+        raise NamelessError(
             f"handler {name!r} has no name by which an agent could find it: define it with def at the top of a module"
         )
-    return f"{_main_home() if module in {MAIN, MAIN_TOO} else module}:{name}"
+    found = f"{_home(handler, module, name)}:{name}"
+    if len(found) > _LETTERS:
+        raise NamelessError(f"the name of handler {name!r} has {len(found)} letters, more than the {_LETTERS} allowed")
+    return found
 
 
-def _main_home() -> str:
-    home = script_home()
-    if home is None:
-        raise ConfigError(
-            "a function that was typed into a prompt or a notebook, or is in the __main__.py of a zip file, has no "
-            "file that agents could import: define it in a module"
+def is_of_script(handler: object) -> bool:
+    """Return whether a function is defined by a script, and not by a module."""
+    return getattr(handler, "__module__", None) in {MAIN, MAIN_TOO}
+
+
+def _home(handler: Callable[..., Any], module: str, name: str) -> str:
+    variables = getattr(sys.modules.get(module), "__dict__", None)
+    held = variables is not None and _holds(variables, name, handler)
+    if module not in {MAIN, MAIN_TOO}:
+        if held:
+            return module
+        raise NamelessError(
+            f"{name!r} of module {module!r} is something else than this handler, as of a function that was decorated "
+            "under another name, or a method of one object: an agent would find that; define it with def at the top of "
+            "a module"
         )
-    return home
+    if held and (home := script_home()) is not None:
+        return home
+    # Profilers and their kin run a script beside their own __main__.
+    own = _variables_of(handler)
+    if own is not None and own is not variables and _holds(own, name, handler):
+        home = file_home(own.get("__file__") or getattr(getattr(handler, "__code__", None), "co_filename", None))
+        if home is not None:
+            return home
+    raise NamelessError(
+        f"{name!r} is a function that was typed into a prompt or a notebook, or is of a script that is not there, and "
+        "has no file that agents could import: define it in a module"
+    )
+
+
+def _holds(variables: Mapping[str, Any], name: str, handler: Callable[..., Any]) -> bool:
+    """Return whether a module's variables lead to a function by its name."""
+    first, *rest = name.split(".")
+    found = variables.get(first)
+    for part in rest:
+        found = getattr(found, part, None)
+    return found is handler or (isinstance(handler, _MADE_ANEW) and type(found) is type(handler) and found == handler)
+
+
+def _variables_of(handler: Any) -> Mapping[str, Any] | None:
+    """Return the variables of the module that a function or class is defined in."""
+    while not isinstance(handler, FunctionType) and (inner := _inner(handler)) is not None:
+        handler = inner
+    return handler.__globals__ if isinstance(handler, FunctionType) else None
+
+
+def _inner(handler: Any) -> Any:
+    if isinstance(handler, type):
+        return next((value for value in vars(handler).values() if isinstance(value, FunctionType)), None)
+    return getattr(handler, "__func__", None) or getattr(handler, "__wrapped__", None)
+
+
+def _kind(value: object) -> str:
+    return "None" if value is None else f"a value of type {type(value).__name__}"

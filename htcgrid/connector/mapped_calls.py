@@ -1,7 +1,7 @@
 """Calling a function with each item of iterables, and getting the results as an iterator."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from typing import Any
 
@@ -10,8 +10,9 @@ from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.remote_error import value_of
-from htcgrid.connector.submissions import Submissions
+from htcgrid.connector.submissions import Blobs, Submissions
 from htcgrid.connector.submitter import OnError, Rule, Submitter
+from htcgrid.connector.use import Use
 from htcgrid.connector.window import Window
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.host import Host
@@ -33,11 +34,13 @@ class MappedCalls:
         form: CallForm,
         ahead: int,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
         notices: Notices,
+        blobs: Blobs | None = None,
     ) -> None:
         self._session = session
         self._payloads = payloads
+        self._blobs = blobs
         self._submissions = submissions
         self._state = state
         self._payload_store = payload_store
@@ -55,7 +58,9 @@ class MappedCalls:
         self._check()
         # The window is what bounds it, at no request's cost.
         rule = Rule(on_error=OnError.RUN, ahead=defaults.AHEAD, named=False)
-        self._submitter = self._submissions.submit_drawn(self._session, self._window.let_through(self._payloads), rule)
+        self._submitter = self._submissions.submit_drawn(
+            self._session, self._window.let_through(self._payloads), rule, self._blobs
+        )
         # Values are decoded one by one: each may fail to be, and those that wait for their turn are small as bytes.
         reader = Reader(
             self._session,

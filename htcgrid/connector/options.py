@@ -1,25 +1,16 @@
 """What a session is to be like, as its client says it."""
 
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from functools import lru_cache
-from itertools import islice
-from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 from htcgrid.connector.duration import duration
-from htcgrid.connector.handler_name import handler_name
+from htcgrid.connector.target import Target
 from htcgrid.errors import ConfigError
 from htcgrid.host import Host
-from htcgrid.model import KeepOutput, PayloadLimits, PythonClient, RetryPolicy, Session, SessionId, defaults
+from htcgrid.model import KeepOutput, PayloadLimits, RetryPolicy, Session, SessionId, defaults
 from htcgrid.model.codec import LOSSY, TYPED, codec_of
 from htcgrid.model.python_client import told
-from htcgrid.model.script import script_home
-
-#: Most folders, and letters of each, that a session tells of where its client imports from.
-_FOLDERS = 4
-_FOLDER = 200
 
 
 class SessionOptions(TypedDict, total=False):
@@ -54,7 +45,7 @@ class MapOptions(SessionOptions, total=False):
 
 
 def session_of(
-    handler: str | Callable[..., Any],
+    target: Target,
     session_id: str | None,
     options: SessionOptions,
     *,
@@ -75,7 +66,7 @@ def session_of(
     lossy = _lossy(options.get("lossy", False))
     return Session(
         id=SessionId(f"s-{host.token()}" if session_id is None else session_id),
-        handler=_name_of(handler),
+        handler=target.name,
         created=host.now(),
         pool=options.get("pool", defaults.POOL),
         priority=options.get("priority", defaults.PRIORITY),
@@ -85,7 +76,7 @@ def session_of(
         labels=dict(labels) if isinstance(labels, Mapping) else labels or {},
         keep_for=defaults.KEEP_FOR if keep_for is None else duration("keep_for", keep_for),
         output=_output(options.get("output", "failed")),
-        codec_options=lossy | _client(tuple(sys.version_info), script_home(), tuple(map(str, sys.path))),
+        codec_options=lossy | told(target.client),
         calls=calls,
     )
 
@@ -102,33 +93,6 @@ def check_kept(session: Session, payloads: PayloadLimits) -> None:
             f"keep_for is {asked} days, and the payload store keeps what is put for {kept}: "
             "shorten it, or let [payloads] keep it for longer"
         )
-
-
-def _name_of(handler: str | Callable[..., Any]) -> str:
-    try:
-        return handler_name(handler)
-    except ConfigError as error:
-        # Of a name that is wrong, there is nothing that could be taken along.
-        if isinstance(handler, str) or not callable(handler):
-            raise
-        raise ConfigError(f"{error}; or call it through grid.map with codec 'pickle', which takes it along") from error
-
-
-@lru_cache(maxsize=4)
-def _client(version: tuple[Any, ...], script: str | None, path: tuple[str, ...]) -> dict[str, Any]:
-    """Return the codec options that tell what this process runs, and from where it imports.
-
-    Kept, since each session tells them, and they seldom change.
-    """
-    shown = script if script is not None and script.isprintable() else ""
-    return told(PythonClient(version="{}.{}".format(*version), script=shown, folders=_folders(path)))
-
-
-def _folders(path: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the first folders of a path without those of the interpreter and of what is installed."""
-    installed = tuple({str(Path(prefix, "lib")) for prefix in (sys.prefix, sys.base_prefix)})
-    own = (one or "." for one in path if not one.startswith(installed) and one.isprintable() and len(one) <= _FOLDER)
-    return tuple(islice(own, _FOLDERS))
 
 
 def _lossy(value: object) -> dict[str, Any]:

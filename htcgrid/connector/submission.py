@@ -53,11 +53,12 @@ class Submission:
     _BUNDLES = 128
     _BYTES = 8 << 20
 
-    def __init__(self, session: Session, *, inline: int) -> None:
+    def __init__(self, session: Session, *, inline: int, blobs: Mapping[str, bytes] | None = None) -> None:
+        """Begin with a session; its first tasks need ``blobs`` in the payload store."""
         self._session = session
         self._inline = inline
         self._bundles: list[Bundle] = []
-        self._blobs: dict[str, bytes] = {}
+        self._blobs = dict(blobs or {})
         self._bytes = 0
         #: Whether the session was recorded, once the commands given out so far were carried out.
         self.created = False
@@ -89,6 +90,7 @@ class Submission:
         if not self.created and not self._blobs:
             yield from self._write(sealed=True)
             return
+        yield from self.begin()
         yield from self.flush()
         yield Seal(self._end)
 

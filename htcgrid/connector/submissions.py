@@ -1,6 +1,6 @@
 """The sessions that this process submits: at once, or beside the caller."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -12,11 +12,14 @@ from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import check_kept
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import OnError, Rule, Submitter
+from htcgrid.connector.use import Use
 from htcgrid.errors import HtcGridError, ProviderUnavailableError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
 from htcgrid.model import Bundle, Session, SessionId
 
+#: What the payload store is to have, by key.
+Blobs = Mapping[str, bytes]
 #: How long a submission that is broken off may take to write its last bundles: seconds.
 _PATIENCE = 10.0
 
@@ -31,7 +34,7 @@ class Submissions:
         payloads: PayloadStore,
         *,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
         notices: Notices,
     ) -> None:
         self._state = state
@@ -54,8 +57,7 @@ class Submissions:
                 if not submitter.drawn:
                     submitter.source.end()
                 # Whoever asks for the session's results is told what went wrong.
-                with suppress(Exception):
-                    submitter.wait()
+                submitter.leave()
         except BaseException as error:
             self.break_off(error)
             raise
@@ -65,18 +67,19 @@ class Submissions:
         for submitter in self._submitters:
             submitter.fail(error)
         for submitter in self._submitters:
-            with suppress(Exception):
-                submitter.wait(_PATIENCE)
+            submitter.leave(_PATIENCE)
 
     def forget_ended(self) -> None:
         """Let go of the submissions that have ended, and of their threads."""
         with self._lock:
             self._submitters = [submitter for submitter in self._submitters if not submitter.done]
 
-    def submit_all(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
-        """Submit in this thread; all tasks are accepted when this returns."""
+    def submit_all(
+        self, session: Session, payloads: Iterable[bytes], rule: Rule, blobs: Blobs | None = None
+    ) -> SessionHandle:
+        """Submit in this thread; all tasks are accepted when this returns, and have ``blobs`` in the payload store."""
         check_kept(session, self._payloads.limits)
-        written = submission.Submission(session, inline=self._state.limits.inline)
+        written = submission.Submission(session, inline=self._state.limits.inline, blobs=blobs)
         try:
             for bundle in cut(session.id, payloads, tasks=self._state.limits.bundle_tasks):
                 for command in written.take(bundle):
@@ -96,9 +99,11 @@ class Submissions:
             notices=self._notices,
         )
 
-    def submit_beside(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> SessionHandle:
+    def submit_beside(
+        self, session: Session, payloads: Iterable[bytes], rule: Rule, blobs: Blobs | None = None
+    ) -> SessionHandle:
         """Submit in threads beside the caller's; the session is recorded when this returns."""
-        submitter = self.submit_drawn(session, payloads, rule)
+        submitter = self.submit_drawn(session, payloads, rule, blobs)
         return SessionHandle(
             session,
             self._state,
@@ -109,15 +114,17 @@ class Submissions:
             notices=self._notices,
         )
 
-    def submit_drawn(self, session: Session, payloads: Iterable[bytes], rule: Rule) -> Submitter:
+    def submit_drawn(
+        self, session: Session, payloads: Iterable[bytes], rule: Rule, blobs: Blobs | None = None
+    ) -> Submitter:
         """Submit in threads beside the caller's; return what does."""
-        submitter = self._started(session, rule)
+        submitter = self._started(session, rule, blobs=blobs)
         submitter.draw(payloads)
         return submitter
 
-    def open(self, session: Session, rule: Rule, limit: int) -> OpenSession:
+    def open(self, session: Session, rule: Rule, limit: int, blobs: Blobs | None = None) -> OpenSession:
         """Record a session that takes tasks of at most ``limit`` bytes from its caller."""
-        submitter = self._started(session, rule)
+        submitter = self._started(session, rule, blobs=blobs)
         return OpenSession(
             session,
             self._state,
@@ -136,9 +143,11 @@ class Submissions:
         """
         return self._started(session, rule, source)
 
-    def _started(self, session: Session, rule: Rule, source: Source | None = None) -> Submitter:
+    def _started(
+        self, session: Session, rule: Rule, source: Source | None = None, *, blobs: Blobs | None = None
+    ) -> Submitter:
         check_kept(session, self._payloads.limits)
-        written = submission.Submission(session, inline=self._state.limits.inline)
+        written = submission.Submission(session, inline=self._state.limits.inline, blobs=blobs)
         for command in written.begin():
             self._do(session.id, command)
         submitter = Submitter(

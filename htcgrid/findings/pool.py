@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from htcgrid.findings.finding import Finding, FindingKind
 from htcgrid.findings.phrasing import counted, listed, span, tasks_of
-from htcgrid.model import AgentStatus, defaults
+from htcgrid.model import AgentStatus, defaults, python_client
 from htcgrid.model.call import PICKLED_CALL
-from htcgrid.model.codec import PICKLE
 from htcgrid.model.handlers import allows
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def pool_findings(sight: "Sight") -> Iterator[Finding]:
         yield from _claimers(sight, there)
     session = sight.status.session
     # Of a pickled function the agents' patterns say nothing.
-    if (session.handler, session.codec) != (PICKLED_CALL, PICKLE):
+    if session.handler != PICKLED_CALL and python_client(session.codec_options).function is None:
         yield from handler_findings(there, session.handler)
 
 

@@ -1,9 +1,13 @@
 """Calls of functions as tasks: what connector, agent and worker must agree on.
 
 A session of calls names the function as its handler, so that agents allow or refuse it as any other, and each payload
-is ``[args, kwargs]``; with codec ``bytes`` it is the one argument. Functions that have no name by which they could be
-found travel pickled: then the handler is :data:`PICKLED_CALL`, and each payload is a :class:`PickledCall`. An argument
-that is a shared input's reference by itself arrives as its value.
+is ``[args, kwargs]``; with codec ``bytes`` it is the one argument. An argument that is a shared input's reference by
+itself arrives as its value.
+
+Functions that have no name by which they could be found travel pickled. Where each call may have another one, the
+handler is :data:`PICKLED_CALL`, and each payload is a :class:`PickledCall`. Where all tasks have the same,
+:attr:`PythonClient.function` names it, the payloads are what they are for any handler, and the handler's name is for
+people.
 """
 
 import msgspec
@@ -41,8 +45,10 @@ class PickledCall(msgspec.Struct, frozen=True, array_like=True):
 
     #: The function's bytes, or where they are.
     function: bytes | FunctionKey
-    #: The pickle of ``(args, kwargs)``.
+    #: ``[args, kwargs]`` in the session's codec; with codec ``bytes``, the one argument.
     arguments: bytes
+    #: Whether the function refers to classes of the client's script.
+    refers: bool = False
 
 
 def write_call(call: PickledCall) -> bytes:

@@ -36,11 +36,13 @@ class ClientProcess(msgspec.Struct, frozen=True, kw_only=True):
     flags: tuple[str, ...] = ()
     #: The script that it runs, as the home of a handler's name: a file or a module; None for a prompt or a notebook.
     script: str | None = None
+    #: From where it imports modules: whole paths.
+    path: tuple[str, ...] = ()
 
     @classmethod
-    def current(cls, script: str | None) -> Self:
-        """Return this process, which runs ``script``."""
-        return cls(argv=tuple(map(str, sys.argv)), flags=tuple(interpreter_flags()), script=script)
+    def current(cls, script: str | None, path: tuple[str, ...]) -> Self:
+        """Return this process, which runs ``script`` and imports from ``path``."""
+        return cls(argv=tuple(map(str, sys.argv)), flags=tuple(interpreter_flags()), script=script, path=path)
 
     @classmethod
     def taken(cls, environment: MutableMapping[str, str]) -> Self:
@@ -52,12 +54,15 @@ class ClientProcess(msgspec.Struct, frozen=True, kw_only=True):
         # msgspec would not take letters that no encoding has, as file names have them.
         argv = told.get("argv")
         return cls(
-            argv=None if argv is None else tuple(argv), flags=tuple(told.get("flags", ())), script=told.get("script")
+            argv=None if argv is None else tuple(argv),
+            flags=tuple(told.get("flags", ())),
+            script=told.get("script"),
+            path=tuple(told.get("path", ())),
         )
 
     def environment(self) -> Mapping[str, str]:
         """Return variables that tell an agent."""
-        text = json.dumps({"argv": self.argv, "flags": self.flags, "script": self.script})
+        text = json.dumps({"argv": self.argv, "flags": self.flags, "script": self.script, "path": self.path})
         parts = [text[start : start + _LENGTH] for start in range(0, len(text), _LENGTH)]
         return {f"{_PREFIX}{number}": part for number, part in enumerate(parts)}
 

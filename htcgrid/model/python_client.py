@@ -22,10 +22,21 @@ class PythonClient(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     script: str = ""
     #: Folders from which the client imports, for messages: the first ones that are not the interpreter's own.
     folders: tuple[str, ...] = ()
+    #: What the client of an embedded grid has added to its search path since it opened the grid, with the places there.
+    paths: tuple[tuple[int, str], ...] = ()
+    #: The digest and the size of the function that the session's tasks are for, when that has no name: the session has
+    #: it beside its payloads.
+    function: tuple[str, int] | None = None
+    #: Whether that function refers to classes of the script that data may name, too.
+    refers: bool = False
 
     def defines(self, handler: str) -> bool:
         """Return whether the client's script defines this handler, so that workers have the script as ``__main__``."""
         return bool(self.script) and handler.rpartition(":")[0] == self.script
+
+    def wanted(self, handler: str) -> str:
+        """Return the script that workers must have for this handler's tasks; empty for none."""
+        return self.script if self.refers or self.defines(handler) else ""
 
 
 def python_client(options: Mapping[str, Any]) -> PythonClient:

@@ -31,7 +31,7 @@ PATCHES = {
 @pytest.fixture
 def worker() -> Iterator[Heard]:
     process = Heard(0)
-    process.send(Setup("a/0", [str(ROOT)], 1000, 0))
+    process.send(Setup("a/0", [bytes(ROOT)], 1000, 0))
     try:
         assert next_report(process) is not None
         yield process

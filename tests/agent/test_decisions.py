@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +14,8 @@ from htcgrid.testing.samples import bundle_of, session_of
 from htcgrid_agent.core import AgentCore, AgentPolicy, commands, events
 from tests.agent.world import Work, World
 
+#: Of a session whose function has no name, and goes along.
+TRAVELS = {"python": {"function": ["0" * 64, 100]}}
 POLICY = AgentPolicy(
     agent=AgentId("a"), workers=1, lease=30, heartbeat=5, grace=5, target=2, flush=0.2, handlers=("*",)
 )
@@ -705,13 +708,24 @@ def test_pickled_calls_are_allowed_with_pickle_and_handlers_by_their_names() -> 
     pickled = world.submit([2], codec="pickle", handler=PICKLED_CALL)
     named = world.submit([2], codec="pickle", handler="pricing:f")
     other = world.submit([2], codec="pickle", handler="m:f")
-    # Without the codec it is a handler as any other.
+    # Whatever codec their arguments have, and whether each call has its function or the session has one.
     plain = world.submit([2], handler=PICKLED_CALL)
-    for session in (pickled, named, other, plain):
+    carried = world.submit([2], handler="<lambda> at a.py:1", codec_options=TRAVELS)
+    for session in (pickled, named, other, plain, carried):
         world.finish(session)
-    assert world.state.status([pickled])[0].succeeded == world.state.status([named])[0].succeeded == 2
-    for session in (other, plain):
-        assert {end.failure.type for end in world.ended(session).values() if end.failure} == {"HandlerNotAllowed"}
+    for session in (pickled, named, plain, carried):
+        assert world.state.status([session])[0].succeeded == 2
+    assert {end.failure.type for end in world.ended(other).values() if end.failure} == {"HandlerNotAllowed"}
+
+
+@pytest.mark.parametrize("options", [{"handler": PICKLED_CALL}, {"handler": "pricing:f", "codec_options": TRAVELS}])
+def test_a_function_that_travels_is_refused_without_pickle_whatever_its_session_s_codec(options: Any) -> None:
+    world = World()
+    world.start_agent("a", handlers=("*",))
+    session = world.submit([2], **options)
+    world.finish(session)
+    assert {end.failure.type for end in world.ended(session).values() if end.failure} == {"PickleNotAllowed"}
+    assert not world.begun
 
 
 def test_calls_of_an_older_client_are_refused_in_words() -> None:

@@ -108,18 +108,19 @@ def test_a_handler_without_arguments_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("definition", "kind"),
     [
-        ("async def f(event): return event", "async"),
-        ("async def f(event): yield event", "async"),
+        ("async def f(event): yield event", "an async generator"),
         ("def f(event): yield event", "a generator"),
+        ("class F:\n    def __call__(self, event): yield event\nf = F()", "a generator"),
+        ("import functools\ndef g(event, scale): yield event\nf = functools.partial(g, scale=2)", "a generator"),
     ],
 )
 def test_a_handler_that_returns_something_still_to_be_run_is_refused(
     tmp_path: Path, definition: str, kind: str
 ) -> None:
-    module = f"late_{len(definition)}"
+    module = f"late_{abs(hash(definition))}"
     (tmp_path / f"{module}.py").write_text(definition)
     for calls in (False, True):
-        with pytest.raises(HandlerError, match=f"is {kind}: it must return its result"):
+        with pytest.raises(HandlerError, match=f"calling it gives {kind}, and runs nothing: let it return"):
             Handlers().load(f"{module}:f", calls=calls)
 
 

@@ -114,7 +114,7 @@ def worker(tmp_path: Path) -> Iterator[Heard]:
     """A worker that has said that it is ready."""
     (tmp_path / "jobs.py").write_text(HANDLERS + ODD)
     process = Heard(0)
-    process.send(Setup("a/0", [str(tmp_path)], 1000, 0))
+    process.send(Setup("a/0", [bytes(tmp_path)], 1000, 0))
     try:
         assert next_report(process) == Report(0, None, done=True)
         yield process
@@ -180,12 +180,12 @@ def test_a_worker_calls_what_was_pickled_and_returns_what_was_raised(worker: Hea
 
     calls: list[Any] = [(lambda x: {x}, (1,), {}), (int, ("one",), {}), (raise_much, (), {}), (raise_lock, (), {})]
     payloads = [
-        write_call(PickledCall(function_bytes(function), codec_of("pickle").encode((args, kwargs))))
+        write_call(PickledCall(function_bytes(function)[0], codec_of("pickle").encode((args, kwargs))))
         for function, args, kwargs in calls
     ]
     nothing = codec_of("pickle").encode(((), {}))
     cloudless = [write_call(PickledCall(join_function(b"not pickled", []), nothing))]
-    cloudless.append(write_call(PickledCall(function_bytes(Lock), nothing)))
+    cloudless.append(write_call(PickledCall(function_bytes(Lock)[0], nothing)))
     cloudless += [b"no call", write_call(PickledCall(b"no", nothing))]
     worker.send(RunTasks(RUN, "s", PICKLED_CALL, "pickle", None, {}, 0, payloads + cloudless, {}))
     values, failures = ended(worker)
@@ -280,8 +280,8 @@ def test_a_worker_that_closes_its_output_works_on(worker: Heard) -> None:
 
 def test_a_worker_that_ignores_sigterm_is_killed(worker: Heard) -> None:
     run(worker, "deaf", b"0")
-    os.set_blocking(worker.output.fileno(), True)
-    assert worker.output.readline() == b"deaf\n"
+    os.set_blocking(worker.outputs["stdout"].fileno(), True)
+    assert worker.outputs["stdout"].readline() == b"deaf\n"
     os.kill(worker.pid, signal.SIGTERM)
     time.sleep(0.05)
     assert not worker.ended
@@ -309,4 +309,4 @@ def test_a_worker_ends_with_its_agent(worker: Heard) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     worker._lifeline = os.open(os.devnull, os.O_RDONLY)
-    assert worker.end() == "exited with status 1"
+    assert worker.end() == "was killed by SIGKILL (out of memory?)"

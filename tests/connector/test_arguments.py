@@ -21,7 +21,7 @@ from htcgrid.errors import ConfigError
         ({"id": ""}, "session id '' is not usable"),
         ({"id": 5}, "session id 5 is not usable"),
         ({"handler": "m" * 1000 + ":f"}, "a handler's name must have 1 to 1000 letters"),
-        ({"handler": "/no/\udcff.py:f"}, "a handler's name must have 1 to 1000 letters that UTF-8 has"),
+        ({"handler": "no\udcff:f"}, "a handler's name must have 1 to 1000 letters that UTF-8 has"),
         ({"labels": {"desk": "\udcff"}}, "labels must be at most 32 pairs"),
     ],
 )

@@ -119,23 +119,32 @@ def test_each_function_has_a_session_under_its_own_name(grid: Grid) -> None:
 @pytest.mark.parametrize(
     ("function", "message"),
     [
-        (lambda: 1, r"handler .* has no name by which an agent could find it: .*; or use codec 'pickle'"),
-        ([].append, "a handler must be a function or its name, not builtin_function_or_method: .*codec 'pickle'"),
-        (5, "a handler must be a function or its name, not int"),
+        (lambda: 1, r"handler .* has no name by which an agent could find it: .*; or use codec='pickle'"),
+        ([].append, "a builtin_function_or_method has no name .*codec='pickle'"),
+        (5, "a handler must be a function or its name, not a value of type int"),
     ],
 )
-def test_a_function_without_a_name_cannot_be_called_by_name(named: GridExecutor, function: Any, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        named.submit(function)
-
-
-def test_a_function_that_was_typed_into_a_prompt_is_told(named: GridExecutor, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(calls.add, "__module__", "__main__")
-    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
-    with pytest.raises(
-        ConfigError, match=r"typed into a prompt or a notebook, .* has no file .*; or use codec 'pickle'"
+def test_a_function_without_a_name_cannot_be_called_on_agents_that_are_not_the_client_s(
+    grid: Grid, function: Any, message: str
+) -> None:
+    assert grid.config is not None
+    with (
+        Grid.open(grid.config.folder / "embedded.toml") as other,
+        other.executor() as executor,
+        pytest.raises(ConfigError, match=message),
     ):
-        named.submit(calls.add, 1)
+        executor.submit(function)
+
+
+def test_a_function_that_was_typed_into_a_prompt_goes_along(
+    named: GridExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def typed(left: int, right: int = 1) -> int:
+        return left + right
+
+    monkeypatch.setattr(typed, "__module__", "__main__")
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
+    assert result(named.submit(typed, 1, right=2)) == 3
 
 
 def test_arguments_that_cannot_be_carried_are_told_at_once(named: GridExecutor) -> None:

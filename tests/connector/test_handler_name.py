@@ -3,6 +3,8 @@
 import functools
 import json
 import math
+import operator
+import random
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from htcgrid.connector.handler_name import handler_name
-from htcgrid.connector.options import session_of
+from htcgrid.connector.handler_name import NamelessError, handler_name
+from htcgrid.connector.target import Targets
 from htcgrid.errors import ConfigError
-from htcgrid.host import RealHost
+from htcgrid.model import SessionId
 
 
 def test_a_function_of_a_module_is_named_by_both() -> None:
@@ -49,18 +51,76 @@ def test_a_name_of_another_form_is_refused(name: str) -> None:
         handler_name(name)
 
 
-def test_a_function_without_a_name_is_refused() -> None:
-    def local(event: Any) -> Any:
+def local(event: Any) -> Any:
+    return event
+
+
+class Desk:
+    def price(self, event: Any) -> Any:
         return event
 
-    for function in (local, lambda event: event):
-        with pytest.raises(ConfigError, match="has no name by which an agent could find it"):
-            handler_name(function)
+    @classmethod
+    def made(cls, event: Any) -> Any:
+        return [cls.__name__, event]
+
+    @staticmethod
+    def plain(event: Any) -> Any:
+        return event
 
 
-@pytest.mark.parametrize("thing", [functools.partial(print), "".join, 5, None])
-def test_what_is_no_function_is_refused(thing: Any) -> None:
-    with pytest.raises(ConfigError, match=r"a handler must be a function or its name, not \w+: define one with def at"):
+class Other(Desk):
+    pass
+
+
+decorated = functools.lru_cache(local)
+HERE = __name__
+
+
+@pytest.mark.parametrize(
+    ("handler", "name"),
+    [
+        (local, f"{HERE}:local"),
+        (Desk, f"{HERE}:Desk"),
+        (Desk.made, f"{HERE}:Desk.made"),
+        (Desk.plain, f"{HERE}:Desk.plain"),
+        (Other.plain, f"{HERE}:Desk.plain"),
+        (json.dumps, "json:dumps"),
+        (int, "builtins:int"),
+        (math.sqrt, "math:sqrt"),
+    ],
+)
+def test_a_handler_has_the_name_that_leads_to_it(handler: Any, name: str) -> None:
+    assert handler_name(handler) == name
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        lambda event: event,
+        local.__get__(1),
+        # The name leads to something else than these.
+        decorated,
+        Other.made,
+        Desk().price,
+        [].append,
+        "".join,
+        str.upper,
+        random.random,
+        functools.partial(print),
+        operator.itemgetter(1),
+        type("Typed", (), {"__call__": print})(),
+    ],
+)
+def test_a_handler_to_which_no_name_leads_has_none(handler: Any) -> None:
+    with pytest.raises(NamelessError, match="define"):
+        handler_name(handler)
+
+
+@pytest.mark.parametrize("thing", [5, None, math, [len]])
+def test_what_cannot_be_called_is_refused(thing: Any) -> None:
+    with pytest.raises(
+        ConfigError, match=r"a handler must be a function or its name, not (None|a value of type \w+): "
+    ):
         handler_name(thing)
 
 
@@ -72,10 +132,23 @@ def test_a_function_typed_into_a_prompt_is_refused(monkeypatch: pytest.MonkeyPat
         handler_name(main.job)
 
 
-def test_who_submits_what_has_no_name_is_told_how_it_can_be_called() -> None:
-    told = "at the top of a module; or call it through grid.map with codec 'pickle'"
-    with pytest.raises(ConfigError, match=told):
-        session_of(lambda event: event, None, {}, host=RealHost())
+@pytest.mark.parametrize(("codec", "embedded"), [("typed", True), ("pickle", False), ("pickle", True), ("json", True)])
+def test_what_has_no_name_goes_along_where_both_sides_want_it(codec: str, embedded: bool) -> None:
+    targets = Targets(opened_with=() if embedded else None)
+    target = targets.of_events(lambda event: event, codec)
+    assert "<lambda> at test_handler_name.py:" in target.name
+    (key,) = target.blobs(SessionId("s"))
+    assert target.client.function is not None
+    assert key == f"s/shared/{target.client.function[0]}"
+
+
+def test_what_has_no_name_is_refused_where_agents_are_not_the_client_s() -> None:
+    makers: list[Any] = [lambda f: Targets().of_events(f, "typed"), lambda f: Targets().of_map(f, 1)]
+    for make in makers:
+        with pytest.raises(
+            ConfigError, match=r"use codec='pickle', .* agents that have 'pickle = true' in their \[agent"
+        ):
+            make(lambda event: event)
 
 
 def test_a_function_that_is_written_in_c_is_found_in_its_module() -> None:

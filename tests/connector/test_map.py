@@ -244,7 +244,11 @@ def test_a_map_without_iterables_and_a_wrong_option_are_told_at_once(grid: Grid)
         ((abs, [1]), {"ahead": 0}, "ahead must be a whole number of tasks of at least 1"),
         ((abs, [1]), {"codec": "yaml"}, "there is no codec 'yaml'"),
         ((abs, [1]), {"timeout": -1}, "timeout must be a number of seconds greater than 0"),
-        ((lambda x: x, [1]), {}, "has no name by which an agent could find it: .*codec 'pickle'"),
+        (
+            (divmod, [1]),
+            {},
+            r"map calls 'divmod' with one item of each iterable, 1 here, and it takes \(x, y, /\): mis",
+        ),
         (("len", [1]), {}, r"handler 'len' is not of the form .*py:function'$"),
         ((5, [1]), {"codec": "pickle"}, "only what can be called can be called on a grid, not int"),
     ]

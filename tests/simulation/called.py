@@ -42,13 +42,13 @@ class Called:
         self._function, self.looks = self._kept.get(ref), _LOOKS
         self.missing = None if self._function else ref
 
-    def took(self, path: str) -> bool:
+    def took(self, path: bytes) -> bool:
         """Take the function from a file, if one is awaited; return whether it was still there."""
         if self.missing is None:
             return True
         self.looks -= 1
         try:
-            self._function = self._kept[self.missing] = Function(Path(path).read_bytes())
+            self._function = self._kept[self.missing] = Function(Path(os.fsdecode(path)).read_bytes())
         except FileNotFoundError:
             return False
         self.missing = None

@@ -12,9 +12,8 @@ class HeldBundle:
     def __init__(self, claim: Claim, *, deadline: float, order: int) -> None:
         self.claim = claim
         self.session = claim.session
-        client = python_client(claim.session.codec_options)
         #: The client's script, when it defines the handler: a worker imports one script only.
-        self.script = client.script if client.defines(claim.session.handler) else ""
+        self.script = python_client(claim.session.codec_options).wanted(claim.session.handler)
         self.lease: Lease = claim.lease
         #: When the lease ends, unless it is renewed.
         self.deadline = deadline

@@ -18,8 +18,9 @@ class Setup(msgspec.Struct, frozen=True, array_like=True):
 
     #: The worker's name in outcomes.
     worker: str
-    #: Folders to import handlers from, before the environment's own.
-    path: list[str]
+    #: Folders to import handlers from, before the environment's own, as
+    #: :func:`htcgrid.model.codec.leaves.text_bytes` writes them.
+    path: list[bytes]
     #: Most bytes of one result.
     result_limit: int
     #: What the worker's priority is lowered by.
@@ -31,8 +32,7 @@ class Setup(msgspec.Struct, frozen=True, array_like=True):
     recycle_bytes: int | None = None
     #: Most bytes of data that the worker may reserve.
     memory_bytes: int | None = None
-    #: The command line of the agent's own client, as :func:`htcgrid.model.codec.leaves.text_bytes` writes it, and the
-    #: client's script.
+    #: The command line of the agent's own client, written as ``path`` is, and the client's script.
     argv: list[bytes] | None = None
     script: str = ""
     #: Patterns of what may be imported by a name that stands in data.
@@ -75,6 +75,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     worn: bool = False
     #: With ``done``: a file that was edited since the worker imported it, and goes on with what it has.
     edited: str = ""
+    #: With ``done``: modules of the worker have a ``teardown()``, for which it is to be let end by itself.
+    teardown: bool = False
 
 
 class Need(msgspec.Struct, frozen=True, array_like=True, tag="need"):

@@ -7,6 +7,8 @@ from typing import Any
 
 import cloudpickle
 
+from htcgrid.model.codec.pickled import from_script
+
 
 # Without types, cloudpickle has none to derive from.
 class ClassPickler(cloudpickle.Pickler):  # type: ignore[misc]
@@ -30,6 +32,16 @@ def made(make: Callable[..., type], *arguments: Any) -> type:
     """Return the class: a new one, or the one that this process knows by the same mark."""
     found = make(*arguments)
     _defined_here().setdefault(found, False)
+    return found
+
+
+def made_or_found(script: str, qualname: str, make: Callable[..., type], *arguments: Any) -> type:
+    """Return the class that the client's script, when it is ``__main__`` here, has under its name; else a new one."""
+    try:
+        found: type = from_script(script, qualname)
+    except (ImportError, AttributeError):
+        return made(make, *arguments)
+    _defined_here().setdefault(found, True)
     return found
 
 

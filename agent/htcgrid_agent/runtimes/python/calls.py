@@ -8,12 +8,13 @@ import msgspec
 
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.call import FRESH_BYTES, PICKLED_CALL, read_call
-from htcgrid.model.codec import PICKLE, Codec
+from htcgrid.model.codec import Codec
 from htcgrid.model.codec.pickled import unpickled
 from htcgrid.model.error_text import said
 from htcgrid.model.function_layout import split_function
 from htcgrid.model.session import SessionId
 from htcgrid.model.shared import MARK, SharedRef, parse_shared
+from htcgrid_agent.runtimes.python.stateless import is_stateless
 from htcgrid_agent.workers.messages import RunTasks
 
 #: Most bytes of a pickled exception: it stands beside results in a pack, and may hold whatever its handler put into it.
@@ -25,7 +26,7 @@ _PLAIN = {"json", "msgpack"}
 
 
 class Function:
-    """A pickled function: made anew for each call, or once when it is above 1 MB.
+    """A pickled function: made anew for each call, or once when it is above 1 MB, or holds nothing that could change.
 
     So no call sees what another has changed in a small one. In a large one, arrays are read-only.
     """
@@ -35,6 +36,8 @@ class Function:
         # Views: the data stays where it is.
         self._pickle, self._buffers = split_function(data)
         self._kept: Callable[..., Any] | None = None
+        #: Whether it is still to be seen whether it can be kept.
+        self._looks = True
 
     def made(self) -> Callable[..., Any]:
         """Return the function.
@@ -45,11 +48,18 @@ class Function:
         if self._kept is not None:
             return self._kept
         if self._size <= FRESH_BYTES:
-            return self._unpickled([bytearray(buffer) for buffer in self._buffers])
+            return self._small()
         # They can only be read, for that is how the data is held.
         self._kept = self._unpickled(self._buffers)
         self._pickle, self._buffers = memoryview(b""), []
         return self._kept
+
+    def _small(self) -> Callable[..., Any]:
+        function = self._unpickled([bytearray(buffer) for buffer in self._buffers])
+        if self._looks and not self._buffers and is_stateless(function):
+            self._kept = function
+        self._looks = False
+        return function
 
     def _unpickled(self, buffers: list[Any]) -> Callable[..., Any]:
         import pickle  # noqa: PLC0415 - needed by few
@@ -64,7 +74,9 @@ class Function:
         return function
 
 
-def codec_of_calls(codec: Codec, tasks: RunTasks, get: Callable[[str], Any]) -> Codec:
+def codec_of_calls(
+    codec: Codec, tasks: RunTasks, get: Callable[[str], Any], load_script: Callable[[], object]
+) -> Codec:
     """Return the codec of a session of calls: with the functions that it has, and values in place of references.
 
     What is a reference by itself, as an argument, is one; in a list or a dict it stays what it was.
@@ -73,6 +85,7 @@ def codec_of_calls(codec: Codec, tasks: RunTasks, get: Callable[[str], Any]) -> 
         codec: the session's.
         tasks: what is to be run.
         get: returns the shared input behind a reference.
+        load_script: imports the client's script, if that can be had.
     """
     plain = codec.name in _PLAIN
     decode = codec.decode
@@ -90,15 +103,17 @@ def codec_of_calls(codec: Codec, tasks: RunTasks, get: Callable[[str], Any]) -> 
         call = read_call(payload)
         carried = call.function
         found = Function(carried) if isinstance(carried, bytes) else get(carried.shared(SessionId(tasks.session)).ref)
-        args, kwargs = arguments(call.arguments)
-        return found.made(), args, kwargs
+        if call.refers:
+            load_script()
+        function, event = found.made(), arguments(call.arguments)
+        return (function, [event], {}) if isinstance(event, bytes) else (function, *event)
 
     return msgspec.structs.replace(codec, decode=pickled if is_pickled(tasks) else arguments)
 
 
 def is_pickled(tasks: RunTasks) -> bool:
     """Return whether tasks are calls whose functions travel with them."""
-    return tasks.handler == PICKLED_CALL and tasks.codec == PICKLE
+    return tasks.handler == PICKLED_CALL
 
 
 def call(event: tuple[Callable[..., Any], list[Any], dict[str, Any]]) -> Any:

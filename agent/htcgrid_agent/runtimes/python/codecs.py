@@ -33,6 +33,8 @@ class Codecs:
         self._terms: tuple[Any, ...] = ()
         self._client = PythonClient()
         self._codec: Codec | None = None
+        #: A script that could not be imported, as one that opens a grid at its top level.
+        self._unloadable: str | None = None
 
     def of(self, tasks: RunTasks) -> Codec:
         """Return the codec of a run.
@@ -59,6 +61,14 @@ class Codecs:
                 "'pickle = true' in its [agent], or put it with codec 'typed', 'json', 'msgpack' or 'bytes'"
             )
         return Function if name == FUNCTION else codec_of(name, classes=self._classes()).decode
+
+    def load_script(self) -> None:
+        """Import the client's script, if that can be had: functions refer to classes there, and have them with them."""
+        if self._client.script != self._unloadable:
+            try:
+                self._main()
+            except Exception:  # noqa: BLE001 - whatever the script's top level raises
+                self._unloadable = self._client.script
 
     def _classes(self) -> Classes:
         return Classes(allow=self._allows, load_main=self._main, folders=self._client.folders)

@@ -8,22 +8,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from htcgrid.model.error_text import said
-from htcgrid_agent.runtimes.python.script import Script, is_file
+from htcgrid.model.script import is_path, is_there, path_of
+from htcgrid.model.signature import Handler, late_advice, runs_late, taken
+from htcgrid_agent.runtimes.python.script import Script, file_spec, put_first
 from htcgrid_agent.runtimes.python.sources import Sources, digest_of
 
 #: Set while a handler's module is being imported: a script that opens a grid at its top level would otherwise start
 #: agents that import it, and so on without end. :meth:`htcgrid.Grid.open` refuses then.
 LOADING = "HTCGRID_LOADING_HANDLER"
-
-#: Flags of a function's code (inspect.CO_*): calling it gives what would still have to be run.
-_GENERATOR = 0x20
-_LATE = _GENERATOR | 0x80 | 0x200
-
-Handler = Callable[[Any, Any], Any]
 
 
 class Loaded(NamedTuple):
@@ -49,8 +45,9 @@ class Handlers:
         self._script = script or Script()
         self._sources = sources or Sources()
         self._loaded: dict[tuple[str, bool, bool], Loaded] = {}
-        #: Modules whose ``setup()`` has been called.
+        #: Modules that are set up, and what is to be called for them at the end.
         self._set_up: set[str] = set()
+        self.teardowns: list[tuple[str, Callable[[], object]]] = []
 
     def load(self, name: str, *, calls: bool = False, main: bool = False) -> Handler:
         """Return the handler as a function of event and context; its module is set up by then.
@@ -68,8 +65,7 @@ class Handlers:
         found = self._loaded.get((name, calls, main))
         if found is None:
             module, function = _find(name, self._script if main else None)
-            _refuse_late(function, name)
-            handler = _with_arguments(function) if calls else _with_context(function, name)
+            handler = shaped(function, name, calls=calls)
             code = digest_of(module)
             self._sources.add(module)
             self._prepare(module)
@@ -78,20 +74,25 @@ class Handlers:
         return found
 
     def _prepare(self, module: ModuleType) -> None:
-        """Call the ``setup()`` that the module itself defines, once; one that needs arguments is of another kind."""
-        setup = module.__dict__.get("setup")
-        if (
-            module.__name__ in self._set_up
-            or not isinstance(setup, FunctionType)
-            or setup.__module__ != module.__name__
-            or _needed(setup)
-        ):
+        """Call the module's ``setup()``, once."""
+        name = module.__name__
+        if name in self._set_up:
             return
-        try:
-            setup()
-        except BaseException as error:
-            raise SetupError(f"setup() of {module.__name__!r} raised {said(error)}") from error
-        self._set_up.add(module.__name__)
+        if setup := _hook(module, "setup"):
+            try:
+                setup()
+            except BaseException as error:
+                raise SetupError(f"setup() of {name!r} raised {said(error)}") from error
+        self._set_up.add(name)
+        if teardown := _hook(module, "teardown"):
+            self.teardowns.append((name, teardown))
+
+
+def _hook(module: ModuleType, name: str) -> Callable[[], object] | None:
+    """Return the function of this name that the module itself defines; one that needs arguments is of another kind."""
+    found = module.__dict__.get(name)
+    own = isinstance(found, FunctionType) and found.__module__ == module.__name__ and not _needed(found)
+    return found if own else None
 
 
 @contextmanager
@@ -106,13 +107,13 @@ def loading(name: str) -> Iterator[None]:
 
 def _imported(name: str, home: str, script: Script | None) -> ModuleType:
     """Import the home of a handler."""
-    if is_file(home) and not Path(home).is_file():
+    if is_path(home) and not is_there(path_of(home)):
         raise HandlerError(f"the handler's file {home} does not exist on this machine")
     try:
         with loading(name):
             if script is not None:
                 return script.load(home)
-            return _import_file(Path(home)) if is_file(home) else importlib.import_module(home)
+            return _import_file(Path(path_of(home))) if is_path(home) else importlib.import_module(home)
     except HandlerError:
         raise
     except BaseException as error:
@@ -159,40 +160,35 @@ def _defined_elsewhere(found: Any, module: ModuleType, name: str) -> str | None:
 
 def _import_file(path: Path) -> ModuleType:
     """Import a file under a name of its own, with its folder first on the path as when it is run as a script."""
-    module_name = f"htcgrid_handler_{path.stem}_{sha256(str(path).encode()).hexdigest()[:8]}"
+    module_name = f"htcgrid_handler_{path.stem}_{sha256(os.fsencode(path)).hexdigest()[:8]}"
     if module_name in sys.modules:
         return sys.modules[module_name]
-    if str(path.parent) not in sys.path:
-        sys.path.insert(0, str(path.parent))
-    spec = importlib.util.spec_from_file_location(module_name, path)
-    if spec is None or spec.loader is None:
-        raise HandlerError(f"the handler's file {path} is no Python module")
+    put_first(str(path.parent))
+    spec = file_spec(module_name, str(path))
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
-        spec.loader.exec_module(module)
+        spec.loader.exec_module(module)  # type: ignore[union-attr]
     except BaseException:
         del sys.modules[module_name]
         raise
     return module
 
 
-def _refuse_late(function: Callable[..., Any], name: str) -> None:
-    """Raise when calling the function gives what would still have to be run."""
-    if flags := getattr(getattr(function, "__code__", None), "co_flags", 0) & _LATE:
-        kind = "a generator" if flags == _GENERATOR else "async"
-        raise HandlerError(f"handler {name!r} is {kind}: it must return its result, as asyncio.run or list can do")
+def shaped(function: Callable[..., Any], name: str, *, calls: bool) -> Handler:
+    """Return a function as one of event and context; with ``calls``, the event is its arguments.
 
-
-def _with_context(function: Callable[..., Any], name: str) -> Handler:
-    """Return ``function`` as one of two arguments: a handler takes (event, context), or the event alone."""
-    count = _positional(function)
-    if count is None or count == 2:
-        return function
-    if count == 1:
-        return lambda event, _context: function(event)
-    takes = f"needs {count} arguments" if count else "takes no argument"
-    raise HandlerError(f"handler {name!r} {takes}; it must take (event, context) or (event)")
+    Raises:
+        HandlerError: it cannot be a handler.
+    """
+    if kind := runs_late(function):
+        raise HandlerError(f"handler {name!r}: {late_advice(kind)}")
+    if calls:
+        return _with_arguments(function)
+    try:
+        return taken(function).handler(function)
+    except TypeError as error:
+        raise HandlerError(f"handler {name!r} {error}; it must take (event, context) or (event)") from error
 
 
 def _needed(function: FunctionType) -> bool:
@@ -212,26 +208,3 @@ def _with_arguments(function: Callable[..., Any]) -> Handler:
         return function(*args, **kwargs)
 
     return call
-
-
-def _positional(function: Callable[..., Any]) -> int | None:
-    """Return how many positional arguments it must or can take without defaults of its own, or None if unknown."""
-    code = getattr(function, "__code__", None)
-    if isinstance(code, CodeType) and not hasattr(function, "__wrapped__"):
-        if code.co_flags & 0x04:  # *args
-            return 2
-        bound = 1 if hasattr(function, "__self__") else 0
-        defaults = len(getattr(function, "__defaults__", None) or ())
-        count = code.co_argcount - bound
-        return max(1, count - defaults) if count else 0
-    import inspect  # noqa: PLC0415 - slow to import, and needed for rare callables only
-
-    try:
-        parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError):
-        return 1
-    if any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters):
-        return 2
-    places = [p for p in parameters if p.kind in {p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD}]
-    needed = [p for p in places if p.default is p.empty]
-    return max(1, len(needed)) if places else 0

@@ -7,11 +7,13 @@ running.
 
 import importlib.util
 import sys
-from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.machinery import ModuleSpec, SourceFileLoader, SourcelessFileLoader
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
+from zipimport import zipimporter
 
-from htcgrid.model.script import MAIN, MAIN_TOO
+from htcgrid.model.script import MAIN, MAIN_TOO, is_path, path_of, zip_of
 
 #: The names of the client's script in a worker.
 NAMES = (MAIN, MAIN_TOO)
@@ -53,11 +55,6 @@ class Script:
         return self._module
 
 
-def is_file(home: str) -> bool:
-    """Return whether the home of a handler's name is a file's path, and not a module's name."""
-    return home.endswith(".py") or "/" in home
-
-
 def _prepared(home: str) -> tuple[ModuleType, CodeType]:
     """Return an empty module for a script, and the script's code."""
     module = ModuleType(MAIN_TOO)
@@ -68,10 +65,11 @@ def _prepared(home: str) -> tuple[ModuleType, CodeType]:
     if code is None:
         raise ImportError(f"there is no code of {home!r}")
     module.__loader__ = loader
-    if is_file(home):
-        # Of a script that is run by its path there is no spec, and spawned processes find it by its file.
-        module.__file__ = home
-        module.__spec__ = None
+    if is_path(home):
+        module.__file__ = path_of(home)
+        # Of a script that is run by its path there is no spec, and spawned processes find it by its file; one in a zip
+        # file they would not find, and look at the name first.
+        module.__spec__ = spec if spec.name == MAIN else None
     else:
         module.__file__ = spec.origin
         module.__spec__ = spec
@@ -80,12 +78,30 @@ def _prepared(home: str) -> tuple[ModuleType, CodeType]:
 
 
 def _spec(home: str) -> ModuleSpec:
-    if not is_file(home):
+    if not is_path(home):
         spec = importlib.util.find_spec(home)
         if spec is None:
             raise ModuleNotFoundError(f"No module named {home!r}", name=home)
         return spec
-    folder = str(Path(home).parent)
+    path = path_of(home)
+    if archive := zip_of(path):
+        put_first(archive)
+        spec = zipimporter(archive).find_spec(MAIN)
+        if spec is None:
+            raise ImportError(f"there is no __main__.py in {archive!r}")
+        return spec
+    # As Python does for the script that it runs: the folder that the file is in, and not a link to it.
+    put_first(str(Path(path).resolve().parent))
+    return file_spec(MAIN_TOO, path)
+
+
+def file_spec(name: str, path: str) -> ModuleSpec:
+    """Return the spec of the module that a file is, whatever the file's name ends with."""
+    loader = SourcelessFileLoader(name, path) if path.endswith(".pyc") else SourceFileLoader(name, path)
+    return spec_from_file_location(name, path, loader=loader) or ModuleSpec(name, loader, origin=path)
+
+
+def put_first(folder: str) -> None:
+    """Let modules be imported from a folder, or a zip file, before all others, unless they are anyway."""
     if folder not in sys.path:
         sys.path.insert(0, folder)
-    return ModuleSpec(MAIN_TOO, SourceFileLoader(MAIN_TOO, home), origin=home)

@@ -33,6 +33,14 @@ class Sources:
             self._modules = 0
         self.note()
 
+    def watch(self, function: object) -> None:
+        """Watch what a function that came by itself imports beside the file that its code is of."""
+        file = getattr(getattr(function, "__code__", None), "co_filename", "")
+        root = f"{Path(file).parent}/"
+        if Path(file).is_absolute() and not _installed(root) and not root.startswith(_STANDARD):
+            self._roots.add(root)
+            self._modules = 0
+
     def note(self) -> None:
         """Remember the files of modules that were imported since this was last called."""
         if len(sys.modules) == self._modules:

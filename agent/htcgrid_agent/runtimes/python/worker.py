@@ -2,10 +2,12 @@
 
 import faulthandler
 import os
+import signal
 import socket
 import sys
 import threading
 import time
+from types import CoroutineType
 from typing import Any
 
 from htcgrid.errors import ConfigError, EncodingError
@@ -13,12 +15,14 @@ from htcgrid.model.codec import PICKLE, Codec
 from htcgrid.model.codec.leaves import text_of
 from htcgrid.model.error_text import is_a
 from htcgrid.model.outcome import Block, Failure
-from htcgrid.model.python_client import python_client
+from htcgrid.model.python_client import PythonClient, python_client
 from htcgrid.model.session import KeepOutput
 from htcgrid_agent.runtimes.python import calls
+from htcgrid_agent.runtimes.python.carried import Carried
 from htcgrid_agent.runtimes.python.channel import LATE, Channel
 from htcgrid_agent.runtimes.python.codecs import Codecs
 from htcgrid_agent.runtimes.python.context import Context
+from htcgrid_agent.runtimes.python.coroutines import Coroutines
 from htcgrid_agent.runtimes.python.faults import failure_of, said_of_what, unloadable
 from htcgrid_agent.runtimes.python.forked import OwnProcess
 from htcgrid_agent.runtimes.python.leftovers import Leftovers
@@ -26,9 +30,11 @@ from htcgrid_agent.runtimes.python.loader import HandlerError, Handlers, Loaded,
 from htcgrid_agent.runtimes.python.memory import limit_memory
 from htcgrid_agent.runtimes.python.recorder import Recorder
 from htcgrid_agent.runtimes.python.script import Script
+from htcgrid_agent.runtimes.python.search_path import begin_path, extend_path
 from htcgrid_agent.runtimes.python.shared import SharedValues
 from htcgrid_agent.runtimes.python.sources import Sources
 from htcgrid_agent.runtimes.python.stopping import leave_stopping_to_agent
+from htcgrid_agent.runtimes.python.teardown import tear_down
 from htcgrid_agent.runtimes.python.wear import Wear
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.journal import SHORT, Journal
@@ -47,6 +53,7 @@ class Worker:
     _monotonic = staticmethod(time.monotonic)
     # The clock of time.monotonic(), by which the agent sees how long a task takes, and which fewer of them replace.
     _tick = staticmethod(time.perf_counter_ns)
+    _exit = staticmethod(os._exit)
 
     def __init__(self, channel: Channel, cell: Cell, setup: Setup) -> None:
         self._channel = channel
@@ -61,15 +68,18 @@ class Worker:
         #: The session of the last run, and the digest of the code that it runs.
         self._session = ""
         self._code = ""
-        #: Whether the session's handler is of its client's script.
+        #: Its client, and whether the session's handler is of the client's script.
+        self._client = PythonClient()
         self._main = False
         #: A file that was edited since it was imported; this worker goes on without.
         self._edited = ""
         self._codecs = Codecs(setup, self._script, self._leftovers.importing)
         self._context = Context(setup.worker, self._shared)
         self._values = SharedValues(channel.ask, self._codecs.shared)
+        self._carried = Carried(self._shared, self._codecs.load_script, self._sources)
         self._wear = Wear(setup.recycle_tasks, setup.recycle_bytes)
         self._process = OwnProcess()
+        self._coroutines = Coroutines()
         #: Handlers that were loaded.
         self._known: set[tuple[str, bool, bool]] = set()
 
@@ -80,11 +90,16 @@ class Worker:
         self._recorder.install()
         if self._setup.argv is not None:
             sys.argv[:] = map(text_of, self._setup.argv)
-        sys.path[:0] = [folder for folder in self._setup.path if folder not in sys.path]
+        begin_path(self._setup)
         self._leftovers.install()
         self._channel.report(Report(0, None, done=True))
         while (tasks := self._channel.run()) is not None:
             self._run(tasks)
+        self._process.leave_if_child()
+        if self._handlers.teardowns:
+            tear_down(self._handlers.teardowns)
+            # What threads of handlers still do is waited for by nobody.
+            self._exit(0)
 
     def _shared(self, ref: str) -> Any:
         if not self._channel.is_open:
@@ -98,13 +113,13 @@ class Worker:
         if self._is_unfit(tasks):
             # The agent has the tasks back, for the worker that takes this one's place.
             self._cell.rest()
-            self._channel.report(Report(tasks.run, None, done=True, worn=True))
+            self._channel.report(Report(tasks.run, None, done=True, worn=True, teardown=bool(self._handlers.teardowns)))
             return
         try:
             handler, self._code = self._load(tasks)
             codec = self._codecs.of(tasks)
             if tasks.calls or calls.is_pickled(tasks):
-                codec = calls.codec_of_calls(codec, tasks, self._shared)
+                codec = calls.codec_of_calls(codec, tasks, self._shared, self._codecs.load_script)
         except (HandlerError, ConfigError, SetupError) as error:
             self._process.leave_if_child(error)
             self._refuse(tasks, unloadable(error, tasks))
@@ -117,7 +132,9 @@ class Worker:
         self._channel.close()
         worn = self._leftovers.spoilt or self._wear.worn
         left = block if last > block.start else None
-        self._channel.report(Report(tasks.run, left, done=True, worn=worn, edited=self._edited))
+        self._channel.report(
+            Report(tasks.run, left, done=True, worn=worn, edited=self._edited, teardown=bool(self._handlers.teardowns))
+        )
         # By now nobody waits for this.
         self._sources.note()
         self._leftovers.settle()
@@ -126,22 +143,30 @@ class Worker:
         """Return whether these tasks are for another process: this has another script, old code or what others left."""
         if tasks.session != self._session:
             self._session = tasks.session
-            self._main = python_client(tasks.codec_options).defines(tasks.handler)
-            if self._main and not self._script.suits(tasks.handler.rpartition(":")[0]):
+            self._client = python_client(tasks.codec_options)
+            self._main = self._client.defines(tasks.handler)
+            if (wanted := self._client.wanted(tasks.handler)) and not self._script.suits(wanted):
                 return True
             self._edited = self._sources.edited() or ""
             if self._edited and self._setup.reload:
                 return True
-        # All pickled calls have one handler.
-        owner = tasks.session if calls.is_pickled(tasks) else tasks.handler
+        # All pickled calls have one handler, and functions that travel may have the same name.
+        travels = calls.is_pickled(tasks) or self._client.function is not None
+        owner = tasks.session if travels else tasks.handler
+        self._coroutines.begin(owner)
         return not self._leftovers.begin(tasks.session, owner)
 
     def _load(self, tasks: RunTasks) -> Loaded:
         """Return the handler; what its module has set by then is the module's."""
+        if self._client.paths and extend_path(self._setup, self._client):
+            self._leftovers.look()
+            self._leftovers.keep()
         main = self._main
         if self._setup.argv is None:
             # Another list: a task may have put anything there.
             sys.argv = [tasks.handler.rpartition(":")[0]]
+        if (function := self._client.function) is not None:
+            return self._carried.find(tasks, self._client, function)
         name = (tasks.handler, tasks.calls, main)
         if name in self._known:
             return self._handlers.find(tasks.handler, calls=tasks.calls, main=main)
@@ -165,7 +190,7 @@ class Worker:
         limit, tries, timeout = self._setup.result_limit, tasks.tries, tasks.timeout
         output, recorder = tasks.output, self._recorder
         printed, leave_if_child = recorder.printed, self._process.leave_if_child
-        own = self._process.mark
+        own, coroutine, awaited = self._process.mark, CoroutineType, self._coroutines.run
         recorder.renew()
         journal, odd = self._journal, False
         write, memory, slot = journal.write, journal.memory, journal.STEP
@@ -183,6 +208,8 @@ class Worker:
                 context.deadline = self._monotonic() + timeout
             try:
                 result = handler(decode(payload), context)
+                if type(result) is coroutine:
+                    result = awaited(result)
                 if not own[0]:
                     leave_if_child()
                 value = encode(result)
@@ -250,7 +277,7 @@ class Worker:
         # What an import that failed has done to the streams is no module's.
         self._recorder.renew()
         self._recorder.restore()
-        self._channel.report(Report(tasks.run, block, done=True))
+        self._channel.report(Report(tasks.run, block, done=True, teardown=bool(self._handlers.teardowns)))
 
 
 def _refuse_length(length: int, limit: int) -> None:
@@ -258,10 +285,13 @@ def _refuse_length(length: int, limit: int) -> None:
 
 
 def _die_with_agent(lifeline: int) -> None:
-    """End the process when the agent is gone: its work is another's by then."""
-    # Looked up by then: handlers may leave it patched.
-    leave = os._exit
+    """End the process, and what its handlers started, when the agent is gone: its work is another's by then."""
+    # Looked up by then: handlers may leave these patched.
+    leave, kill, leads = os._exit, os.kill, os.getpgrp() == os.getpid()
     os.read(lifeline, 1)
+    if leads:
+        # 0 is the group, of which the process is one.
+        kill(0, signal.SIGKILL)
     leave(1)
 
 
