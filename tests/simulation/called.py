@@ -1,5 +1,6 @@
 """What a simulated worker calls: pickled functions, had as a real worker has them."""
 
+import os
 from pathlib import Path
 from typing import Any
 
