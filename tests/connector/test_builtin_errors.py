@@ -18,6 +18,8 @@ from tests.connector.builtin_errors import MADE, OTHERS, RAISING, SHOWN, throw
 @pytest.fixture(scope="module")
 def executor(grid: Grid) -> Iterator[GridExecutor]:
     with grid.executor() as executor:
+        # Its threads are this fixture's, and not those of the first test.
+        assert executor.submit(throw, "fine").result(timeout=120) == "fine"
         yield executor
 
 
