@@ -7,14 +7,17 @@ build refuses when it leads nowhere. A default that is a constant becomes its va
 import re
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import griffe
 
+from htcgrid import errors
+
 _ROLE = re.compile(r":(?:py:)?[a-z]+:`(?P<target>[^`]+)`")
 _COMMENT = re.compile(r"\s*#: ?(?P<text>.*)")
-_CONSTANT = re.compile(r"(?:\w+\.)*defaults\.(?P<name>[A-Z_]+)")
-_DEFAULTS = "model.defaults"
+#: Modules whose constants are the defaults of arguments and fields.
+_CONSTANTS = ("model.defaults", "model.codec", "interfaces")
 #: Modules that docstrings refer to, and that this site has no pages of.
 _OTHERS = sys.stdlib_module_names | {"numpy", "pandas"}
 #: Where names that a docstring uses without a module are looked for.
@@ -28,12 +31,23 @@ class Docstrings(griffe.Extension):
         """Describe fields, link names, and say what constants are."""
         found = list(_objects(pkg))
         for one in found:
+            if isinstance(one, griffe.Module):
+                _know_errors(one)
+        for one in found:
             if isinstance(one, griffe.Attribute) and one.docstring is None and (text := _comment(one)):
                 one.docstring = griffe.Docstring(text, parent=one, lineno=one.lineno)
         for one in found:
             if one.docstring is not None:
                 one.docstring.value = linked(one.docstring.value, one, pkg)
             _spell_out(one, pkg)
+            _leave_out(one)
+
+
+def _know_errors(module: griffe.Module) -> None:
+    """Let docstrings name errors that their module does not import."""
+    for name, error in vars(errors).items():
+        if isinstance(error, type) and issubclass(error, errors.HtcGridError) and name not in module.members:
+            module.set_member(name, griffe.Alias(name, f"{errors.__name__}.{name}", parent=module))
 
 
 def linked(text: str, of: griffe.Object, package: griffe.Module) -> str:
@@ -90,7 +104,8 @@ def _objects(of: griffe.Object) -> Iterator[griffe.Object]:
 
 def _comment(of: griffe.Attribute) -> str:
     """Return the ``#:`` lines right before a field."""
-    lines = of.module.source.splitlines() if of.lineno else []
+    file = of.module.filepath
+    lines = of.lines_collection[file] if of.lineno and isinstance(file, Path) else []
     found: list[str] = []
     for line in reversed(lines[: (of.lineno or 1) - 1]):
         match = _COMMENT.fullmatch(line)
@@ -103,7 +118,7 @@ def _comment(of: griffe.Attribute) -> str:
 
 def _spell_out(one: griffe.Object, package: griffe.Module) -> None:
     """Put the value of a constant in the place of its name, and the type of an argument on what keeps it."""
-    if isinstance(one, griffe.Attribute) and one.labels & {"instance-attribute", "class-attribute"} == {"instance-attribute"}:
+    if isinstance(one, griffe.Attribute) and {"instance-attribute"} == one.labels - {"property"}:
         _type_as_argument(one)
     elif isinstance(one, griffe.Attribute) and one.value is not None:
         one.value = _value(one.value, package)
@@ -111,6 +126,14 @@ def _spell_out(one: griffe.Object, package: griffe.Module) -> None:
         for parameter in one.parameters:
             if parameter.default is not None:
                 parameter.default = _value(parameter.default, package)
+
+
+def _leave_out(one: griffe.Object) -> None:
+    """Take away what only who reads the code wants to know."""
+    if isinstance(one, griffe.Attribute):
+        one.labels -= {"class-attribute", "instance-attribute", "module-attribute"}
+    elif isinstance(one, griffe.Class):
+        one.bases = [base for base in one.bases if str(base) not in {"ABC", "msgspec.Struct"}]
 
 
 def _type_as_argument(one: griffe.Attribute) -> None:
@@ -121,8 +144,7 @@ def _type_as_argument(one: griffe.Attribute) -> None:
 
 
 def _value(shown: str | griffe.Expr, package: griffe.Module) -> str | griffe.Expr:
-    match = _CONSTANT.fullmatch(str(shown))
-    if match is None or package.name != "htcgrid":
-        return shown
-    constant = package[f"{_DEFAULTS}.{match['name']}"]
-    return shown if constant.value is None else str(constant.value)
+    name = str(shown).rpartition(".")[2]
+    homes = [package[path] for path in _CONSTANTS] if name.isupper() and package.name == "htcgrid" else []
+    found = next((home[name] for home in homes if name in home.members), None)
+    return str(found.value) if isinstance(found, griffe.Attribute) and found.value is not None else shown

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self, Unpack
+from typing import Any, Literal, Self, TypeVar, Unpack, overload
 
 from htcgrid.config import Config, find_config, parse_config, read_config
 from htcgrid.connector.again import failed_in, function_of, payloads_of, session_again, with_functions
@@ -23,7 +23,7 @@ from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
-from htcgrid.connector.options import SessionOptions, session_of
+from htcgrid.connector.options import MapOptions, SessionOptions, session_of
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.shared import put_shared
@@ -38,6 +38,11 @@ from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, Sh
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
 from htcgrid.model.table import table
+
+_A = TypeVar("_A")
+_B = TypeVar("_B")
+_C = TypeVar("_C")
+_T = TypeVar("_T")
 
 #: Set by a worker while it imports a handler's module (htcgrid_agent.runtimes.python.loader).
 _LOADING = "HTCGRID_LOADING_HANDLER"
@@ -235,7 +240,10 @@ class Grid:
         on_error: Literal["cancel", "run", "leave"] | None = None,
         ahead: int = defaults.AHEAD,
     ) -> SessionHandle:
-        """Submit one task per item of ``tasks``.
+        """Submit one task per item of ``tasks``; one that fails is tried three times in all.
+
+        For a grid's faults mostly pass: spot machines, licences, full disks. A task that fails for good costs two more
+        runs, unless ``retry`` is ``RetryPolicy(tries=1)``.
 
         Of a list, or whatever else can be gone through twice, every task is accepted when this returns. A generator is
         gone through beside the caller, and its first tasks run while it makes the later ones:
@@ -253,7 +261,7 @@ class Grid:
             tasks: the payloads: what the codec can carry.
             id: the session's id; made up when left out.
             priority: 0 to 3, higher first.
-            retry: when a task that went wrong is tried again; three tries when left out.
+            retry: when a task that went wrong is tried again; as ``RetryPolicy()`` when left out: three tries.
             timeout: the longest that one try of one task may take, in seconds; None for no limit.
             codec: for payloads and results: ``typed`` keeps Python's plain types, dataclasses, Enums and what numpy
                 and pandas have, exactly, and refuses the rest; ``json`` and ``msgpack`` keep what programs in any
@@ -345,6 +353,107 @@ class Grid:
         self._check()
         return put_shared(self._state, self._payloads, data, codec_of(codec, lossy=lossy), keep_for, host=self._host)
 
+    @overload
+    def map(
+        self,
+        function: Callable[[_A], _T],
+        a: Iterable[_A | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B, _C], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        c: Iterable[_C | SharedRef],
+        /,
+        *,
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[..., _T],
+        a: Iterable[Any],
+        b: Iterable[Any],
+        c: Iterable[Any],
+        d: Iterable[Any],
+        /,
+        *more: Iterable[Any],
+        return_exceptions: Literal[False] = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A], _T],
+        a: Iterable[_A | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[[_A, _B, _C], _T],
+        a: Iterable[_A | SharedRef],
+        b: Iterable[_B | SharedRef],
+        c: Iterable[_C | SharedRef],
+        /,
+        *,
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: Callable[..., _T],
+        a: Iterable[Any],
+        b: Iterable[Any],
+        c: Iterable[Any],
+        d: Iterable[Any],
+        /,
+        *more: Iterable[Any],
+        return_exceptions: bool,
+        **options: Unpack[MapOptions],
+    ) -> Generator[_T | Exception, None, None]: ...
+    @overload
+    def map(
+        self,
+        function: str,
+        /,
+        *iterables: Iterable[Any],
+        return_exceptions: bool = False,
+        **options: Unpack[MapOptions],
+    ) -> Generator[Any, None, None]: ...
     def map(
         self,
         function: str | Callable[..., Any],

@@ -36,6 +36,14 @@ class SessionOptions(TypedDict, total=False):
     output: Literal["failed", "all", "none"]
 
 
+class MapOptions(SessionOptions, total=False):
+    """The options of :meth:`Grid.map`."""
+
+    ordered: bool
+    ahead: int
+    progress: bool | None
+
+
 def session_of(
     target: Target,
     session_id: str | None,

@@ -93,7 +93,7 @@ class Reader:
         """
         collection = Collection(self.session.id, self._decode)
         silence = Silence(self.notices, partial(self._standstill, collection), self.session.id)
-        return accepted(submitter, seconds, silence, host=self.host)
+        return accepted(submitter, seconds, silence, host=self.host, check=self.check)
 
     def look(self, collection: Collection, wait: float, *, until: float | None = None) -> list[tuple[Entry, Part]]:
         """Look at the log once, for up to ``wait`` seconds; return the parts with new outcomes.

@@ -114,7 +114,7 @@ class SqliteTaskQueue(TaskQueue):
             return backlog.depth(connection, pool, now) + stored.depth(connection, pool, now)
 
     def wake(self) -> None:
-        """Let the calls that wait return. Others that listen to the same look once in vain; costs nothing else."""
+        """Let the calls that wait return. Costs a look in vain of each other one that listens to the same."""
         self._wakes += 1
         for topic in set(self._topics):
             self._doorbell.ring(topic)

@@ -11,6 +11,7 @@ from htcgrid.model.pack import Pack
 from htcgrid.model.ranges import Ranges
 from htcgrid.model.session import Session, SessionId
 
+#: The name of an agent, which no other one has: text.
 AgentId = NewType("AgentId", str)
 
 #: The birth of a bundle that a client submitted; a child's is made by :func:`child_birth`.

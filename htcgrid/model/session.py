@@ -15,6 +15,7 @@ from htcgrid.model.python_client import PYTHON
 from htcgrid.model.retrying import Errors, Wait, is_text, names_of, wait_of
 from htcgrid.model.table import table
 
+#: The name of a session: text of letters, digits, ``.``, ``_`` and ``-``.
 SessionId = NewType("SessionId", str)
 
 #: Most labels of a session, and most letters of each word in them: they stand in a record that is read often.

@@ -256,7 +256,7 @@ def test_a_map_without_iterables_and_a_wrong_option_are_told_at_once(grid: Grid)
         with pytest.raises(ConfigError, match=message):
             grid.map(*args, **options)
     with pytest.raises(TypeError, match="unknown option 'colour'"):
-        grid.map(abs, [1], colour="red")  # type: ignore[call-arg]
+        grid.map(abs, [1], colour="red")  # type: ignore[call-overload]
 
 
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")

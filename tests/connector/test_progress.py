@@ -86,3 +86,17 @@ def test_a_notebook_shows_one_bar_that_moves(kernel: BlockingKernelClient) -> No
         assert "1 failed" in text
     assert last["text/html"].startswith("<pre")
     assert not [one for one in messages if one["msg_type"] == "stream"]
+
+
+def test_a_notebook_shows_a_bar_by_itself_once_it_takes_long(kernel: BlockingKernelClient) -> None:
+    messages = outputs(
+        kernel,
+        "with Grid.open(workers=1) as grid:\n"
+        "    quick = grid.submit('math:sqrt', [4]).results(timeout=50, progress=False)\n"
+        "    slow = grid.submit('time:sleep', [4, 0]).results(timeout=50)\n"
+        "quick, slow\n",
+    )
+    shown = [one for one in messages if one["msg_type"] in {"display_data", "update_display_data"}]
+    assert [one["msg_type"] for one in shown].count("display_data") == 1
+    assert "time:sleep" in shown[-1]["content"]["data"]["text/plain"]
+    assert "2/2" in shown[-1]["content"]["data"]["text/plain"]

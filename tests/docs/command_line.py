@@ -24,7 +24,8 @@ _HEAD = """\
 
 `htcgrid COMMAND --help` says the same. With `--json` a command prints one JSON object a line, for programs;
 sentences for people may change. A command that works on a grid takes its
-[grid.toml](configuration.md#location-of-the-file) from `--config`, `$HTCGRID_CONFIG` or the folder in which it is called.
+[grid.toml](configuration.md#location-of-the-file) from `--config`, `$HTCGRID_CONFIG` or the folder in which it is
+called.
 
 `eval "$(htcgrid completion bash)"` in `~/.bashrc` lets bash complete commands, options, sessions and agents.
 """

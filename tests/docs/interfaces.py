@@ -62,8 +62,8 @@ _HEAD = """\
 
 # Provider interfaces
 
-What a provider implements. [Providers of your own](../how-to/write-a-provider.md) is the way there, and `htcgrid.testing`
-holds it to what stands here.
+What a provider implements. [Providers of your own](../how-to/write-a-provider.md) is the way there, and
+`htcgrid.testing` holds it to what stands here.
 """
 _COSTS = """\
 The provider `local` sends no requests. Its *write* is one transaction that is on the disk when it returns; a *quick
