@@ -27,6 +27,9 @@ class CallForm:
         #: Most bytes of one payload.
         self._limit = limit
         self._carries = carries
+        #: The function that was asked for last, and its name: most calls of an executor are of the same. One that has no
+        #: name is not kept, nor what it captures.
+        self._last: tuple[Callable[..., Any], str] | None = None
         #: Makes a result, or an exception, of its bytes.
         self.decode = self._codec.decode
 
@@ -43,6 +46,9 @@ class CallForm:
         """
         if isinstance(function, str):
             return handler_name(function)
+        last = self._last
+        if last is not None and last[0] is function:
+            return last[1]
         if callable(function) and (kind := runs_late(function)):
             raise ConfigError(f"function {shown(function)}: {late_advice(kind)}")
         if self.pickles:
@@ -50,11 +56,13 @@ class CallForm:
                 raise ConfigError(f"only what can be called can be called on a grid, not {type(function).__name__}")
             return PICKLED_CALL
         try:
-            return handler_name(function)
+            name = handler_name(function)
         except NamelessError as error:
             if self._carries:
                 return PICKLED_CALL
             raise ConfigError(f"{error}; or {TAKEN_ALONG}") from error
+        self._last = (function, name)
+        return name
 
     def payload(self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
         """Return one call of a function that has a name as bytes.

@@ -10,6 +10,7 @@ import pytest
 
 from htcgrid import errors
 from htcgrid.config import AgentSettings
+from htcgrid.connector import search_path
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.findings import sight
 from htcgrid.local.settings import LocalSettings
@@ -34,6 +35,7 @@ _CONSTANTS: dict[str, Any] = {
     "session._LABELS": session._LABELS,
     "session._WORD": session._WORD,
     "session._ERRORS": session._ERRORS,
+    "search_path._ADDED": search_path._ADDED,
     "session._KEEP_LIMIT": session._KEEP_LIMIT,
     "defaults.PRIORITY_LIMIT": defaults.PRIORITY_LIMIT,
     "defaults.LAPSES_ALONE": defaults.LAPSES_ALONE,
