@@ -58,5 +58,7 @@ TARGETS = {
         "2,000 payloads of 1 MB: of plain files": _least(50),
         "import of htcgrid": _most(150),
         "htcgrid --help": _most(250),
+        "Grid.open to the first result": _most(700),
+        "close of an embedded grid": _most(200),
     }.items()
 } | {("redis", "one task there and back, p50"): _most(3)}

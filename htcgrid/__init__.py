@@ -41,5 +41,10 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """Load a public name on first use, so that a worker process does not pay for the connector."""
     if name in _HOMES:
-        return getattr(import_module(_HOMES[name]), name)
+        try:
+            return getattr(import_module(_HOMES[name]), name)
+        except KeyboardInterrupt as interrupt:
+            # Where in our modules somebody has pressed Ctrl-C says nothing; see htcgrid.connector.interrupts.
+            interrupt.__traceback__ = None
+            raise
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

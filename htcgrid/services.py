@@ -3,7 +3,7 @@
 import random
 import select
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
 from typing import NamedTuple
@@ -31,7 +31,7 @@ class Services(NamedTuple):
 
 
 def open_services(
-    config: Config, stack: ExitStack, *, say: Callable[..., None], lifeline: int | None = None
+    config: Config, stack: ExitStack, *, say: Callable[..., None], lifelines: Sequence[int] = ()
 ) -> Services:
     """Open a grid's services, which ``stack`` closes; while one cannot be reached, say so and try again, without end.
 
@@ -39,7 +39,7 @@ def open_services(
     years once it had begun. The pauses grow to half a minute and differ, for a service that restarts has many agents.
 
     Raises:
-        Leave: somebody told the process to stop; or the other end of the pipe ``lifeline`` was closed.
+        Leave: somebody told the process to stop; or whoever started it is gone.
         ConfigError: the file, or what a service refuses for good.
     """
     pause = _PAUSE
@@ -58,7 +58,7 @@ def open_services(
                 else:
                     stack.push(opened.pop_all())
                     return services
-            if select.select([] if lifeline is None else [lifeline], [], [], seconds)[0]:
+            if select.select(lifelines, [], [], seconds)[0]:
                 raise Leave
             pause = min(_PAUSE_LIMIT, 2 * pause)
 

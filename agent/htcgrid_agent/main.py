@@ -19,6 +19,7 @@ from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.model.client_process import ClientProcess
+from htcgrid.nesting import VARIABLE, mark_of
 from htcgrid.reaper import Reaper
 from htcgrid.services import Leave, open_services
 from htcgrid.temporary import holding
@@ -43,7 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--handler", action="append", default=[], help="a handler's pattern, beside [agent] handlers")
     parser.add_argument("--log", choices=("json", "console"), default="json", help="how log lines look")
     parser.add_argument("--verbose", action="store_true", help="log every claim, too")
-    parser.add_argument("--lifeline", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--lifeline", type=int, action="append", default=[], help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     try:
         config = read_config(options.config)
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             handlers=options.handler,
             log_style=options.log,
             verbose=options.verbose,
-            lifeline=options.lifeline,
+            lifelines=options.lifeline,
         )
     except HtcGridError as error:
         sys.stderr.write(f"htcgrid agent: {error}\n")
@@ -87,7 +88,7 @@ def run_agent(
     handlers: Sequence[str] = (),
     log_style: str = "json",
     verbose: bool = False,
-    lifeline: int | None = None,
+    lifelines: Sequence[int] = (),
 ) -> int:
     """Run an agent in this process, whose main thread this must be, until it is told to stop.
 
@@ -116,7 +117,7 @@ def run_agent(
     with ExitStack() as stack:
         temporary = stack.enter_context(holding(config.folder))
         try:
-            state, queue, payloads = open_services(config, stack, say=log.warning, lifeline=lifeline)
+            state, queue, payloads = open_services(config, stack, say=log.warning, lifelines=lifelines)
         except Leave:
             return 0
         flush = state.limits.flush.total_seconds() if settings.flush is None else settings.flush
@@ -171,7 +172,7 @@ def run_agent(
             name=name,
             workers=WorkerSettings(
                 path=client.path or [str(config.folder / folder) for folder in settings.path],
-                environment=environment | allotment.variables,
+                environment=environment | allotment.variables | {VARIABLE: mark_of(config)},
                 nice=settings.nice,
                 pickle=settings.pickle,
                 recycle_tasks=settings.recycle_tasks,
@@ -181,13 +182,14 @@ def run_agent(
                 reload=settings.reload,
                 client=client,
             ),
+            grace=settings.grace,
             shared=shared,
             log=log,
             stopping=stopping,
         )
         stack.callback(shell.close)
         shell.watch_signals()
-        if lifeline is not None:
+        for lifeline in lifelines:
             shell.watch_lifeline(lifeline)
         if settings.reaper:
             seed = Random().getrandbits(32)

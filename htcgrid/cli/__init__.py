@@ -1,6 +1,7 @@
 """The command line: ``htcgrid --help``."""
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -145,6 +146,8 @@ def main(arguments: list[str] | None = None) -> None:
         click.echo(f"htcgrid: {error}", err=True)
         sys.exit(exit_of(error))
     except (KeyboardInterrupt, click.Abort):
+        # One more ends the end of this process, and shows nothing of it.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         click.echo("htcgrid: interrupted", err=True)
         sys.exit(Exit.INTERRUPTED)
     sys.exit(status if isinstance(status, int) else Exit.DONE)

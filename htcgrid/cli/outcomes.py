@@ -10,6 +10,7 @@ from htcgrid.connector.collection import batches
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.tracker import Tracker
+from htcgrid.connector.use import Use
 from htcgrid.errors import ResultTimeoutError
 from htcgrid.host import RealHost
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -20,7 +21,7 @@ def reader_of(session: Session, state: StateStore, payloads: PayloadStore) -> Re
     """Return what reads the session's outcomes, each with the value None."""
     host = RealHost()
     notices = Notices(host=host, patience=state.limits.notice)
-    return Reader(session, state, payloads, decode=_no_value, host=host, check=lambda: None, notices=notices)
+    return Reader(session, state, payloads, decode=_no_value, host=host, check=Use(), notices=notices)
 
 
 def known_outcomes(reader: Reader) -> Iterator[Outcome]:

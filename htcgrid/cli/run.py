@@ -50,7 +50,7 @@ def command(
 
     example = Example(folder)
     document = decoded(source.read(), source.name)
-    with Grid.open(config, workers=workers) as grid:
+    with Grid.open(config, workers=workers, output="stderr") as grid:
         run = example.run(grid, document, progress=progress)
     # First: what a task failed with may be why the result cannot be written.
     for failed in run.failed[:5]:

@@ -130,6 +130,12 @@ class CallQueue:
                 future.set_exception(error)
 
     @property
+    def unfinished(self) -> int:
+        """The number of calls that have not ended."""
+        with self._changed:
+            return len(self._waiting) + len(self._under_way)
+
+    @property
     def _over(self) -> bool:
         return self._ended and not self._waiting and not self._handed
 

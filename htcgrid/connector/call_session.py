@@ -8,6 +8,7 @@ from typing import Any
 
 from htcgrid.connector.call_queue import CallQueue
 from htcgrid.connector.collection import Collection, batches
+from htcgrid.connector.interrupts import say
 from htcgrid.connector.log import log_error
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
@@ -18,6 +19,10 @@ from htcgrid.model import SessionId
 
 #: How long one look at the log waits for news: seconds.
 _WAIT = 1.0
+#: Whoever waits for calls is told after so long what for; and a session that is given up may take so long to be
+#: cancelled: seconds.
+_SILENCE = 5.0
+_CANCEL = 1.0
 
 
 class CallSession:
@@ -77,10 +82,19 @@ class CallSession:
         self._queue.fail(error)
 
     def wait(self) -> None:
-        """Return once it was ended, and so were all of its calls."""
+        """Return once it was ended, and so were all of its calls; say on stderr when that takes long."""
         # A future's callback that waits would wait for its own end.
-        if not self._thread.current:
-            self._thread.join()
+        if self._thread.current:
+            return
+        self._thread.join(_SILENCE)
+        if count := self._queue.unfinished:
+            calls = "1 call" if count == 1 else f"{count} calls"
+            say(f"waiting for {calls} of {self._reader.session.handler} to end; Ctrl-C gives up")
+        self._thread.join()
+
+    def wait_for_cancel(self) -> None:
+        """Return once its session is cancelled after :meth:`fail`, or after a moment."""
+        self._submitter.leave(_CANCEL)
 
     def _run(self) -> None:
         try:

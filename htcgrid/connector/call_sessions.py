@@ -9,10 +9,12 @@ from typing import Any
 
 from htcgrid.connector.call_queue import CallQueue, Room
 from htcgrid.connector.call_session import CallSession
+from htcgrid.connector.interrupts import program_was_interrupted, say
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.reader import Reader
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import OnError, Rule
+from htcgrid.connector.use import Use
 from htcgrid.errors import ConfigError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -32,7 +34,7 @@ class CallSessions:
         payloads: PayloadStore,
         *,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
         notices: Notices,
     ) -> None:
         self._submissions = submissions
@@ -78,11 +80,8 @@ class CallSessions:
         rule = Rule(on_error=OnError.CANCEL, ahead=sys.maxsize, named=False)
         submitter = self._submissions.submit_from(session, queue, rule)
 
-        def check() -> None:
-            # Once its calls have failed, nobody is patient with a store any more.
-            self._check()
-            submitter.check()
-
+        # Once its calls have failed, nobody is patient with a store any more.
+        check = self._check.also(submitter.check)
         reader = Reader(
             session,
             self._state,
@@ -154,4 +153,11 @@ def _finish(reference: "weakref.ref[CallSessions]") -> None:
     sessions = reference()
     if sessions is not None:
         sessions.ending = True
-        sessions.wait()
+        if program_was_interrupted():
+            sessions.fail()
+            return
+        try:
+            sessions.wait()
+        except KeyboardInterrupt:
+            # Python would show a traceback of its own threads' end.
+            say("interrupted; calls that had not ended were given up")

@@ -2,18 +2,27 @@
 
 import json
 import threading
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 from htcgrid.config import Config, parse_config, read_config
+from htcgrid.connector.handler_output import HandlerOutput
 from htcgrid.connector.search_path import search_path
 from htcgrid.connector.starts import Starts
 from htcgrid.errors import ConfigError, HtcGridError
+from htcgrid.host import RealHost
 from htcgrid.interfaces import ComputeBackend
 from htcgrid.model import Pool, defaults
 from htcgrid.model.client_process import ClientProcess
 from htcgrid.model.codec.leaves import has_encoding
 from htcgrid.model.script import script_home
 from htcgrid.temporary import TemporaryFolder, remove_abandoned
+
+#: How long modules' teardown() may take in a temporary folder: seconds.
+_TEARDOWN = 5.0
+#: Whether what handlers print is shown, or whether all of it is on stderr.
+Shown = bool | Literal["stderr"]
 
 
 class EmbeddedGrid:
@@ -26,7 +35,7 @@ class EmbeddedGrid:
     #: Seconds between looks at the agent.
     _PAUSE = 0.3
 
-    def __init__(self, folder: Path | None, workers: int | None) -> None:
+    def __init__(self, folder: Path | None, workers: int | None, output: Shown = True) -> None:
         #: From where its workers import modules, beside what this process adds later.
         self.search_path = search_path()
         # The file has what TOML can hold, for agents of others; this process's own are told all of it.
@@ -51,6 +60,9 @@ class EmbeddedGrid:
         except BaseException:
             self._remove()
             raise
+        self._output = (
+            HandlerOutput(self.folder / "agents", to_stderr=output == "stderr", host=RealHost()) if output else None
+        )
         self._closing = threading.Event()
         self._keeper = threading.Thread(target=self._keep_alive, name="embedded-grid", daemon=True)
 
@@ -60,23 +72,43 @@ class EmbeddedGrid:
         client = ClientProcess.current(script_home(), self.search_path)
         self._compute.apply(Pool(name=defaults.POOL, environment=dict(client.environment())))
         self._starts.start()
+        if self._output is not None:
+            self._output.find()
         self._keeper.start()
+
+    def show_output(self) -> None:
+        """Show what handlers have printed by now."""
+        if self._output is not None:
+            self._output.show()
 
     def check(self) -> None:
         """Raise when its agents cannot be started; see :meth:`Starts.check`."""
         self._starts.check()
 
     def close(self) -> None:
-        """End the agent, at once when nobody can ask for its outcomes any more, and remove a temporary folder."""
+        """End the agent, at once when nobody can ask for its outcomes any more, and remove a temporary folder.
+
+        When this is interrupted, the agent is killed.
+        """
         self._closing.set()
-        if self._keeper.is_alive():
-            self._keeper.join()
-        self._compute.close()
-        self._remove()
+        # Each of them, also when one is interrupted.
+        with ExitStack() as steps:
+            steps.callback(self._remove)
+            if self._output is not None:
+                steps.callback(self._output.close)
+            steps.callback(self._compute.close)
+            if self._keeper.is_alive():
+                self._keeper.join()
 
     def _remove(self) -> None:
-        if self._temporary is not None:
+        if self._temporary is None:
+            return
+        try:
             self._temporary.remove()
+        except KeyboardInterrupt:
+            # It takes a moment, and nobody else would do it now.
+            self._temporary.remove()
+            raise
 
     def _keep_alive(self) -> None:
         """Start another agent when the one there is dies; those that die soon are replaced ever more slowly.
@@ -89,6 +121,9 @@ class EmbeddedGrid:
         while not self._closing.wait(pause):
             try:
                 alive = self._starts.keep()
+                if self._output is not None:
+                    self._output.find()
+                    self._output.look()
             except HtcGridError:
                 alive = False
             pause = max(self._PAUSE, pause / 2) if alive else min(self._PAUSE * 32, pause * 2)
@@ -100,6 +135,8 @@ class EmbeddedGrid:
         compute: dict[str, object] = {**state, "lifeline": True}
         if self._temporary is not None:
             compute["grace"] = 0
+            # For the teardown() of handlers' modules; tasks that run when it is closed are nobody's any more.
+            agent = {**agent, "grace": _TEARDOWN}
         document = {"state": state, "compute": compute, "agent": agent}
         file = self.folder / "embedded.toml"
         try:

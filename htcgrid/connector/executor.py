@@ -2,15 +2,17 @@
 
 import os
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import BrokenExecutor, Executor, Future
-from typing import Any, ParamSpec, TypeVar
+from types import TracebackType
+from typing import Any, ParamSpec, TypeVar, cast
 
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_queue import Room
 from htcgrid.connector.call_session import CallSession
 from htcgrid.connector.call_sessions import CallSessions
 from htcgrid.connector.functions import Functions
+from htcgrid.connector.interrupts import brief, briefly
 from htcgrid.connector.iterable import check_arguments
 from htcgrid.connector.options import SessionOptions, session_of
 from htcgrid.connector.target import Targets
@@ -109,12 +111,15 @@ class GridExecutor(Executor):
             ConfigError: an iterable would not give what its user means, as a frame, or a coroutine.
         """
         check_arguments(iterables)
-        return super().map(fn, *iterables, timeout=timeout, chunksize=chunksize, **more)
+        results = super().map(fn, *iterables, timeout=timeout, chunksize=chunksize, **more)
+        return brief(cast("Generator[_T, None, None]", results))
 
+    @briefly
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; see :meth:`concurrent.futures.Executor.shutdown`.
 
-        With ``cancel_futures``, calls that were not handed over to the grid are cancelled; the others go on.
+        With ``cancel_futures``, calls that were not handed over to the grid are cancelled; the others go on. When the
+        wait is interrupted, all calls fail that have not ended.
         """
         if self._sessions.process != os.getpid():
             return
@@ -125,9 +130,39 @@ class GridExecutor(Executor):
             if cancel_futures:
                 session.cancel()
             session.end()
-        if wait:
+        if not wait:
+            return
+        try:
             for session in opened:
                 session.wait()
+        except BaseException:
+            self._give_up()
+            raise
+
+    @briefly
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Wait for the calls, also after an error; after an interrupt, let those fail that have not ended.
+
+        The processes of Python's own executors have Ctrl-C from the terminal themselves, and end.
+        """
+        if isinstance(error, KeyboardInterrupt):
+            self._give_up()
+        else:
+            self.shutdown()
+
+    def _give_up(self) -> None:
+        """Let every call fail that has not ended, and cancel the sessions, if that can be done soon."""
+        if self._sessions.process != os.getpid():
+            return
+        with self._lock:
+            self._shut = True
+            opened = list(self._opened.values())
+        for session in opened:
+            session.fail(BrokenExecutor("the executor was interrupted before this call had ended"))
+        for session in opened:
+            session.wait_for_cancel()
 
     def _check(self) -> None:
         if self._sessions.process != os.getpid():

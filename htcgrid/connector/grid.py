@@ -14,10 +14,11 @@ from htcgrid.config import Config, find_config, parse_config, read_config
 from htcgrid.connector.again import failed_in, function_of, payloads_of, session_again, with_functions
 from htcgrid.connector.call import CallForm
 from htcgrid.connector.call_sessions import CallSessions
-from htcgrid.connector.embedded import EmbeddedGrid
+from htcgrid.connector.embedded import EmbeddedGrid, Shown
 from htcgrid.connector.encoding import codec_of_client, encoded, refuse_to_unpickle
 from htcgrid.connector.executor import GridExecutor
 from htcgrid.connector.functions import Functions, payloads_of_map
+from htcgrid.connector.interrupts import brief, briefly
 from htcgrid.connector.iterable import check_arguments, check_tasks
 from htcgrid.connector.listing import SessionFilter, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
@@ -30,6 +31,7 @@ from htcgrid.connector.shared import put_shared
 from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
 from htcgrid.connector.target import Targets, check_call
+from htcgrid.connector.use import Use
 from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
@@ -38,6 +40,7 @@ from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, Sh
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
 from htcgrid.model.table import table
+from htcgrid.nesting import mark_of, refusal, refuse_embedded
 
 _A = TypeVar("_A")
 _B = TypeVar("_B")
@@ -61,8 +64,7 @@ class Grid:
         host: Host | None = None,
         resources: ExitStack | None = None,
         quiet: bool = False,
-        embedded: Path | None = None,
-        agents: Callable[[], None] | None = None,
+        embedded: EmbeddedGrid | None = None,
     ) -> None:
         self._state = state
         self._queue = queue
@@ -79,26 +81,31 @@ class Grid:
             quiet=quiet,
             patience=state.limits.notice,
             lease=defaults.LEASE if config is None else timedelta(seconds=config.agent.lease),
-            embedded="" if embedded is None else str(embedded),
+            embedded="" if embedded is None else str(embedded.folder),
         )
         #: Raises when the agents that this process is to have cannot be started.
-        self._check_agents = agents
-        self._submissions = Submissions(
-            state, queue, payloads, host=self._host, check=self._check_wait, notices=self._notices
+        self._check_agents = None if embedded is None else embedded.check
+        self._use = Use(
+            self._check_wait,
+            wait=None if config is None else refusal(mark_of(config)),
+            arrived=None if embedded is None else embedded.show_output,
         )
+        self._submissions = Submissions(state, queue, payloads, host=self._host, check=self._use, notices=self._notices)
         self._calls = CallSessions(
-            self._submissions, state, payloads, host=self._host, check=self._check_wait, notices=self._notices
+            self._submissions, state, payloads, host=self._host, check=self._use, notices=self._notices
         )
         self._mapped: weakref.WeakSet[MappedCalls] = weakref.WeakSet()
         self._targets = Targets(limit=payloads.limits.size)
 
     @classmethod
+    @briefly
     def open(
         cls,
         config: str | os.PathLike[str] | Mapping[str, Any] | None = None,
         *,
         folder: str | os.PathLike[str] | None = None,
         workers: int | None = None,
+        output: Shown = True,
         quiet: bool = False,
     ) -> Self:
         """Open the grid that a grid.toml describes, or an embedded one.
@@ -110,11 +117,13 @@ class Grid:
             config: a grid.toml, or the same as a mapping.
             folder: where an embedded grid keeps its sessions; a temporary folder when left out.
             workers: worker processes of an embedded grid; one per usable core when left out.
+            output: whether what handlers of an embedded grid print is shown on this process's stdout and stderr, with
+                the worker's number before each line once several have printed; with ``stderr``, all of it there.
             quiet: show nothing to whoever waits: no line that says why nothing goes on, which is otherwise a warning of
                 the logger ``htcgrid``, and no progress bar by itself.
 
         Raises:
-            ConfigError: the configuration is not right.
+            ConfigError: the configuration is not right; or this is inside a handler, and the grid would be embedded.
             ProviderError: a service cannot be used.
         """
         if name := os.environ.get(_LOADING):
@@ -128,18 +137,21 @@ class Grid:
             raise ConfigError(f"folder must be a path, not {folder!r}")
         if config is not None and (folder is not None or workers is not None):
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
+        if not isinstance(output, bool) and output != "stderr":
+            raise ConfigError(f"output must be True, False or 'stderr', not {output!r}")
         hold_standard_streams()
         found = find_config() if config is None and folder is None and workers is None else config
         if found is None:
-            return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet)
+            return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet, output=output)
         parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
         with ExitStack() as stack:
             return cls._configured(parsed, stack, quiet=quiet)
 
     @classmethod
-    def _embedded(cls, folder: Path | None, workers: int | None, *, quiet: bool) -> Self:
+    def _embedded(cls, folder: Path | None, workers: int | None, *, quiet: bool, output: Shown) -> Self:
+        refuse_embedded()
         with ExitStack() as stack:
-            embedded = EmbeddedGrid(folder, workers)
+            embedded = EmbeddedGrid(folder, workers, output)
             stack.callback(embedded.close)
             # Closed in the reverse order: the stores before the agents and the folder.
             grid = cls._configured(embedded.config, stack, quiet=quiet, embedded=embedded)
@@ -169,8 +181,7 @@ class Grid:
             config=config,
             resources=resources.pop_all(),
             quiet=quiet,
-            embedded=None if embedded is None else embedded.folder,
-            agents=None if embedded is None else embedded.check,
+            embedded=embedded,
         )
 
     def __repr__(self) -> str:
@@ -190,14 +201,21 @@ class Grid:
     def __enter__(self) -> Self:
         return self
 
+    @briefly
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is not None and self._process == os.getpid():
-            self._calls.fail()
-            self._submissions.break_off(error)
+        try:
+            if error is not None and self._process == os.getpid():
+                self._calls.fail()
+                self._submissions.break_off(error)
+        except KeyboardInterrupt:
+            # A second one waits for nothing.
+            self._leave()
+            raise
         self.close()
 
+    @briefly
     def close(self) -> None:
         """Free what the grid holds, and end an embedded grid's agents. Safe to repeat; sessions are not touched.
 
@@ -222,6 +240,7 @@ class Grid:
             atexit.unregister(self._leave)
             self._resources.close()
 
+    @briefly
     def submit(
         self,
         handler: str | Callable[..., Any],
@@ -305,6 +324,7 @@ class Grid:
             return self._submissions.submit_beside(session, payloads, rule, target.blobs(session.id))
         return self._submissions.submit_all(session, payloads, rule, target.blobs(session.id))
 
+    @briefly
     def open_session(
         self,
         handler: str | Callable[..., Any],
@@ -330,6 +350,7 @@ class Grid:
         session = session_of(target, id, options, host=self._host)
         return self._submissions.open(session, rule, self._limit, target.blobs(session.id))
 
+    @briefly
     def put(
         self, data: Any, *, codec: str = TYPED, lossy: bool = False, keep_for: float | timedelta | None = None
     ) -> SharedRef:
@@ -454,6 +475,7 @@ class Grid:
         return_exceptions: bool = False,
         **options: Unpack[MapOptions],
     ) -> Generator[Any, None, None]: ...
+    @briefly
     def map(
         self,
         function: str | Callable[..., Any],
@@ -489,7 +511,7 @@ class Grid:
             ConfigError: an argument is not right.
             EncodingError: the function cannot be pickled.
         """
-        self._check_wait()
+        self._check_awaited()
         rule_of(None, ahead, named=False)
         if not iterables:
             raise ConfigError("map needs one iterable for each argument of the function, and at least one")
@@ -517,13 +539,14 @@ class Grid:
             form=form,
             ahead=ahead,
             host=self._host,
-            check=self._check_wait,
+            check=self._use,
             notices=self._notices,
             blobs=blobs,
         )
         self._mapped.add(made)
-        return made.results(ordered=ordered, return_exceptions=return_exceptions, progress=progress)
+        return brief(made.results(ordered=ordered, return_exceptions=return_exceptions, progress=progress))
 
+    @briefly
     def executor(self, max_workers: int | None = None, **options: Unpack[SessionOptions]) -> GridExecutor:
         """Return an executor as those of :mod:`concurrent.futures`, whose calls are tasks of this grid.
 
@@ -539,7 +562,7 @@ class Grid:
             ValueError: ``max_workers`` is not greater than 0.
             ConfigError: an option is not right.
         """
-        self._check_wait()
+        self._check_awaited()
         return GridExecutor(self._calls, max_workers, options, limit=self._limit, targets=self._targets)
 
     def session(
@@ -570,10 +593,11 @@ class Grid:
             self._payloads,
             decode=decode,
             host=self._host,
-            check=self._check_wait,
+            check=self._use,
             notices=self._notices,
         )
 
+    @briefly
     def retry(
         self,
         session_id: str,
@@ -601,7 +625,7 @@ class Grid:
         self._check()
         status = self._state.status([SessionId(session_id)])[0]
         session = session_again(status, id, host=self._host)
-        reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._check)
+        reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._use)
         rule = rule_of(None, defaults.AHEAD, named=True)
         payloads = payloads_of(reader, failed_in(reader))
         if session.handler == PICKLED_CALL:
@@ -623,7 +647,7 @@ class Grid:
             return []
         try:
             session = self._state.status([origin])[0].session
-            return list(failed_in(Reader(session, self._state, self._payloads, host=self._host, check=self._check)))
+            return list(failed_in(Reader(session, self._state, self._payloads, host=self._host, check=self._use)))
         except SessionNotFoundError:
             return []
 
@@ -692,6 +716,12 @@ class Grid:
     def _limit(self) -> int:
         """Most bytes of one payload."""
         return min(defaults.PAYLOAD_BYTES, self._payloads.limits.size)
+
+    def _check_awaited(self) -> None:
+        """Raise when the grid cannot be used, or its results not be awaited from here."""
+        self._check_wait()
+        if self._use.wait is not None:
+            self._use.wait()
 
     def _check_wait(self) -> None:
         """Raise when to submit tasks, or to wait for them, leads nowhere."""

@@ -1,7 +1,7 @@
 """Calling a function with each item of iterables, and getting the results as an iterator."""
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from htcgrid.connector.reader import Reader
 from htcgrid.connector.remote_error import value_of
 from htcgrid.connector.submissions import Blobs, Submissions
 from htcgrid.connector.submitter import OnError, Rule, Submitter
+from htcgrid.connector.use import Use
 from htcgrid.connector.window import Window
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.host import Host
@@ -33,7 +34,7 @@ class MappedCalls:
         form: CallForm,
         ahead: int,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
         notices: Notices,
         blobs: Blobs | None = None,
     ) -> None:

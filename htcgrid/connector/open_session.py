@@ -1,15 +1,17 @@
 """A session that takes tasks until it is sealed."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
 from htcgrid.connector.encoding import encoded_task
+from htcgrid.connector.interrupts import briefly
 from htcgrid.connector.iterable import check_tasks
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import Submitter
+from htcgrid.connector.use import Use
 from htcgrid.errors import ConflictError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -32,7 +34,7 @@ class OpenSession(SessionHandle):
         submitter: Submitter,
         limit: int,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
         notices: Notices | None = None,
     ) -> None:
         super().__init__(session, state, payloads, submitter=submitter, host=host, check=check, notices=notices)
@@ -44,6 +46,7 @@ class OpenSession(SessionHandle):
     def __enter__(self) -> Self:
         return self
 
+    @briefly
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
@@ -55,7 +58,7 @@ class OpenSession(SessionHandle):
         with suppress(Exception):
             self._check()
             self._open.fail(error)
-            self._open.wait(_PATIENCE)
+            self._open.leave(_PATIENCE)
 
     def add(self, task: Any) -> int:
         """Add a task, and return its index; it is accepted a moment later, which :attr:`accepted` counts.

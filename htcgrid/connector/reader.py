@@ -16,6 +16,7 @@ from htcgrid.connector.patience import patiently
 from htcgrid.connector.seen import Seen
 from htcgrid.connector.silence import Silence, accepted
 from htcgrid.connector.submitter import Submitter
+from htcgrid.connector.use import Use
 from htcgrid.errors import AgentNotStartedError, EncodingError, ResultTimeoutError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
@@ -47,7 +48,7 @@ class Reader:
         submitter: Submitter | None = None,
         decode: Callable[[bytes], Any] | None = None,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
         notices: Notices | None = None,
     ) -> None:
         self.session = session
@@ -93,7 +94,7 @@ class Reader:
         """
         collection = Collection(self.session.id, self._decode)
         silence = Silence(self.notices, partial(self._standstill, collection), self.session.id)
-        return accepted(submitter, seconds, silence, host=self.host)
+        return accepted(submitter, seconds, silence, host=self.host, check=self.check)
 
     def look(self, collection: Collection, wait: float, *, until: float | None = None) -> list[tuple[Entry, Part]]:
         """Look at the log once, for up to ``wait`` seconds; return the parts with new outcomes.
@@ -101,6 +102,12 @@ class Reader:
         A store that cannot be reached is asked again until that time (monotonic seconds), or for a minute.
         """
         self.check()
+        if wait and self.check.wait:
+            # What has ended can be read from anywhere.
+            parts = self.look(collection, 0.0, until=until)
+            if not parts and not collection.finished and not collection.closed:
+                self.check.wait()
+            return parts
         silence, began = collection.silence, self.host.monotonic()
         found = patiently(
             self.host,
@@ -111,6 +118,7 @@ class Reader:
             until=until,
             told=None if silence is None else silence.unreachable,
         )
+        self.check.arrived()
         parts = collection.take(found)
         self.seen = self.seen.read(collection)
         if self._submitter is not None:

@@ -10,6 +10,7 @@ from msgspec import structs
 from htcgrid.connector.awaited import outcomes_awaited, values_awaited
 from htcgrid.connector.duration import seconds_of
 from htcgrid.connector.frame import frame_of
+from htcgrid.connector.interrupts import brief, briefly
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
@@ -17,6 +18,7 @@ from htcgrid.connector.seen import Seen
 from htcgrid.connector.submitter import Submitter
 from htcgrid.connector.task import TaskHandle
 from htcgrid.connector.tracker import Tracker
+from htcgrid.connector.use import Use
 from htcgrid.connector.values import Values
 from htcgrid.connector.watch import Watch
 from htcgrid.errors import AgentNotStartedError, ConfigError, ResultTimeoutError
@@ -43,7 +45,7 @@ class SessionHandle:
         submitter: Submitter | None = None,
         decode: Callable[[bytes], Any] | None = None,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
         notices: Notices | None = None,
     ) -> None:
         self._session = session
@@ -136,6 +138,7 @@ class SessionHandle:
             return self._submitter.accepted
         return self.status().total if self._total is None else self._total
 
+    @briefly
     def submitted(self, *, timeout: float | timedelta | None = None) -> int:
         """Return the number of tasks once all are accepted, for a session that this process submits from a generator.
 
@@ -190,7 +193,7 @@ class SessionHandle:
             ResultTimeoutError: the time was up; what was yielded before stays valid.
             Exception: what broke the submission off, when this process submits the tasks from a generator.
         """
-        return self._reader.outcomes(timeout, bar=self._reader.bar(progress))
+        return brief(self._reader.outcomes(timeout, bar=self._reader.bar(progress)))
 
     def task(self, index: int) -> TaskHandle:
         """Return a handle to one task, by its position from 0. Costs nothing; its questions do.
@@ -220,6 +223,7 @@ class SessionHandle:
             raise ConfigError(f"a callback must be a function of one outcome, not {callback!r}")
         return Watch(self._reader, callback)
 
+    @briefly
     def results(
         self,
         *,
@@ -268,6 +272,7 @@ class SessionHandle:
         """
         return frame_of(self.outcomes(timeout=timeout, progress=progress))
 
+    @briefly
     def wait(
         self,
         *,

@@ -72,8 +72,12 @@ class Silence:
             return None
 
 
-def accepted(submitter: Submitter, seconds: float | None, silence: Silence, *, host: Host) -> int:
+def accepted(
+    submitter: Submitter, seconds: float | None, silence: Silence, *, host: Host, check: Callable[[], None]
+) -> int:
     """Return the number of tasks once all are accepted; tell why no task ends while too many have not.
+
+    ``check`` raises when none will.
 
     Raises:
         ResultTimeoutError: the time was up; the submission goes on.
@@ -85,6 +89,7 @@ def accepted(submitter: Submitter, seconds: float | None, silence: Silence, *, h
         left = _PAUSE if deadline is None else min(_PAUSE, max(0.0, deadline - began))
         if submitter.wait_done(left):
             return submitter.wait()
+        check()
         # What waits for its generator waits for no grid.
         silence.looked(host.monotonic() - began, news=submitter.accepted > before or not submitter.held_back)
         if seconds is not None and deadline is not None and host.monotonic() >= deadline:

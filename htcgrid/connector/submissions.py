@@ -1,6 +1,6 @@
 """The sessions that this process submits: at once, or beside the caller."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 
@@ -12,6 +12,7 @@ from htcgrid.connector.open_session import OpenSession
 from htcgrid.connector.options import check_kept
 from htcgrid.connector.session import SessionHandle
 from htcgrid.connector.submitter import OnError, Rule, Submitter
+from htcgrid.connector.use import Use
 from htcgrid.errors import HtcGridError, ProviderUnavailableError, SessionNotFoundError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore, TaskQueue
@@ -33,7 +34,7 @@ class Submissions:
         payloads: PayloadStore,
         *,
         host: Host,
-        check: Callable[[], None],
+        check: Use,
         notices: Notices,
     ) -> None:
         self._state = state
@@ -56,8 +57,7 @@ class Submissions:
                 if not submitter.drawn:
                     submitter.source.end()
                 # Whoever asks for the session's results is told what went wrong.
-                with suppress(Exception):
-                    submitter.wait()
+                submitter.leave()
         except BaseException as error:
             self.break_off(error)
             raise
@@ -67,8 +67,7 @@ class Submissions:
         for submitter in self._submitters:
             submitter.fail(error)
         for submitter in self._submitters:
-            with suppress(Exception):
-                submitter.wait(_PATIENCE)
+            submitter.leave(_PATIENCE)
 
     def forget_ended(self) -> None:
         """Let go of the submissions that have ended, and of their threads."""

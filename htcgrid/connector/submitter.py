@@ -147,6 +147,9 @@ class Submitter:
 
     def fail(self, error: BaseException) -> None:
         """End the submission with an error, unless it has ended."""
+        if isinstance(error, KeyboardInterrupt):
+            # The threads that raise it, too, would add their lines to what the program's end shows.
+            error = KeyboardInterrupt("the submission was interrupted")
         self._error = error if self._error is None else self._error
         self._hurried.set()
         self.source.end()
@@ -184,6 +187,10 @@ class Submitter:
             )
         self.check(ended=True)
         return self.accepted
+
+    def leave(self, seconds: float | None = None) -> None:
+        """Return once nothing more will be submitted, or after so long; raise nothing."""
+        self._done.wait(seconds)
 
     def check(self, *, ended: bool = False) -> None:
         """Raise what broke the submission off; while accepted tasks run all the same, only once those have ``ended``.

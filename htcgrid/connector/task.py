@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from htcgrid.connector.duration import seconds_of
+from htcgrid.connector.interrupts import briefly
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.tracker import Tracker
 from htcgrid.errors import EncodingError, TaskError
@@ -97,6 +98,7 @@ class TaskHandle:
         """Return whether it has ended."""
         return self._look() is not None
 
+    @briefly
     def outcome(self, *, timeout: float | timedelta | None = None) -> Outcome:
         """Return how it ended, once it has.
 
@@ -107,6 +109,7 @@ class TaskHandle:
             self._outcome = self._tracker.wait(self.index, seconds_of(timeout))
         return self._outcome
 
+    @briefly
     def result(self, *, timeout: float | timedelta | None = None) -> Any:
         """Return its value, once it has ended.
 
@@ -118,6 +121,7 @@ class TaskHandle:
         """
         return self.outcome(timeout=timeout).result()
 
+    @briefly
     def exception(self, *, timeout: float | timedelta | None = None) -> TaskError | EncodingError | None:
         """Return the error that :meth:`result` raises, or None, once it has ended.
 

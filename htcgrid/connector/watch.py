@@ -6,6 +6,7 @@ from contextlib import closing
 from datetime import timedelta
 
 from htcgrid.connector.duration import seconds_of
+from htcgrid.connector.interrupts import briefly
 from htcgrid.connector.log import log_error
 from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
@@ -33,6 +34,7 @@ class Watch:
         """Call back no more, from the next outcome on. Safe to repeat."""
         self._stopped.set()
 
+    @briefly
     def wait(self, *, timeout: float | timedelta | None = None) -> int:
         """Return how often it called back, once it was with every outcome or was stopped.
 

@@ -19,6 +19,7 @@ import msgspec
 from htcgrid.errors import AgentNotFoundError, ConfigError, ProviderUnavailableError
 from htcgrid.interfaces import ComputeBackend, Source
 from htcgrid.local.agent_log import AgentLog
+from htcgrid.local.lifeline import Lifeline
 from htcgrid.local.process import birthmark, send_signal
 from htcgrid.local.roster import AgentRecord, Roster
 from htcgrid.local.settings import LocalSettings
@@ -26,16 +27,16 @@ from htcgrid.model import AgentId, AgentInfo, Pool, defaults, utcnow
 from htcgrid.model.client_process import isolation_flags
 from htcgrid.model.interpreter import interpreter
 
-#: What an agent may take to end at once.
-_MARGIN = 2.0
+#: What an agent may take to end at once, with what modules' teardown() may take in an embedded grid: seconds.
+_MARGIN = 7.0
 
 
 class ProcessComputeBackend(ComputeBackend):
     """The agents of a grid on this machine, on record in ``folder / "agents"``.
 
     ``command`` starts an agent; ``--id`` and, as they apply, ``--pool``, ``--workers`` and ``--lifeline`` are added to
-    it. With ``lifeline`` the agents that this object starts end when it is closed, or when its process ends in any way:
-    they inherit the end of a pipe that nobody writes to. Without it they stay.
+    it. With ``lifeline`` the agents that this object starts end when it is closed, or when its process ends in any way,
+    also when it has forked others that go on. Without it they stay.
     """
 
     Settings = LocalSettings
@@ -56,7 +57,7 @@ class ProcessComputeBackend(ComputeBackend):
         self._lock = threading.RLock()
         self._pools: dict[str, Pool] = {}
         self._started: dict[AgentId, subprocess.Popen[bytes]] = {}
-        self._lifeline = os.pipe() if lifeline else None
+        self._lifeline = Lifeline() if lifeline else None
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:
@@ -86,19 +87,22 @@ class ProcessComputeBackend(ComputeBackend):
                     child.returncode = 0
                 self._started.clear()
                 return
-            # Those that cannot be told end by their lifeline.
-            with suppress(ProviderUnavailableError):
-                self.drain(list(self._started))
-            self._await_end(self._grace)
-            # Now they end at once: a second signal might be taken for one with the first.
-            for descriptor in self._lifeline:
-                os.close(descriptor)
-            self._lifeline = None
-            self._await_end(_MARGIN)
-            for child in self._started.values():
-                child.kill()
-                child.wait()
-            self._started.clear()
+            lifeline, self._lifeline = self._lifeline, None
+            try:
+                # Those that cannot be told end by their lifeline.
+                with suppress(ProviderUnavailableError):
+                    self.drain(list(self._started))
+                self._await_end(self._grace)
+                # Now they end at once: a second signal might be taken for one with the first.
+                lifeline.cut()
+                self._await_end(_MARGIN)
+            finally:
+                # At once, too, when this was interrupted.
+                lifeline.close()
+                for child in self._started.values():
+                    child.kill()
+                    child.wait()
+                self._started.clear()
 
     def apply(self, pool: Pool) -> None:
         """Start the pool's agents as described from now on. Costs nothing."""
@@ -161,14 +165,13 @@ class ProcessComputeBackend(ComputeBackend):
 
     def _start(self, pool: Pool) -> None:
         agent = AgentId(f"agent-{secrets.token_hex(4)}")
-        read_end = () if self._lifeline is None else (self._lifeline[0],)
         with self._roster.log(agent).open("ab") as log:
             child = subprocess.Popen(
                 self._arguments(agent, pool),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=read_end,
+                pass_fds=() if self._lifeline is None else self._lifeline.descriptors,
                 env=os.environ | pool.environment,
                 # Ctrl-C at a terminal is for the client, which then tells its agents.
                 start_new_session=True,
@@ -195,7 +198,7 @@ class ProcessComputeBackend(ComputeBackend):
         if workers := pool.workers or self._workers:
             arguments += ["--workers", str(workers)]
         if self._lifeline is not None:
-            arguments += ["--lifeline", str(self._lifeline[0])]
+            arguments += self._lifeline.arguments
         return arguments
 
     def _reap(self) -> None:

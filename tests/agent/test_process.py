@@ -280,8 +280,8 @@ def test_a_worker_that_closes_its_output_works_on(worker: Heard) -> None:
 
 def test_a_worker_that_ignores_sigterm_is_killed(worker: Heard) -> None:
     run(worker, "deaf", b"0")
-    os.set_blocking(worker.output.fileno(), True)
-    assert worker.output.readline() == b"deaf\n"
+    os.set_blocking(worker.outputs["stdout"].fileno(), True)
+    assert worker.outputs["stdout"].readline() == b"deaf\n"
     os.kill(worker.pid, signal.SIGTERM)
     time.sleep(0.05)
     assert not worker.ended
@@ -309,4 +309,4 @@ def test_a_worker_ends_with_its_agent(worker: Heard) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.005)
     worker._lifeline = os.open(os.devnull, os.O_RDONLY)
-    assert worker.end() == "exited with status 1"
+    assert worker.end() == "was killed by SIGKILL (out of memory?)"

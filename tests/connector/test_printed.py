@@ -33,7 +33,7 @@ def test_nothing_is_kept_when_asked_for(grid: Grid) -> None:
 
 def test_what_a_worker_printed_before_it_crashed_is_kept_with_the_place_of_the_crash(grid: Grid) -> None:
     (outcome,) = _ended(grid, ["die"])
-    assert outcome.stderr.startswith("out die\nerr die\nbytes\nFatal Python error: Segmentation fault")
+    assert outcome.stderr.startswith("out die\nbytes\nerr die\nFatal Python error: Segmentation fault")
     assert "jobs.py" in outcome.stderr
     assert "in segfault" in outcome.stderr
 

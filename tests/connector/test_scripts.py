@@ -267,15 +267,10 @@ def nested(event):
         return [*grid.submit(more, [event]).results(timeout=40), *grid.map(more, [event])]
 
 if __name__ == "__main__":
-    if {in_grid}:
-        with Grid.open(workers=1) as grid:
-            print(json.dumps(grid.submit(nested, [1]).results(timeout=40)[0]))
-    else:
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            print(json.dumps(pool.map(nested, [1])[0]))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        print(json.dumps(pool.map(nested, [1])[0]))
 """
 
 
-@pytest.mark.parametrize("in_grid", [True, False], ids=["a handler", "a process of multiprocessing"])
-def test_a_script_s_functions_are_handlers_also_for_grids_that_it_opens_elsewhere(run: Run, in_grid: bool) -> None:
-    assert run(NESTED.format(in_grid=in_grid)) == [2, 2]
+def test_a_script_s_functions_are_handlers_also_for_grids_that_its_processes_open(run: Run) -> None:
+    assert run(NESTED) == [2, 2]

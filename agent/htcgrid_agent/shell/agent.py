@@ -1,10 +1,11 @@
 """The agent's one loop: events from workers, lanes and signals go to the decisions, whose commands are carried out."""
 
-import contextlib
+import fcntl
 import os
 import selectors
 import signal
 import socket
+import termios
 import threading
 import time
 from collections import deque
@@ -23,9 +24,10 @@ from htcgrid_agent.core import AgentCore, commands, events
 from htcgrid_agent.shell.inputs import Inputs
 from htcgrid_agent.shell.journal_reader import Held
 from htcgrid_agent.shell.lane import Lane, lanes_of
+from htcgrid_agent.shell.leaving import Leaving
 from htcgrid_agent.shell.logs import Log
 from htcgrid_agent.shell.notes import Notes, about
-from htcgrid_agent.shell.output import Output
+from htcgrid_agent.shell.printed import Printed
 from htcgrid_agent.shell.process import WorkerProcess
 from htcgrid_agent.shell.shared import Fetch, Fetched, SharedFiles
 from htcgrid_agent.shell.stores import StoreCalls
@@ -74,6 +76,7 @@ class Agent:
         *,
         name: str,
         workers: WorkerSettings,
+        grace: float = 0.0,
         shared: SharedFiles,
         log: Log,
         stopping: threading.Event,
@@ -92,11 +95,18 @@ class Agent:
         self._wakeup.setblocking(False)
         self._selector.register(self._wake_end, selectors.EVENT_READ, self._woken)
         self._workers: dict[int, WorkerProcess] = {}
-        self._outputs: dict[int, Output] = {}
+        self._printed: dict[int, Printed] = {}
+        #: The idle workers that are to end by themselves, and those that do.
+        self._tidy: set[int] = set()
+        self._leaving = Leaving(self._selector, log)
+        #: Until when workers may go on once it was told to stop (monotonic seconds); and whether it is to end at once.
+        self._grace = grace
+        self._stop_at: float | None = None
+        self._hurried = self._told = False
+        #: The workers that have ended a run in this turn.
+        self._ended_runs: set[int] = set()
         #: The workers whose channel is watched for room, too.
         self._unsent: set[int] = set()
-        #: By worker: what the log says of the bundle that it was last handed tasks of.
-        self._runs: dict[int, dict[str, Any]] = {}
         self._ticked = 0.0
         #: The signals that are watched.
         self._signals: tuple[signal.Signals, ...] = ()
@@ -134,6 +144,8 @@ class Agent:
         """Let SIGTERM and SIGINT stop the agent; for the main thread."""
 
         def stop(_signal: int, _frame: FrameType | None) -> None:
+            self._hurried |= self._told
+            self._told = True
             self.stop()
 
         self._signals = (signal.SIGTERM, signal.SIGINT)
@@ -141,10 +153,12 @@ class Agent:
             signal.signal(number, stop)
 
     def watch_lifeline(self, fd: int) -> None:
-        """Stop at once when the other end of a pipe is closed: whoever started this agent is gone."""
+        """Stop at once when whoever started this agent says so by a pipe, or is gone: see htcgrid.local.lifeline."""
 
         def closed() -> None:
             self._selector.unregister(fd)
+            # A word leaves workers the time to end by themselves.
+            self._hurried |= not _has_word(fd)
             self.stop()
             self.stop()
 
@@ -157,7 +171,9 @@ class Agent:
             self._handle(events.Tick())
             while self._status is None and self._crashed is None:
                 self._turn()
+            self._end_workers()
         finally:
+            self._leaving.kill()
             for worker in list(self._workers.values()):
                 worker.kill()
                 worker.end()
@@ -181,8 +197,13 @@ class Agent:
 
     def _turn(self) -> None:
         now = time.monotonic()
-        for key, _ in self._selector.select(self._core.wake_at(now) - now):
+        for key, _ in self._selector.select(min(self._core.wake_at(now), self._leaving.until) - now):
             key.data()
+        self._leaving.look()
+        while self._ended_runs:
+            # What its tasks have printed was read in this turn, at the latest.
+            if printed := self._printed.get(self._ended_runs.pop()):
+                printed.settle()
         if not self._events or now - self._ticked > self._TICK:
             self._ticked = now
             self._bury_dead()
@@ -213,9 +234,10 @@ class Agent:
 
     def _handle(self, event: events.Event) -> None:
         self._notes.take(event)
-        if isinstance(event, events.Stop):
-            self._stopping.set()
         now = time.monotonic()
+        if isinstance(event, events.Stop) and not self._stopping.is_set():
+            self._stopping.set()
+            self._stop_at = now + self._grace
         # Workers first: a thread that wakes takes the interpreter from this one, and a worker would wait for both.
         calls = self._do(self._core.take(event, now)) + self._do(self._core.follow(now))
         for command in calls:
@@ -258,9 +280,8 @@ class Agent:
             self._events.append(events.WorkerDied(worker=number, task=None, reason="could not be started"))
             return
         self._workers[number] = worker
-        self._outputs[number] = Output()
+        self._printed[number] = Printed(number, worker.outputs, self._selector, self._log)
         self._selector.register(worker.channel, selectors.EVENT_READ, lambda: self._from_worker(worker))
-        self._selector.register(worker.output, selectors.EVENT_READ, lambda: self._printed(worker))
         client = self._settings.client
         worker.send(
             Setup(
@@ -282,15 +303,17 @@ class Agent:
 
     def _kill_worker(self, command: commands.KillWorker) -> None:
         if worker := self._workers.get(command.worker):
-            self._bury(worker, kill=True)
+            if command.worker in self._tidy:
+                self._let_leave(worker, self._grace)
+            else:
+                self._bury(worker, kill=True)
 
     def _run_tasks(self, command: commands.Run) -> None:
         worker = self._workers.get(command.worker)
         if worker is None:
             return
-        self._printed(worker)
-        self._outputs[command.worker].mark()
-        self._runs[command.worker] = about(command.lease)
+        self._tidy.discard(command.worker)
+        self._printed[command.worker].begin(about(command.lease))
         session = command.session
         timeout = None if session.timeout is None else session.timeout.total_seconds()
         payloads = self._inputs.cut(command.lease.nonce, command.start, command.stop)
@@ -345,6 +368,10 @@ class Agent:
                 self._events.append(events.WorkerReady(worker=worker.number))
             else:
                 self._reported(worker, report)
+                if report.done:
+                    self._ended_runs.add(worker.number)
+                    if report.teardown:
+                        self._tidy.add(worker.number)
 
     def _reported(self, worker: WorkerProcess, report: Report) -> None:
         if report.block is not None:
@@ -362,6 +389,10 @@ class Agent:
         )
 
     def _held(self, worker: WorkerProcess, held: Held) -> None:
+        if printed := self._printed.get(worker.number):
+            # Whoever has the outcomes is to have seen what their tasks printed.
+            printed.read()
+            printed.settle()
         self._events.append(
             events.WorkerReported(
                 worker=worker.number, run=held.run, block=held.block, done=False, size=held.size, since=held.since
@@ -385,54 +416,58 @@ class Agent:
             worker.send(event.found)
             self._watch_channel(worker)
 
+    def _end_workers(self) -> None:
+        """Let workers end by themselves that want to, in what is left of the grace."""
+        if self._crashed is not None or self._hurried:
+            return
+        left = 0.0 if self._stop_at is None else self._stop_at - time.monotonic()
+        for number in sorted(self._tidy):
+            self._let_leave(self._workers[number], left)
+        self._leaving.finish(lambda: self._hurried)
+
+    def _let_leave(self, worker: WorkerProcess, seconds: float) -> None:
+        """Let an idle worker end by itself, within so long; another may take its place now."""
+        self._leaving.add(worker, self._forget_worker(worker), seconds)
+        self._events.append(events.WorkerDied(worker=worker.number, task=None, reason="was ended by its agent"))
+
+    def _forget_worker(self, worker: WorkerProcess) -> Printed:
+        """Watch a worker no more; return what it prints."""
+        self._unsent.discard(worker.number)
+        self._tidy.discard(worker.number)
+        del self._workers[worker.number]
+        self._selector.unregister(worker.channel)
+        return self._printed.pop(worker.number)
+
     def _bury(self, worker: WorkerProcess, *, kill: bool) -> None:
         """Free what belonged to a worker, and tell which task it was at."""
         if self._workers.get(worker.number) is not worker:
             return
-        self._printed(worker)
-        self._unsent.discard(worker.number)
-        facts = self._runs.pop(worker.number, {})
-        output = self._outputs.pop(worker.number)
-        for line in output.close():
-            self._log.info("printed", **facts, worker=worker.number, line=line)
-        del self._workers[worker.number]
-        self._selector.unregister(worker.channel)
-        self._unwatch_output(worker)
+        printed = self._forget_worker(worker)
         now = time.monotonic()
         if kill:
             worker.kill()
         reason = worker.end()
         # Only now nothing moves any more.
+        tail, facts = printed.close(), printed.facts
         task, since = worker.cell.look() or (None, now)
         ran = timedelta(seconds=max(0.0, now - since))
         if kill:
             reason = "was ended by its agent"
         if not kill:
-            self._starts.failed(worker.number, reason, output.tail)
+            self._starts.failed(worker.number, reason, tail)
         self._last_words(worker)
         worker.close()
         self._log.info("worker ended", **facts, worker=worker.number, reason=reason, killed=kill)
         began = time.time() - ran.total_seconds()
         self._events.append(
-            events.WorkerDied(worker=worker.number, task=task, reason=reason, began=began, ran=ran, printed=output.tail)
+            events.WorkerDied(worker=worker.number, task=task, reason=reason, began=began, ran=ran, printed=tail)
         )
 
-    def _printed(self, worker: WorkerProcess) -> None:
-        if self._workers.get(worker.number) is not worker:
-            # It was buried by an event of the same turn.
-            return
-        try:
-            data = os.read(worker.output.fileno(), 1 << 16)
-        except BlockingIOError:
-            return
-        if not data:
-            # The handler closed its output; that is its own affair.
-            self._unwatch_output(worker)
-            return
-        facts = self._runs.get(worker.number, {})
-        for line in self._outputs[worker.number].feed(data, time.monotonic()):
-            self._log.info("printed", **facts, worker=worker.number, line=line)
 
-    def _unwatch_output(self, worker: WorkerProcess) -> None:
-        with contextlib.suppress(KeyError):
-            self._selector.unregister(worker.output)
+def _has_word(fd: int) -> bool:
+    """Return whether something was written into a pipe, whose end shows in the same way."""
+    try:
+        return any(fcntl.ioctl(fd, termios.FIONREAD, bytes(4)))
+    except OSError:
+        # It is no pipe, but a process.
+        return False

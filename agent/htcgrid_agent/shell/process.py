@@ -12,6 +12,7 @@ from typing import IO, cast
 import msgspec
 
 from htcgrid.model.interpreter import interpreter
+from htcgrid_agent.shell.group import end_group_with
 from htcgrid_agent.shell.journal_reader import JournalReader
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Frames, Need, Report, frame
@@ -56,19 +57,22 @@ class WorkerProcess:
             kept.callback(os.close, self._lifeline)
             lent.callback(os.close, read_end)
             self._process = self._start(theirs.fileno(), self.cell.fd, read_end)
+            end_group_with(read_end, self._process.pid)
             kept.pop_all()
         self.channel.setblocking(False)
-        os.set_blocking(self.output.fileno(), False)
+        for pipe in self.outputs.values():
+            os.set_blocking(pipe.fileno(), False)
 
     def _start(self, *descriptors: int) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             [interpreter(), *self._flags, "-P", "-m", "htcgrid_agent.runtimes.python", *map(str, descriptors)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             pass_fds=descriptors,
             env=self._environment,
-            # Ctrl-C in a terminal is for the agent, which ends its workers in good order.
+            # Ctrl-C in a terminal is for the agent, which ends its workers in good order; and what handlers start is in
+            # the group that this makes, and ends with it.
             start_new_session=True,
         )
 
@@ -83,9 +87,12 @@ class WorkerProcess:
         return self._process.poll() is not None
 
     @property
-    def output(self) -> IO[bytes]:
-        """What handlers print."""
-        return cast("IO[bytes]", self._process.stdout)
+    def outputs(self) -> dict[str, IO[bytes]]:
+        """What handlers print, by stream."""
+        return {
+            "stdout": cast("IO[bytes]", self._process.stdout),
+            "stderr": cast("IO[bytes]", self._process.stderr),
+        }
 
     @property
     def unsent(self) -> bool:
@@ -130,6 +137,11 @@ class WorkerProcess:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             yield None
 
+    def leave(self) -> None:
+        """Let the process, which has nothing to do, call what its modules want to be called, and end."""
+        with contextlib.suppress(OSError):
+            self.channel.shutdown(socket.SHUT_WR)
+
     def kill(self) -> None:
         """End the process, and whatever it started in its process group, at once."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -153,7 +165,8 @@ class WorkerProcess:
         self.channel.close()
         self.cell.close()
         os.close(self._lifeline)
-        self.output.close()
+        for pipe in self.outputs.values():
+            pipe.close()
 
 
 def _ending(code: int) -> str:

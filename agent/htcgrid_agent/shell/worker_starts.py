@@ -13,9 +13,9 @@ _LENGTH = 500
 
 
 class WorkerStarts:
-    """Says when the agent is ready, and gives up, by ``crash``, when no worker can be started.
+    """Says in an embedded grid's log when its agent is ready, or gives up, by ``crash``, when no worker can be started.
 
-    An agent that stays, which has no ``crash``, goes on trying: whatever is wrong may be over in an hour.
+    An agent that stays has no ``crash``, and goes on trying: whatever is wrong may be over in an hour.
     """
 
     def __init__(self, log: Log, crash: Callable[[BaseException], None] | None) -> None:
@@ -27,9 +27,10 @@ class WorkerStarts:
 
     def ready(self) -> None:
         """Take note that a worker is ready."""
-        if not self._ready:
-            self._ready = True
+        if not self._ready and self._crash is not None:
+            # Its client looks for this.
             self._log.info("agent ready")
+        self._ready = True
 
     def failed(self, worker: int, reason: str, printed: str = "") -> None:
         """Take note that a worker could not be started, or has ended; they are all started at once."""

@@ -75,6 +75,8 @@ class Report(msgspec.Struct, frozen=True, array_like=True, tag="report"):
     worn: bool = False
     #: With ``done``: a file that was edited since the worker imported it, and goes on with what it has.
     edited: str = ""
+    #: With ``done``: modules of the worker have a ``teardown()``, for which it is to be let end by itself.
+    teardown: bool = False
 
 
 class Need(msgspec.Struct, frozen=True, array_like=True, tag="need"):

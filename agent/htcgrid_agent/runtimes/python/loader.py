@@ -45,8 +45,9 @@ class Handlers:
         self._script = script or Script()
         self._sources = sources or Sources()
         self._loaded: dict[tuple[str, bool, bool], Loaded] = {}
-        #: Modules whose ``setup()`` has been called.
+        #: Modules that are set up, and what is to be called for them at the end.
         self._set_up: set[str] = set()
+        self.teardowns: list[tuple[str, Callable[[], object]]] = []
 
     def load(self, name: str, *, calls: bool = False, main: bool = False) -> Handler:
         """Return the handler as a function of event and context; its module is set up by then.
@@ -73,20 +74,25 @@ class Handlers:
         return found
 
     def _prepare(self, module: ModuleType) -> None:
-        """Call the ``setup()`` that the module itself defines, once; one that needs arguments is of another kind."""
-        setup = module.__dict__.get("setup")
-        if (
-            module.__name__ in self._set_up
-            or not isinstance(setup, FunctionType)
-            or setup.__module__ != module.__name__
-            or _needed(setup)
-        ):
+        """Call the module's ``setup()``, once."""
+        name = module.__name__
+        if name in self._set_up:
             return
-        try:
-            setup()
-        except BaseException as error:
-            raise SetupError(f"setup() of {module.__name__!r} raised {said(error)}") from error
-        self._set_up.add(module.__name__)
+        if setup := _hook(module, "setup"):
+            try:
+                setup()
+            except BaseException as error:
+                raise SetupError(f"setup() of {name!r} raised {said(error)}") from error
+        self._set_up.add(name)
+        if teardown := _hook(module, "teardown"):
+            self.teardowns.append((name, teardown))
+
+
+def _hook(module: ModuleType, name: str) -> Callable[[], object] | None:
+    """Return the function of this name that the module itself defines; one that needs arguments is of another kind."""
+    found = module.__dict__.get(name)
+    own = isinstance(found, FunctionType) and found.__module__ == module.__name__ and not _needed(found)
+    return found if own else None
 
 
 @contextmanager

@@ -94,6 +94,7 @@ class Recorder:
         limit = LIMIT if self._spent < _BUDGET else _LESS
         stdout, stderr = (tee.take(limit) for tee in self._tees)
         self._spent += len(stdout) + len(stderr)
+        self._flush()
         return Printed(stdout, stderr)
 
     def drop(self) -> None:
@@ -101,6 +102,7 @@ class Recorder:
         self._marks.used = False
         for tee in self._tees:
             tee.take(0)
+        self._flush()
 
     def _put(self, out: Any, err: Any) -> None:
         sys.stdout, sys.stderr = self._out, self._err = out, err

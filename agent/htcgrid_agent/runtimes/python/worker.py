@@ -2,6 +2,7 @@
 
 import faulthandler
 import os
+import signal
 import socket
 import sys
 import threading
@@ -33,6 +34,7 @@ from htcgrid_agent.runtimes.python.search_path import begin_path, extend_path
 from htcgrid_agent.runtimes.python.shared import SharedValues
 from htcgrid_agent.runtimes.python.sources import Sources
 from htcgrid_agent.runtimes.python.stopping import leave_stopping_to_agent
+from htcgrid_agent.runtimes.python.teardown import tear_down
 from htcgrid_agent.runtimes.python.wear import Wear
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.journal import SHORT, Journal
@@ -51,6 +53,7 @@ class Worker:
     _monotonic = staticmethod(time.monotonic)
     # The clock of time.monotonic(), by which the agent sees how long a task takes, and which fewer of them replace.
     _tick = staticmethod(time.perf_counter_ns)
+    _exit = staticmethod(os._exit)
 
     def __init__(self, channel: Channel, cell: Cell, setup: Setup) -> None:
         self._channel = channel
@@ -92,6 +95,11 @@ class Worker:
         self._channel.report(Report(0, None, done=True))
         while (tasks := self._channel.run()) is not None:
             self._run(tasks)
+        self._process.leave_if_child()
+        if self._handlers.teardowns:
+            tear_down(self._handlers.teardowns)
+            # What threads of handlers still do is waited for by nobody.
+            self._exit(0)
 
     def _shared(self, ref: str) -> Any:
         if not self._channel.is_open:
@@ -105,7 +113,7 @@ class Worker:
         if self._is_unfit(tasks):
             # The agent has the tasks back, for the worker that takes this one's place.
             self._cell.rest()
-            self._channel.report(Report(tasks.run, None, done=True, worn=True))
+            self._channel.report(Report(tasks.run, None, done=True, worn=True, teardown=bool(self._handlers.teardowns)))
             return
         try:
             handler, self._code = self._load(tasks)
@@ -124,7 +132,9 @@ class Worker:
         self._channel.close()
         worn = self._leftovers.spoilt or self._wear.worn
         left = block if last > block.start else None
-        self._channel.report(Report(tasks.run, left, done=True, worn=worn, edited=self._edited))
+        self._channel.report(
+            Report(tasks.run, left, done=True, worn=worn, edited=self._edited, teardown=bool(self._handlers.teardowns))
+        )
         # By now nobody waits for this.
         self._sources.note()
         self._leftovers.settle()
@@ -267,7 +277,7 @@ class Worker:
         # What an import that failed has done to the streams is no module's.
         self._recorder.renew()
         self._recorder.restore()
-        self._channel.report(Report(tasks.run, block, done=True))
+        self._channel.report(Report(tasks.run, block, done=True, teardown=bool(self._handlers.teardowns)))
 
 
 def _refuse_length(length: int, limit: int) -> None:
@@ -275,10 +285,13 @@ def _refuse_length(length: int, limit: int) -> None:
 
 
 def _die_with_agent(lifeline: int) -> None:
-    """End the process when the agent is gone: its work is another's by then."""
-    # Looked up by then: handlers may leave it patched.
-    leave = os._exit
+    """End the process, and what its handlers started, when the agent is gone: its work is another's by then."""
+    # Looked up by then: handlers may leave these patched.
+    leave, kill, leads = os._exit, os.kill, os.getpgrp() == os.getpid()
     os.read(lifeline, 1)
+    if leads:
+        # 0 is the group, of which the process is one.
+        kill(0, signal.SIGKILL)
     leave(1)
 
 

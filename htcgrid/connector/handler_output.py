@@ -1,0 +1,169 @@
+"""What an embedded grid's handlers print, shown where the client prints."""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import BinaryIO, TextIO
+
+import msgspec
+
+from htcgrid.host import Host
+
+#: How much of a log is read at once.
+_BLOCK = 1 << 18
+#: What a line of a log holds that tells of something printed; others are not even decoded.
+_SIGN = b'"event": "printed"'
+
+
+class _Line(msgspec.Struct):
+    """A line of an agent's log."""
+
+    line: str
+    worker: int
+    stream: str = "stdout"
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+class HandlerOutput:
+    """Follows the logs of a folder's agents, which bound what they take.
+
+    Whoever gets outcomes shows first what was printed by then; while nobody does, somebody is to call :meth:`look` now
+    and then. A notebook shows what a thread prints in the cell that has started the thread, so it is better shown by
+    those who wait.
+    """
+
+    #: Who waits for outcomes looks at least once in this time: seconds.
+    _WAITS = 1.5
+
+    def __init__(self, folder: Path, *, to_stderr: bool = False, host: Host) -> None:
+        self._folder = folder
+        #: Whether what goes to stdout is shown on stderr, too.
+        self._to_stderr = to_stderr
+        # One and the same thread may be interrupted by a signal's handler that waits for outcomes, too.
+        self._lock = host.condition()
+        self._host = host
+        self._logs: dict[str, _Log] = {}
+        #: The workers that have printed.
+        self._workers: set[int] = set()
+        self._closed = False
+        self._shown = 0.0
+        # What was printed before, by agents that others have started, was for others.
+        for log in self._new():
+            log.skip()
+
+    def find(self) -> None:
+        """Follow the logs that are new, too."""
+        with self._lock:
+            if not self._closed:
+                list(self._new())
+
+    def look(self) -> None:
+        """Show what was printed, unless somebody waits for outcomes and does so."""
+        if self._host.monotonic() - self._shown > self._WAITS:
+            self._show()
+
+    def show(self) -> None:
+        """Show what was printed by now."""
+        self._shown = self._host.monotonic()
+        self._show()
+
+    def close(self) -> None:
+        """Show what was printed, and nothing any more."""
+        with self._lock:
+            if not self._closed:
+                list(self._new())
+                self._show()
+            self._closed = True
+            for log in self._logs.values():
+                log.file.close()
+            self._logs.clear()
+
+    def _show(self) -> None:
+        with self._lock:
+            for log in self._logs.values():
+                for lines in log.lines():
+                    self._write(lines)
+
+    def _write(self, lines: list[_Line]) -> None:
+        self._workers.update(line.worker for line in lines)
+        for name, group in groupby(lines, key=attrgetter("stream")):
+            stream = sys.stderr if self._to_stderr or name == "stderr" else sys.stdout
+            _print("".join(map(self._text, group)), stream)
+
+    def _text(self, line: _Line) -> str:
+        # With one worker's lines alone, it says nothing.
+        return f"[{line.worker}] {line.line}\n" if len(self._workers) > 1 else f"{line.line}\n"
+
+    def _new(self) -> Iterator["_Log"]:
+        """Yield the logs that are new."""
+        try:
+            names = [entry.name for entry in os.scandir(self._folder) if entry.name.endswith(".log")]
+        except OSError:
+            return
+        for name in sorted(set(names) - set(self._logs)):
+            try:
+                self._logs[name] = _Log((self._folder / name).open("rb", buffering=0))
+            except OSError:
+                continue
+            yield self._logs[name]
+
+
+class _Log:
+    """One agent's log, read as far as its last whole line."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.file = file
+        self._rest = b""
+
+    def skip(self) -> None:
+        """Leave out what is there."""
+        self.file.seek(0, os.SEEK_END)
+
+    def lines(self) -> Iterator[list[_Line]]:
+        """Yield what was printed up to now; what comes meanwhile waits, for it may come as fast as it is shown."""
+        data = self._read()
+        if not data:
+            return
+        left = os.fstat(self.file.fileno()).st_size - self.file.tell()
+        while data:
+            whole, newline, self._rest = (self._rest + data).rpartition(b"\n")
+            if found := list(_printed((whole + newline).split(b"\n"))):
+                yield found
+            data = self._read() if left > 0 else b""
+            left -= len(data)
+
+    def _read(self) -> bytes:
+        try:
+            return self.file.read(_BLOCK)
+        except OSError:
+            return b""
+
+
+def _printed(lines: Iterable[bytes]) -> Iterator[_Line]:
+    for line in lines:
+        if _SIGN in line:
+            try:
+                yield _decode(line)
+            except msgspec.MsgspecError:
+                # A text that holds the sign, or half a line of an agent that was killed.
+                continue
+
+
+def _print(text: str, stream: TextIO | None) -> None:
+    """Write whole lines, if that is possible: what handlers print is not worth the client."""
+    if stream is None:
+        return
+    try:
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:
+            encoding = stream.encoding or "ascii"
+            stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+        stream.flush()
+    except Exception:  # noqa: BLE001 - the user's stream: closed, a pipe that nobody reads, or of any class
+        return
