@@ -125,7 +125,7 @@ def test_nothing_is_read_that_moves(desk: Desk) -> None:
         desk.begin()
         desk.add(PLAIN)
         assert desk.looks(1) == []
-    assert len(desk.looks(1)) == 1
+    assert len(desk.looks(2)) == 1
 
 
 def test_what_was_reported_is_not_read(desk: Desk) -> None:

@@ -21,8 +21,9 @@ from htcgrid_agent.workers.journal import (
     STAMP_AT,
 )
 
-#: How long a record must have stood there until it is read: seconds.
-_SETTLED = 0.02
+#: How long a record must have stood there until it is read: seconds. On a busy machine a worker may wait about as long
+#: for a core, and then reports by itself, which costs less. Commits wait for longer.
+_SETTLED = 0.09
 #: Bounds of what clients make times of: microseconds, and the seconds of the year 10000.
 _LONGEST = 10**15
 _LATEST = 253_402_300_800.0

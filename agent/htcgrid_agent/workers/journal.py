@@ -13,7 +13,7 @@ stay as they are. A record is there once the last bytes of its slot, its stamp, 
 
 Python has no memory barriers. Processors that keep the order of stores, as x86, show a record to whoever sees its
 stamp. Others, as ARM, may show stores in another order, but all of them after a microsecond or so, and what is read
-has stood there for 20 ms. The next epoch overwrites records only after a report, which is a system call, and a task.
+has stood there for 90 ms. The next epoch overwrites records only after a report, which is a system call, and a task.
 The reader looks at the epoch again after all else, some thousand instructions later, which is more than any processor
 works ahead.
 """

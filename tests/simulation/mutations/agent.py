@@ -7,6 +7,7 @@ from htcgrid_agent.core.committer import Committer
 from htcgrid_agent.core.crew import Crew
 from htcgrid_agent.core.held import HeldBundle
 from htcgrid_agent.core.renewer import Renewer
+from htcgrid_agent.core.slot import WorkerSlot
 from tests.simulation.mutation import Mutation, Patch
 
 AGENT_CORE = (
@@ -15,6 +16,12 @@ AGENT_CORE = (
         seed=1,
         patches=(Patch(committer, "_part", "bundle.flush += 1", "bundle.flush += 0"),),
         says="came altered, and nobody|not in the payload store|not what was written",
+    ),
+    Mutation(
+        name="a failure that is told from the journal and then in a report counts twice",
+        seed=40,
+        patches=(Patch(WorkerSlot, "news", "if block.start >= told", "if told >= 0"),),
+        says=r"after \d tries, and \d went wrong",
     ),
     Mutation(
         name="a commit that failed is made of new outcomes under its old number",
