@@ -27,7 +27,7 @@ class CallForm:
         #: Most bytes of one payload.
         self._limit = limit
         self._carries = carries
-        #: The function that was asked for last, and its name: most calls of an executor are of the same. One that has no
+        #: The function that was asked for last, and its name: most calls of an executor are of the same. One without a
         #: name is not kept, nor what it captures.
         self._last: tuple[Callable[..., Any], str] | None = None
         #: Makes a result, or an exception, of its bytes.
