@@ -74,7 +74,7 @@ lint: .venv/dev.stamp ## Check style and formatting
 .PHONY: types
 types: .venv/dev.stamp ## Check types
 	echo "== mypy"
-	$(BIN)/mypy --no-error-summary htcgrid agent/htcgrid_agent providers tests website $(wildcard benchmarks)
+	$(BIN)/mypy --no-error-summary htcgrid agent/htcgrid_agent providers tests docs/website $(wildcard benchmarks)
 	for example in $(EXAMPLES); do \
 	    MYPYPATH="$$example" $(BIN)/mypy --no-error-summary --cache-dir ".mypy_cache/$$example" "$$example" || exit 1; \
 	done

@@ -11,9 +11,9 @@ import griffe
 import pytest
 
 import htcgrid
+from docs.website import docstrings, hooks
 from htcgrid import errors
 from tests.docs.test_docs import ROOT, named
-from website import docstrings, hooks
 
 REFERENCE = sorted((ROOT / "docs" / "reference" / "python").glob("*.md"))
 #: What stands on the pages of the reference, by the lines that put it there.
@@ -137,7 +137,7 @@ def test_a_page_of_the_reference_begins_with_a_sentence(page: Path) -> None:
 def test_a_strict_build_fails_on_each_fault_of_the_reference(tmp_path: Path) -> None:
     copy = tmp_path / "project"
     ignored = shutil.ignore_patterns("__pycache__")
-    for folder in ("docs", "website", "htcgrid", "agent"):
+    for folder in ("docs", "htcgrid", "agent"):
         shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
     shutil.copy(ROOT / "mkdocs.yml", copy)
     faults = [
