@@ -158,7 +158,9 @@ def _defined_elsewhere(found: Any, module: ModuleType, name: str) -> str | None:
         return None
     if found.__module__ in {None, module.__name__} or name in getattr(module, "__all__", ()):
         return None
-    return str(found.__module__)
+    # Where people import it from: Python 3.13 keeps `Path` in `pathlib._local`.
+    public = str(found.__module__).partition("._")[0]
+    return public if getattr(sys.modules.get(public), found.__name__, None) is found else str(found.__module__)
 
 
 def _import_file(path: Path) -> ModuleType:
