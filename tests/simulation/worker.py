@@ -1,6 +1,5 @@
 """A worker process that only pretends: it does in virtual time what the payloads say."""
 
-import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -87,7 +86,7 @@ class SimulatedWorker:
         (work, tries), self._pending = self._pending, None
         if found.path is None:
             self._miss(work, found)
-        elif self._called.took(os.fsdecode(found.path)):
+        elif self._called.took(found.path):
             self._act(work, tries)
         elif self._called.looks:
             self._ask(work, tries)
