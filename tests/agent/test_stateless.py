@@ -26,7 +26,7 @@ def holding(value: object) -> Callable[[Any], Any]:
 def of(text: str) -> Callable[..., Any]:
     """Return the function ``f`` of a text."""
     variables: dict[str, Any] = {}
-    exec(text, variables)  # noqa: S102 - of this file
+    exec(text, variables)
     found = variables.pop("f")
     return FunctionType(found.__code__, {}, "f", found.__defaults__, found.__closure__)
 
