@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from htcgrid.connector.handler_name import NamelessError, handler_name
+from htcgrid.connector.handler_name import NamelessError, handler_name, reached_name
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.call import INLINE_BYTES, PICKLED_CALL
 from htcgrid.model.codec import PICKLE, Codec
@@ -56,7 +56,7 @@ class CallForm:
                 raise ConfigError(f"only what can be called can be called on a grid, not {type(function).__name__}")
             return PICKLED_CALL
         try:
-            name = handler_name(function)
+            name = reached_name(function) if self._carries and callable(function) else handler_name(function)
         except NamelessError as error:
             if self._carries:
                 return PICKLED_CALL

@@ -8,12 +8,19 @@ from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any
 
+import cloudpickle
+
+from htcgrid.connector.reach import home_of_definition, is_importable
 from htcgrid.errors import EncodingError
 from htcgrid.model.codec.class_pickler import ClassPickler, made, made_or_found
 from htcgrid.model.codec.pickled import named_in_script
 from htcgrid.model.codec.wrappers import wrapper_again
 from htcgrid.model.error_text import said
 from htcgrid.model.function_layout import join_function
+from htcgrid.model.script import MAIN, MAIN_TOO
+
+#: Those that need no look: they are everywhere, or taken along in any case.
+_NOT_ASKED = ("builtins", MAIN, MAIN_TOO)
 
 
 class _FunctionPickler(ClassPickler):
@@ -27,6 +34,8 @@ class _FunctionPickler(ClassPickler):
         super().__init__(file, protocol=5, buffer_callback=buffers.append)
         self._array = getattr(sys.modules.get("numpy"), "ndarray", None)
         self._script = script
+        #: The modules that were looked at.
+        self._modules = set(_NOT_ASKED)
         #: Whether there were such.
         self.refers = False
 
@@ -36,6 +45,9 @@ class _FunctionPickler(ClassPickler):
             return self._of_array(obj)
         if (again := wrapper_again(obj)) is not None:
             return again
+        if (module := home_of_definition(obj)) is not None and module not in self._modules:
+            self._modules.add(module)
+            _take_along(module)
         reduced = super().reducer_override(obj)
         if self._script and isinstance(obj, type) and isinstance(reduced, tuple) and reduced[0] is made:
             if not issubclass(obj, Enum) and not is_dataclass(obj):
@@ -52,6 +64,14 @@ class _FunctionPickler(ClassPickler):
         if obj.dtype.kind in "mM" or obj.dtype.names:
             return type(obj).view, (whole.view(f"V{obj.dtype.itemsize}"), obj.dtype)
         return whole.__reduce_ex__(5)
+
+
+def _take_along(name: str) -> None:
+    """Have what a module defines pickled by its contents when nobody could import it."""
+    module = sys.modules.get(name)
+    if module is not None and module.__name__ == name and not is_importable(name):
+        # For good: another thread may be pickling, and nobody who unpickles it could do otherwise.
+        cloudpickle.register_pickle_by_value(module)
 
 
 def function_bytes(function: Callable[..., Any], script: str = "") -> tuple[bytes, bool]:

@@ -149,7 +149,7 @@ def pickled_function(function: Callable[..., Any], *, script: str, limit: int) -
     try:
         data, refers = function_bytes(function, script)
     except EncodingError as error:
-        raise EncodingError(f"a call of {shown(function)}: {error}") from error
+        raise EncodingError(f"a call of {shown(function)}: {error}") from error.__cause__
     if len(data) > limit:
         raise EncodingError(
             f"a call of {shown(function)}: with what it captures it is {len(data)} bytes long, more than the "

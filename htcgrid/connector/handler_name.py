@@ -6,6 +6,7 @@ from pathlib import Path
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import Any
 
+from htcgrid.connector.reach import is_guarded, is_importable
 from htcgrid.errors import ConfigError
 from htcgrid.model.script import MAIN, MAIN_TOO, file_home, is_path, script_home, whole
 
@@ -52,6 +53,22 @@ def handler_name(handler: str | Callable[..., Any]) -> str:
     return found
 
 
+def reached_name(handler: Callable[..., Any]) -> str:
+    """Return the name under which workers with this process's own path find a handler.
+
+    Raises:
+        NamelessError: it has none, or they cannot import its module.
+        ConfigError: see :func:`handler_name`.
+    """
+    name = handler_name(handler)
+    if not is_of_script(handler) and not is_importable(handler.__module__):
+        raise NamelessError(
+            f"handler {name!r} is of a module that was not imported from the path, and cannot be elsewhere: put the "
+            "module's folder into sys.path, and import it"
+        )
+    return name
+
+
 def is_of_script(handler: object) -> bool:
     """Return whether a function is defined by a script, and not by a module."""
     return getattr(handler, "__module__", None) in {MAIN, MAIN_TOO}
@@ -68,18 +85,30 @@ def _home(handler: Callable[..., Any], module: str, name: str) -> str:
             "under another name, or a method of one object: an agent would find that; define it with def at the top of "
             "a module"
         )
-    if held and (home := script_home()) is not None:
+    home, inner = _home_in_script(handler, variables if held else None, name), _function_of(handler)
+    if home is None:
+        raise NamelessError(
+            f"{name!r} is a function that was typed into a prompt or a notebook, or is of a script that is not there, "
+            "and has no file that agents could import: define it in a module"
+        )
+    if inner is not None and is_guarded(inner, name):
+        raise NamelessError(
+            f"{name!r} is defined under 'if __name__ == \"__main__\":', or by code that stands in no file, and agents "
+            "that import the script do not find it: define it with def at the top of the script"
+        )
+    return home
+
+
+def _home_in_script(handler: Callable[..., Any], variables: Mapping[str, Any] | None, name: str) -> str | None:
+    """Return the script that has a function; ``variables`` are those of ``__main__``, if it is there under its name."""
+    if variables is not None and (home := script_home()) is not None:
         return home
     # Profilers and their kin run a script beside their own __main__.
-    own = _variables_of(handler)
-    if own is not None and own is not variables and _holds(own, name, handler):
-        home = file_home(own.get("__file__") or getattr(getattr(handler, "__code__", None), "co_filename", None))
-        if home is not None:
-            return home
-    raise NamelessError(
-        f"{name!r} is a function that was typed into a prompt or a notebook, or is of a script that is not there, and "
-        "has no file that agents could import: define it in a module"
-    )
+    inner = _function_of(handler)
+    own = None if inner is None else inner.__globals__
+    if own is None or own is variables or not _holds(own, name, handler):
+        return None
+    return file_home(own.get("__file__") or getattr(getattr(handler, "__code__", None), "co_filename", None))
 
 
 def _holds(variables: Mapping[str, Any], name: str, handler: Callable[..., Any]) -> bool:
@@ -91,11 +120,11 @@ def _holds(variables: Mapping[str, Any], name: str, handler: Callable[..., Any])
     return found is handler or (isinstance(handler, _MADE_ANEW) and type(found) is type(handler) and found == handler)
 
 
-def _variables_of(handler: Any) -> Mapping[str, Any] | None:
-    """Return the variables of the module that a function or class is defined in."""
+def _function_of(handler: Any) -> FunctionType | None:
+    """Return the function that a handler is, or calls, or one of a class's."""
     while not isinstance(handler, FunctionType) and (inner := _inner(handler)) is not None:
         handler = inner
-    return handler.__globals__ if isinstance(handler, FunctionType) else None
+    return handler if isinstance(handler, FunctionType) else None
 
 
 def _inner(handler: Any) -> Any:

@@ -4,8 +4,10 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import nullcontext, suppress
 from datetime import timedelta
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from htcgrid.connector.agent_trouble import agent_trouble
 from htcgrid.connector.bar import Bar
 from htcgrid.connector.collection import Collection, batches
 from htcgrid.connector.duration import seconds_of
@@ -218,8 +220,13 @@ class Reader:
     def _standstill(self, collection: Collection) -> "Standstill | None":
         """Look why no task runs; see :func:`look_for_standstill`."""
         # Only whoever waits in vain needs it.
-        from htcgrid.findings.standstill import look_for_standstill  # noqa: PLC0415
+        from htcgrid.findings.standstill import Standstill, look_for_standstill  # noqa: PLC0415
 
+        if embedded := self.notices.embedded:
+            # Its tasks may run, and have ended, while it cannot say so.
+            trouble = agent_trouble(Path(embedded) / "agents", self.host.now())
+            if trouble is not None:
+                return Standstill(text=trouble, reason=trouble, fleeting=False)
         submitter = self._submitter
         fills = submitter is not None and not submitter.done
         status = SessionStatus(
@@ -236,7 +243,7 @@ class Reader:
             status,
             now=self.host.now(),
             lease=self.notices.lease,
-            embedded=self.notices.embedded,
+            embedded=embedded,
             filling=fills and submitter is not None and not submitter.by_hand,
             mine=fills,
         )

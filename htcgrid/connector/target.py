@@ -11,7 +11,7 @@ import msgspec
 
 from htcgrid.connector.call import TAKEN_ALONG, shown
 from htcgrid.connector.functions import pickled_function
-from htcgrid.connector.handler_name import NamelessError, handler_name, is_of_script
+from htcgrid.connector.handler_name import NamelessError, handler_name, is_of_script, reached_name
 from htcgrid.connector.search_path import added, folders_of, search_path
 from htcgrid.errors import ConfigError
 from htcgrid.model import PythonClient, SessionId
@@ -107,10 +107,13 @@ class Targets:
 
     def _of_function(self, function: Callable[..., Any], codec: object) -> Target:
         try:
-            name = handler_name(function)
+            name = reached_name(function) if self.embedded else handler_name(function)
         except NamelessError as error:
             if not self.embedded and codec != PICKLE:
                 raise ConfigError(f"{error}; or {TAKEN_ALONG}") from error
+            name = None
+        if name is None:
+            # Not below: what goes wrong here has another cause.
             return self._carried(function, codec)
         return Target(name=name, client=self.client(name.rpartition(":")[0] if is_of_script(function) else None))
 

@@ -329,6 +329,81 @@ def test_a_function_without_a_name_knows_its_script_s_classes(tmp_path: Path) ->
     assert run(CLASSES.format(main='if __name__ == "__main__":'), tmp_path) == [True] * 4
 
 
+#: Functions that workers do not find by a name, which each multiply by another number.
+NOT_FOUND = """
+import functools, importlib.util, json, runpy, sys, types
+from pathlib import Path
+from htcgrid import Grid
+
+def wrapping(function):
+    @functools.wraps(function)
+    def wrapper(event):
+        return function(event)
+    return wrapper
+
+def loaded(name, file, known):
+    spec = importlib.util.spec_from_file_location(name, file)
+    module = importlib.util.module_from_spec(spec)
+    if known:
+        sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+def of_code(code, **variables):
+    exec(code, variables)
+    return variables["function"]
+
+if "__main__" == __name__:
+    def guarded(event): return event * 1
+
+    class Desk:
+        @staticmethod
+        def price(event): return event * 2
+        @classmethod
+        def value(cls, event): return event * 3
+        def __call__(self, event): return event * 4
+
+    if True:
+        def deeper(event): return event * 5
+
+    @wrapping
+    def wrapped(event): return guarded(event) * 6
+
+    exec("def executed(event): return event * 7")
+    cases = [guarded, Desk.price, Desk.value, Desk(), deeper, wrapped, executed]
+    cases.append(of_code("def function(event): return event * 8", __name__="__main__"))
+    cases.append(of_code("def function(event): return event * 9", __name__="elsewhere"))
+    cases.append(of_code("def function(event): return event * 10"))
+    Path("away").mkdir()
+    source = "FACTOR = {}\\ndef inner(event): return event * FACTOR\\ndef function(event): return inner(event)\\n"
+    for number in range(11, 17):
+        Path(f"away/part{number}.py").write_text(source.format(number))
+    cases.append(loaded("part11", "away/part11.py", known=True).function)
+    cases.append(loaded("part12", "away/part12.py", known=False).function)
+    cases.append(loaded("package.part13", "away/part13.py", known=True).function)
+    # What is imported by this name is another.
+    cases.append(loaded("colorsys", "away/part14.py", known=True).function)
+    part = loaded("part15", "away/part15.py", known=True)
+    cases.append(lambda event: part.function(event))
+    cases.append(runpy.run_path("away/part16.py")["function"])
+    made = sys.modules["made"] = types.ModuleType("made")
+    exec("class Desk:\\n  @staticmethod\\n  def price(event): return event * 17", made.__dict__)
+    cases.append(made.Desk.price)
+    cases.append(types.FunctionType((lambda event: event * 18).__code__, globals(), "renamed"))
+
+    with Grid.open(workers=1) as grid, grid.executor() as executor:
+        said = []
+        for case in cases:
+            (value,) = grid.submit(case, [1]).results(timeout=60)
+            said.append([value, *grid.map(case, [1]), executor.submit(case, 1).result(60)])
+        print(json.dumps(said))
+"""
+
+
+def test_functions_that_workers_do_not_find_go_along(tmp_path: Path) -> None:
+    assert run(NOT_FOUND, tmp_path) == [[number] * 3 for number in range(1, 19)]
+
+
 UNGUARDED = """
 import dataclasses, json
 from htcgrid import Grid

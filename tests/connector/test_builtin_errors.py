@@ -52,6 +52,13 @@ def test_a_call_raises_an_exception_of_pythons_own_as_itself(executor: GridExecu
     assert "builtin_errors.py" in str(found.__cause__)
 
 
+@pytest.mark.parametrize("name", RAISING)
+def test_so_does_a_call_of_a_function_that_has_no_name(executor: GridExecutor, name: str) -> None:
+    found = executor.submit(lambda wanted: throw(*wanted), [name]).exception(timeout=120)
+    assert isinstance(found, type(_error(executor, name)))
+    assert isinstance(found.__cause__, RemoteTraceback)
+
+
 def test_an_error_in_a_long_text_tells_its_place(executor: GridExecutor) -> None:
     found = _error(executor, "many bytes that are no text")
     assert isinstance(found, UnicodeDecodeError)

@@ -194,3 +194,39 @@ def test_a_client_is_told_the_cause(name: str, tmp_path: Path) -> None:
     for words in said:
         assert words in ended.stderr
     assert not list(tmp_path.glob("htcgrid-*"))
+
+
+#: Waits for what its agent cannot write.
+FULL = """
+import os, resource
+from htcgrid import Grid
+
+def large(event):
+    return "r" * event if event else os.getppid()
+
+if __name__ == "__main__":
+    with Grid.open(workers=1) as grid:
+        [agent] = grid.submit(large, [0]).results()
+        resource.prlimit(agent, resource.RLIMIT_FSIZE, (500_000, resource.RLIM_INFINITY))
+        try:
+            grid.submit(large, [1_000_000]).results(timeout=6)
+        except TimeoutError as error:
+            print(error)
+"""
+
+
+def test_who_waits_while_an_agent_cannot_write_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "client.py").write_text(FULL)
+    ended = subprocess.run(
+        [sys.executable, "client.py"],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
+        check=False,
+    )
+    trouble = "the agent of this embedded grid cannot go on, and tries again: "
+    assert trouble in ended.stdout, ended.stderr
+    assert [line for line in ended.stderr.splitlines() if line.startswith("htcgrid: session ") and trouble in line]
+    assert not list(tmp_path.glob("htcgrid-*"))

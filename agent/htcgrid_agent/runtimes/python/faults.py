@@ -14,6 +14,7 @@ from htcgrid.model.codec import Codec
 from htcgrid.model.error_text import cause_of, frames_of, is_a, message_of, traceback_of, type_name, type_names
 from htcgrid.model.outcome import Failure
 from htcgrid.model.python_client import python_client
+from htcgrid_agent.runtimes.python.calls import is_pickled
 from htcgrid_agent.runtimes.python.loader import HandlerError, SetupError
 from htcgrid_agent.runtimes.python.memory import lift_memory_limit
 from htcgrid_agent.workers.messages import RunTasks
@@ -42,7 +43,7 @@ def failure_of(error: BaseException, tasks: RunTasks) -> Failure:
         message=message,
         traceback=shown[-_TRACEBACK:] + _versions(tasks),
         final=refused or _is_final(error) or not tasks.retry.retries(type_names(error)),
-        builtin=_builtin(error) if tasks.calls else None,
+        builtin=_builtin(error) if tasks.calls or is_pickled(tasks) else None,
     )
 
 
