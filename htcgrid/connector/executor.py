@@ -69,6 +69,7 @@ class GridExecutor(Executor):
         # An executor that nobody holds any more ends its sessions once their calls have ended.
         weakref.finalize(self, _end, sessions.process, self._opened).atexit = False
 
+    @briefly
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
         """Call ``fn(*args, **kwargs)`` on the grid; return the future of its result.
 
