@@ -26,7 +26,7 @@ from htcgrid.model.codec.place import entries_of, items_of, refused_in, shown
 from htcgrid.model.codec.reading import LARGE, Reading
 from htcgrid.model.codec.strict import STRICT
 from htcgrid.model.codec.writing import Writing
-from htcgrid.model.error_text import is_a, message_of, said
+from htcgrid.model.error_text import is_a, message_of, said, type_name
 
 #: What stands in MessagePack as it is.
 _NATIVE = frozenset({type(None), bool, int, float, str, bytes, bytearray})
