@@ -57,10 +57,15 @@ class HandlerOutput:
             log.skip()
 
     def find(self) -> None:
-        """Follow the logs that are new, too."""
+        """Follow the logs that are new, too, and no more those of agents that have ended."""
         with self._lock:
             if not self._closed:
+                ended = set(self._logs) - self._followed()
                 list(self._new())
+                for name in ended:
+                    log = self._logs.pop(name)
+                    self._show_log(log)
+                    log.file.close()
 
     def look(self) -> None:
         """Show what was printed, unless somebody waits for outcomes and does so."""
@@ -86,8 +91,11 @@ class HandlerOutput:
     def _show(self) -> None:
         with self._lock:
             for log in self._logs.values():
-                for lines in log.lines():
-                    self._write(lines)
+                self._show_log(log)
+
+    def _show_log(self, log: "_Log") -> None:
+        for lines in log.lines():
+            self._write(lines)
 
     def _write(self, lines: list[_Line]) -> None:
         self._workers.update(line.worker for line in lines)
@@ -101,16 +109,23 @@ class HandlerOutput:
 
     def _new(self) -> Iterator["_Log"]:
         """Yield the logs that are new."""
-        try:
-            names = [entry.name for entry in os.scandir(self._folder) if entry.name.endswith(".log")]
-        except OSError:
-            return
-        for name in sorted(set(names) - set(self._logs)):
+        for name in sorted(self._followed() - set(self._logs)):
             try:
                 self._logs[name] = _Log((self._folder / name).open("rb", buffering=0))
             except OSError:
                 continue
             yield self._logs[name]
+
+    def _followed(self) -> set[str]:
+        """Return the names of the logs of agents that are on record: those that have ended are taken off it.
+
+        Logs stay, and a folder that is used for long has more of them than a process has descriptors.
+        """
+        try:
+            names = {file.name for file in self._folder.iterdir()}
+        except OSError:
+            return set(self._logs)
+        return {name for name in names if name.endswith(".log") and f"{name.removesuffix('.log')}.json" in names}
 
 
 class _Log:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: Sessions that wait for the same reason are told once in this time: seconds.
 _TOGETHER = 60.0
+#: Most sessions whose last reason is remembered.
+_SESSIONS = 1000
 #: The logger of all lines that are for people: with no logging configured, Python prints them to stderr as they are.
 _LOGGER = "htcgrid"
 
@@ -54,7 +56,11 @@ class Notices:
         with self._lock:
             if self._reasons.get(session) == reason:
                 return
+            self._reasons.pop(session, None)
             self._reasons[session] = reason
+            if len(self._reasons) > _SESSIONS:
+                # The one that was told of first; should it still wait, it is told of again.
+                del self._reasons[next(iter(self._reasons))]
             if self._last is not None and self._last[0] == reason and now - self._last[1] < _TOGETHER:
                 return
             self._last = (reason, now)

@@ -246,6 +246,13 @@ def garbage(seed: int) -> Callable[[Desk], None]:
     return write
 
 
+def nested(desk: Desk) -> None:
+    """Write a failure with a field that nobody knows, which the decoder skips, level by level."""
+    record = b"\x93\xc0\x81\xa1x" + b"\x91" * 100_000
+    poke(BODY, record)(desk)
+    slot(0, length=-len(record))(desk)
+
+
 BODY = layout.BYTES_AT
 ODD = {
     "a negative first task": common(start=-1),
@@ -276,6 +283,7 @@ ODD = {
     "a record of other types": poke(BODY, b"\x93\x01\x02\x03"),
     "a record that is cut off": poke(BODY, b"\x93\xc6\xff\xff\xff\xff"),
     "a record that is nested deeply": poke(BODY, b"\x91" * 4000),
+    "a failure that is nested deeply": nested,
     "a record with neither value nor failure": poke(BODY, b"\x93\xc0\xc0\xc0"),
     "a failure that is no text": poke(BODY, b"\x93\xc0\x82\xa4type\xa1\xff\xa7message\xa1\xff\xc0"),
     "nothing at all": poke(32, bytes(SIZE - 32)),

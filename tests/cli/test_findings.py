@@ -29,6 +29,7 @@ from htcgrid.model import (
     TaskState,
 )
 from htcgrid.model.call import PICKLED_CALL
+from htcgrid.model.python_client import PythonClient, told
 
 BEGAN = datetime(2026, 5, 1, 12, tzinfo=UTC)
 NOW = BEGAN.timestamp()
@@ -286,10 +287,15 @@ def test_a_handler_that_one_agent_does_not_allow_is_told() -> None:
 
 
 def test_of_a_pickled_function_the_patterns_say_nothing() -> None:
-    pickled = msgspec.structs.replace(SESSION, handler=PICKLED_CALL, codec="pickle")
-    assert messages("NOT_ALLOWED", status=status(session=pickled)) == []
-    named = msgspec.structs.replace(SESSION, handler=PICKLED_CALL)
+    named = msgspec.structs.replace(SESSION, handler="<lambda> at client.py:12")
     assert len(messages("NOT_ALLOWED", status=status(session=named))) == 1
+    function = told(PythonClient(function=("5f", 300)))
+    for pickled in (
+        msgspec.structs.replace(SESSION, handler=PICKLED_CALL, codec="pickle"),
+        msgspec.structs.replace(SESSION, handler=PICKLED_CALL),
+        msgspec.structs.replace(named, codec_options=function),
+    ):
+        assert messages("NOT_ALLOWED", status=status(session=pickled)) == []
 
 
 # --- held and going wrong ---------------------------------------------------------------------------------------------

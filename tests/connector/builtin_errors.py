@@ -76,7 +76,8 @@ class TimeoutError(builtins.TimeoutError):  # noqa: A001 - as libraries have
     pass
 
 
-#: Exceptions that stay TaskFailedErrors: of classes that only imports would find, and those that end a program.
+#: Exceptions that stay TaskFailedErrors: of classes that only imports would find, those that end a program, and what is
+#: too large to stand beside results.
 OTHERS: dict[str, Callable[[], BaseException]] = {
     "a class of the user's": lambda: ValueError_("x"),
     "a class with the name of Python's own": lambda: TimeoutError("x"),
@@ -85,6 +86,7 @@ OTHERS: dict[str, Callable[[], BaseException]] = {
     "an interrupt": lambda: KeyboardInterrupt(),
     "a generator's exit": lambda: GeneratorExit(),
     "a group of interrupts": lambda: BaseExceptionGroup("x", [KeyboardInterrupt()]),
+    "a large group": lambda: ExceptionGroup("x", [ValueError("x" * 7000, number) for number in range(20)]),
 }
 #: Arguments that no plain data is, by what arrives.
 SHOWN: dict[str, Callable[[], Exception]] = {

@@ -20,7 +20,9 @@ from typing import Any
 import pytest
 
 from htcgrid import Grid, RetryPolicy
+from htcgrid.connector.handler_output import HandlerOutput
 from htcgrid.errors import ConfigError
+from htcgrid.host import RealHost
 
 #: What stands before a line once several workers have printed.
 _NUMBER = re.compile(r"^\[\d+\] ", re.MULTILINE)
@@ -308,3 +310,31 @@ def test_output_is_shown_on_the_streams_that_are_there_then(grid: Grid) -> None:
 def test_what_is_no_place_for_output_is_told(output: Any) -> None:
     with pytest.raises(ConfigError, match="output must be True, False or 'stderr', not"):
         Grid.open(workers=1, output=output)
+
+
+def opened() -> int:
+    """Return how many descriptors this process has."""
+    return sum(1 for _ in Path("/dev/fd").iterdir())
+
+
+def test_logs_of_agents_that_have_ended_are_shown_to_their_end_and_let_go(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(100):
+        (tmp_path / f"agent-old{number}.log").write_text("")
+    before = opened()
+    output = HandlerOutput(tmp_path, host=RealHost())
+    assert opened() == before
+    for number in range(20):
+        record, log = tmp_path / f"agent-{number}.json", tmp_path / f"agent-{number}.log"
+        record.write_text("{}")
+        log.write_text("")
+        output.find()
+        assert opened() == before + 1
+        with log.open("a") as file:
+            file.write(f'{{"event": "printed", "worker": 1, "stream": "stdout", "line": "{number}"}}\n')
+        record.unlink()
+        output.find()
+        assert opened() == before
+        assert capsys.readouterr().out == f"{number}\n"
+    output.close()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from htcgrid import Grid
+from htcgrid.connector.notices import Notices
+from htcgrid.host import RealHost
 from tests.cli.conftest import until, write_grid
 
 _HEAD = "import logging, sys, threading\nfrom concurrent.futures import as_completed\nfrom htcgrid import Grid\n"
@@ -126,3 +128,13 @@ def test_logging_decides_what_becomes_of_it(folder: Path) -> None:
             assert lines == [SETTINGS[name][2]] * bool(SETTINGS[name][2]), name
             assert "but none runs now: no agent of pool default" in end, name
     assert f"session risk {_TOLD}" in (folder / "log").read_text()
+
+
+def test_the_reasons_of_sessions_past_are_not_kept_for_ever(caplog: pytest.LogCaptureFixture) -> None:
+    notices = Notices(host=RealHost())
+    for session in [*range(1500), 1499, 0]:
+        notices.tell(f"s-{session}", "it has no agent", f"reason {session}")
+    told = [record.args for record in caplog.records]
+    assert len(told) == 1501
+    # The last is known yet, and the first is not.
+    assert told[-1] == ("s-0", "it has no agent")

@@ -12,6 +12,7 @@ from htcgrid import errors
 from htcgrid.config import AgentSettings
 from htcgrid.connector import search_path
 from htcgrid.errors import ConfigError, HtcGridError
+from htcgrid.findings import session as findings
 from htcgrid.findings import sight
 from htcgrid.local.settings import LocalSettings
 from htcgrid.local.state import SqliteStateStore
@@ -56,11 +57,13 @@ _CONSTANTS: dict[str, Any] = {
     "recorder._LESS": recorder._LESS,
     "faults._MESSAGE": faults._MESSAGE,
     "faults._TRACEBACK": faults._TRACEBACK,
+    "faults._BUILTIN": faults._BUILTIN,
     "Output._RATE": Output._RATE,
     "Reporter._HOLDS": Reporter._HOLDS,
     "Reporter._FAULTS": Reporter._FAULTS,
     "Reporter._MESSAGE": Reporter._MESSAGE,
     "sight._PAGES": sight._PAGES,
+    "findings._GROUPS": findings._GROUPS,
     "sight._FAILURES": sight._FAILURES,
 }
 #: What is refused when there is more of it.

@@ -270,6 +270,7 @@ class Agent:
 
     def _start_worker(self, command: commands.StartWorker) -> None:
         number = command.worker
+        self._starts.begin(number)
         try:
             settings, name = self._settings, f"{self._name}/{number}"
             worker = WorkerProcess(number, settings.environment, settings.client.flags, name=name)

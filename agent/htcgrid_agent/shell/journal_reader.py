@@ -145,7 +145,7 @@ def _take_more(block: Block, record: bytes) -> bool:
     """Read a record that is more than a value; return whether it is one."""
     try:
         value, failure, printed = _decode(record)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return False
     if value is None and failure is None:
         return False

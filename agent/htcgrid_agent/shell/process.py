@@ -134,7 +134,7 @@ class WorkerProcess:
             for body in bodies:
                 self.size = len(body)
                 yield _decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             yield None
 
     def leave(self) -> None:

@@ -25,6 +25,10 @@ class WorkerStarts:
         #: By worker.
         self._failed: Counter[int] = Counter()
 
+    def begin(self, worker: int) -> None:
+        """Take note that a worker is started; at first they all are, before any can end."""
+        self._failed[worker] += 0
+
     def ready(self) -> None:
         """Take note that a worker is ready."""
         if not self._ready and self._crash is not None:
@@ -33,7 +37,7 @@ class WorkerStarts:
         self._ready = True
 
     def failed(self, worker: int, reason: str, printed: str = "") -> None:
-        """Take note that a worker could not be started, or has ended; they are all started at once."""
+        """Take note that a worker could not be started, or has ended; one that is slow may still be ready."""
         self._failed[worker] += 1
         if self._ready or self._crash is None or min(self._failed.values()) < _ENOUGH:
             return

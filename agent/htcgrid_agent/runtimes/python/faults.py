@@ -5,6 +5,8 @@ import traceback
 from pathlib import Path
 from types import TracebackType
 
+import msgspec
+
 from htcgrid import model
 from htcgrid.errors import ConfigError, EncodingError, PayloadLostError, TaskError
 from htcgrid.model.builtin_error import BuiltinError, carried
@@ -19,6 +21,8 @@ from htcgrid_agent.workers.messages import RunTasks
 
 _TRACEBACK = 8_000
 _MESSAGE = 2_000
+#: Most bytes of an exception of Python's own: it stands beside results in a pack, and groups may hold many.
+_BUILTIN = 64 << 10
 #: Where what is not the user's stands: the worker's own, and the codecs.
 _FOLDERS = (str(Path(__file__).parent), str(Path(model.__file__).parent))
 #: What another try does not help, as the errors themselves say.
@@ -82,7 +86,8 @@ def _is_final(error: BaseException) -> bool:
 
 def _builtin(error: BaseException) -> BuiltinError | None:
     try:
-        return carried(error)
+        found = carried(error)
+        return found if found is None or len(msgspec.msgpack.encode(found)) <= _BUILTIN else None
     except BaseException:  # noqa: BLE001 - what it holds is the user's
         return None
 

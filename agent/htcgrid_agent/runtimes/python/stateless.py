@@ -7,7 +7,7 @@ from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any
 
 #: What nobody can change.
-_PLAIN = (type(None), bool, int, float, complex, str, bytes, range, ModuleType, BuiltinFunctionType)
+_PLAIN = (type(None), bool, int, float, complex, str, bytes, range, ModuleType)
 #: By these a function changes variables that outlive the call, or attributes, as its own.
 _CHANGING = frozenset(
     number
@@ -32,6 +32,9 @@ def _is_stateless(value: Any, seen: set[int]) -> bool:
     if isinstance(value, _PLAIN) or (isinstance(value, type) and vars(builtins).get(value.__name__) is value):
         # Of a subclass, an instance may have attributes.
         return type(value) in _PLAIN or isinstance(value, type)
+    if type(value) is BuiltinFunctionType:
+        # A method of an object, as ``list.append``, has the same type, and changes the object.
+        return isinstance(value.__self__, ModuleType)
     if id(value) in seen:
         return True
     seen.add(id(value))
