@@ -148,7 +148,7 @@ class GridExecutor(Executor):
 
         The processes of Python's own executors have Ctrl-C from the terminal themselves, and end.
         """
-        if is_a(error, KeyboardInterrupt):
+        if error is not None and is_a(error, KeyboardInterrupt):
             self._give_up()
         else:
             self.shutdown()
