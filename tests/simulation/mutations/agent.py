@@ -189,7 +189,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a worker that stands still before it begins is waited for",
-        seed=149,
+        seed=112,
         patches=(Patch(Crew, "look", "now - slot.seen > self._policy.standstill", "False"),),
         says="have not ended",
     ),
