@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -153,14 +154,16 @@ def test_one_worker_begins_what_waits_in_the_order_of_its_submission(lone: Grid,
     numbers = list(range(40))
     with lone.executor() as executor:
         # Many bundles wait by then, and which of them is next is to be no matter of chance.
+        ends: list[Callable[[], object]]
         if way == "sessions":
-            ends = [lone.submit(holding.line_up_as, [[n, str(go), str(places)]]).wait for n in numbers]
+            sessions = [lone.submit(holding.line_up_as, [[n, str(go), str(places)]]) for n in numbers]
+            ends = [partial(session.wait, timeout=120) for session in sessions]
         elif way == "calls":
-            ends = [executor.submit(holding.line_up, n, str(go), str(places)).result for n in numbers]
+            futures = [executor.submit(holding.line_up, n, str(go), str(places)) for n in numbers]
+            ends = [partial(future.result, 120) for future in futures]
         else:
-            results = lone.map(holding.line_up, numbers, [str(go)] * 40, [str(places)] * 40)
-            ends = [lambda timeout: list(results)]
+            ends = [partial(list, lone.map(holding.line_up, numbers, [str(go)] * 40, [str(places)] * 40))]
         go.touch()
         for end in ends:
-            end(timeout=120)
+            end()
     assert places.read_text(encoding="utf-8").split() == [str(n) for n in numbers]
