@@ -2,6 +2,8 @@
 
 import sqlite3
 
+import msgspec
+
 from htcgrid.model import BundleKey, Hint, defaults
 
 _PRIORITIES = range(defaults.PRIORITY_LIMIT, -1, -1)
@@ -24,6 +26,18 @@ SELECT count(*) FROM (
     SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE state = 0 AND pool = ? AND due <= ? LIMIT 100000
 )
 """
+#: Agents report every 15 s; one that did not do so three times is lost: seconds.
+_PRESENT = 45.0
+_AGENTS = "SELECT report FROM agents WHERE heard > ? AND pool = ?"
+
+
+class _Report(msgspec.Struct):
+    """What is to be known of an agent's report here."""
+
+    ended: bool = False
+
+
+_decode = msgspec.msgpack.Decoder(_Report).decode
 
 
 def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Hint]:
@@ -65,3 +79,13 @@ def next_due(connection: sqlite3.Connection, pool: str, now: float) -> float | N
 def depth(connection: sqlite3.Connection, pool: str, now: float) -> int:
     """Return how many bundles of a pool wait, counted up to 100,000."""
     return int(connection.execute(_DEPTH, (pool, now)).fetchone()[0])
+
+
+def has_several_agents(connection: sqlite3.Connection, pool: str, now: float) -> bool:
+    """Return whether several agents of a pool are there, as far as they have reported by now."""
+    there = 0
+    for (report,) in connection.execute(_AGENTS, (now - _PRESENT, pool)):
+        there += not _decode(report).ended
+        if there > 1:
+            return True
+    return False

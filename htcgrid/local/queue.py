@@ -126,11 +126,12 @@ class SqliteTaskQueue(TaskQueue):
             # They stand behind all others, and would wait for as long as others come: one of them is always told of.
             suspects = backlog.suspects(connection, pool, now, _SUSPECTS, above) if len(found) >= limit else []
             waits = stored.any_waits(connection, pool, now, above)
+            shared = len(found) > limit and backlog.has_several_agents(connection, pool, now)
         if waits:
             with self._database.writing(durable=False) as connection:
                 taken = stored.take(connection, pool, now, limit, above)
             return sorted(taken + _deliveries(found), key=lambda delivery: -stored.rank(delivery.hint))[:limit]
-        some = _some(found, limit)
+        some = _some(found, limit) if shared else found[:limit]
         if suspects and not any(hint.suspect for hint in some):
             some[-1] = random.choice(suspects)
         return _deliveries(some)
@@ -144,7 +145,11 @@ class SqliteTaskQueue(TaskQueue):
 
 
 def _some(hints: list[Hint], limit: int) -> list[Hint]:
-    """Take ``limit`` hints from the front, at a random place, since all agents look at the same front."""
+    """Take ``limit`` hints from the front, at a random place, since all agents look at the same front.
+
+    An agent that is alone takes them as they come: with one worker, tasks begin in the order of their submission. Who
+    waits for the first results before it lets a later task end would else wait for ever.
+    """
     if len(hints) <= limit:
         return hints
     front = sum(stored.rank(hint) == stored.rank(hints[0]) for hint in hints)

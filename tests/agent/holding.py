@@ -113,3 +113,15 @@ def wait_for(number: int, file: str) -> int:
     while number < 0 and not Path(file).exists():
         time.sleep(0.01)
     return number
+
+
+def line_up(number: int, file: str, places: str) -> None:
+    """Wait for a file, then write a number behind those of earlier calls."""
+    while not Path(file).exists():
+        time.sleep(0.01)
+    with Path(places).open("a", encoding="utf-8") as written:
+        written.write(f"{number}\n")
+
+
+def line_up_as(event: list[Any]) -> None:
+    line_up(*event)

@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,24 @@ def test_a_map_yields_what_has_ended_while_the_next_goes_on(lone: Grid, tmp_path
     assert list(islice(results, 4)) == [1, 2, 3, 4]
     go.touch()
     assert list(results) == [-1, 5, 6, 7]
+
+
+@pytest.mark.parametrize("way", ["sessions", "calls", "a map"])
+def test_one_worker_begins_what_waits_in_the_order_of_its_submission(lone: Grid, tmp_path: Path, way: str) -> None:
+    go, places = tmp_path / "go", tmp_path / "places"
+    numbers = list(range(40))
+    with lone.executor() as executor:
+        # Many bundles wait by then, and which of them is next is to be no matter of chance.
+        ends: list[Callable[[], object]]
+        if way == "sessions":
+            sessions = [lone.submit(holding.line_up_as, [[n, str(go), str(places)]]) for n in numbers]
+            ends = [partial(session.wait, timeout=120) for session in sessions]
+        elif way == "calls":
+            futures = [executor.submit(holding.line_up, n, str(go), str(places)) for n in numbers]
+            ends = [partial(future.result, 120) for future in futures]
+        else:
+            ends = [partial(list, lone.map(holding.line_up, numbers, [str(go)] * 40, [str(places)] * 40))]
+        go.touch()
+        for end in ends:
+            end()
+    assert places.read_text(encoding="utf-8").split() == [str(n) for n in numbers]

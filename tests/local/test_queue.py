@@ -2,14 +2,14 @@
 
 import threading
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from htcgrid.local.queue import SqliteTaskQueue
 from htcgrid.local.state import SqliteStateStore
-from htcgrid.model import AgentId, BundleKey, Delivery, Hint, Remainder, Session
+from htcgrid.model import AgentId, AgentReport, BundleKey, Delivery, Hint, Remainder, Session, SessionId
 from htcgrid.testing import VirtualClock
 from htcgrid.testing.samples import bundle_of, bundles_of, commit_of, keys_of, session_of, tasks
 
@@ -56,7 +56,13 @@ def test_pools_are_kept_apart(store: SqliteStateStore, queue: SqliteTaskQueue) -
     assert [hint.key.session for hint in receive(queue, pool="gpu")] == [there.id]
 
 
+def register(store: SqliteStateStore, *names: str, pool: str = "default", ended: bool = False) -> None:
+    for name in names:
+        store.register(AgentReport(id=AgentId(name), pool=pool, started=datetime.now(UTC), ended=ended))
+
+
 def test_agents_that_look_at_one_front_do_not_all_see_the_same(store: SqliteStateStore, queue: SqliteTaskQueue) -> None:
+    register(store, "one", "another")
     submit(store, 100)
     urgent = submit(store, 5, priority=3)
     starts = set()
@@ -65,6 +71,29 @@ def test_agents_that_look_at_one_front_do_not_all_see_the_same(store: SqliteStat
         assert [hint.key.session for hint in found[:5]] == [urgent.id] * 5
         starts.add(receive(queue, limit=2)[0].key.start)
     assert len(starts) > 1
+
+
+@pytest.mark.parametrize("others", ["none", "have not reported", "have ended", "are lost", "serve another pool"])
+@pytest.mark.parametrize("limit", [1, 2, 7, 40])
+def test_an_agent_that_is_alone_sees_the_front_in_its_order(
+    store: SqliteStateStore, queue: SqliteTaskQueue, clock: VirtualClock, others: str, limit: int
+) -> None:
+    if others == "are lost":
+        register(store, "lost-1", "lost-2")
+        clock.advance(timedelta(minutes=1))
+    if others != "have not reported":
+        register(store, "lone")
+    if others == "have ended":
+        register(store, "ended-1", "ended-2", ended=True)
+    if others == "serve another pool":
+        register(store, "elsewhere-1", "elsewhere-2", pool="gpu")
+    sessions = [submit(store, 50), submit(store, 50)]
+    order = [(session.id, start) for session in sessions for start in range(0, 100, 2)]
+    taken: list[tuple[SessionId, int]] = []
+    while hints := receive(queue, limit=limit):
+        store.claim([hint.key for hint in hints], agent=A, lease=LEASE)
+        taken += [(hint.key.session, hint.key.start) for hint in hints]
+    assert taken == order
 
 
 def test_retries_whose_delay_has_passed_come_before_the_backlog(
