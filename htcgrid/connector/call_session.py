@@ -87,7 +87,7 @@ class CallSession:
         if self._thread.current:
             return
         self._thread.join(_SILENCE)
-        if count := self._queue.unfinished:
+        if (count := self._queue.unfinished) and not self._reader.notices.quiet:
             calls = "1 call" if count == 1 else f"{count} calls"
             say(f"waiting for {calls} of {self._reader.session.handler} to end; Ctrl-C gives up")
         self._thread.join()

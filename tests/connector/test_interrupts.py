@@ -159,14 +159,18 @@ def test_after_an_interrupt_that_the_program_catches_its_grid_goes_on(start: Sta
     assert (ended.status, ended.err) == (0, "")
 
 
-def test_an_executor_waits_for_its_calls_after_an_error_and_says_what_for(start: Start) -> None:
+_WAITS = "htcgrid: waiting for 1 call of time:sleep to end; Ctrl-C gives up\n"
+
+
+@pytest.mark.parametrize(("quiet", "said"), [("", _WAITS), ("quiet=True, ", "")])
+def test_an_executor_waits_for_its_calls_after_an_error_and_says_what_for(start: Start, quiet: str, said: str) -> None:
     body = """
         with grid.executor() as pool:
             future = pool.submit(time.sleep, 6)
             ready()
             raise ValueError("the block's own")"""
-    ended = start(PROGRAM.format(body=body)).end()
-    assert ended.err.startswith("htcgrid: waiting for 1 call of time:sleep to end; Ctrl-C gives up\nTraceback")
+    ended = start(PROGRAM.format(body=body).replace("Grid.open(", f"Grid.open({quiet}")).end()
+    assert ended.err.startswith(f"{said}Traceback")
     assert "ValueError: the block's own" in ended.err
 
 
