@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
@@ -122,5 +123,8 @@ def _descriptors(folder: Path | None) -> Iterator[tuple[str, str]]:
     for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - this runs thousands of times
         with suppress(OSError):
             file = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - as above
+            # The first test that spawns a process starts the tracker, which stays.
+            if int(number) == getattr(resource_tracker._resource_tracker, "_fd", None):
+                continue
             if file.startswith("pipe:") or (folder is not None and Path(file).is_relative_to(folder)):
                 yield number, file
