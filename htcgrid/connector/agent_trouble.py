@@ -27,15 +27,18 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 def agent_trouble(folder: Path, now: datetime) -> str | None:
     """Return what went wrong last in the agents of a folder, unless that is long ago."""
-    lines = [line for log in folder.glob("*.log") for line in _failed(_end_of(log))]
+    lines = [line for log in folder.glob("*.log") for line in _failed(_end_of(log, now - _RECENT))]
     last = max(lines, key=lambda line: line.timestamp, default=None)
     if last is None or now - last.timestamp > _RECENT:
         return None
     return f"the agent of this embedded grid cannot go on, and tries again: {last.error}"
 
 
-def _end_of(log: Path) -> bytes:
+def _end_of(log: Path, since: datetime) -> bytes:
+    """Return the end of a log that was written to since then; a folder that is used for long has many others."""
     try:
+        if log.stat().st_mtime < since.timestamp():
+            return b""
         with log.open("rb") as file:
             file.seek(max(0, file.seek(0, 2) - _END))
             return file.read()

@@ -24,7 +24,7 @@ async def values_awaited(reader: Reader) -> list[Any]:
     made: list[Collection] = []
     async with aclosing(outcomes_awaited(reader, made.append)) as outcomes:
         async for outcome in outcomes:
-            values.take(outcome)
+            values.take([outcome])
     return values.in_order(reader.session.id, made[0])
 
 

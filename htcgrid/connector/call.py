@@ -14,6 +14,8 @@ TAKEN_ALONG = (
     "use codec='pickle', which takes it along pickled, with agents that have 'pickle = true' in their [agent]; on an "
     "embedded grid it goes along in any case"
 )
+#: Most functions whose names are remembered: to find one again takes longer than the rest of a call.
+_NAMES = 16
 
 
 class CallForm:
@@ -27,9 +29,9 @@ class CallForm:
         #: Most bytes of one payload.
         self._limit = limit
         self._carries = carries
-        #: The function that was asked for last, and its name: most calls of an executor are of the same. One without a
-        #: name is not kept, nor what it captures.
-        self._last: tuple[Callable[..., Any], str] | None = None
+        #: The functions that were asked for last, and their names, by identity: most calls of an executor are of the
+        #: same few. One without a name is not kept, nor what it captures.
+        self._names: dict[int, tuple[Callable[..., Any], str]] = {}
         #: Makes a result, or an exception, of its bytes.
         self.decode = self._codec.decode
 
@@ -46,9 +48,9 @@ class CallForm:
         """
         if isinstance(function, str):
             return handler_name(function)
-        last = self._last
-        if last is not None and last[0] is function:
-            return last[1]
+        known = self._names.get(id(function))
+        if known is not None:
+            return known[1]
         if callable(function) and (kind := runs_late(function)):
             raise ConfigError(f"function {shown(function)}: {late_advice(kind)}")
         if self.pickles:
@@ -61,7 +63,9 @@ class CallForm:
             if self._carries:
                 return PICKLED_CALL
             raise ConfigError(f"{error}; or {TAKEN_ALONG}") from error
-        self._last = (function, name)
+        if len(self._names) >= _NAMES:
+            self._names = {}
+        self._names[id(function)] = (function, name)
         return name
 
     def payload(self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:

@@ -45,7 +45,8 @@ class EmbeddedGrid:
         agent: dict[str, object] = {"handlers": ["*"], "pickle": True, "path": path, "reload": True}
         if workers is not None:
             agent["workers"] = workers
-        parse_config({"state": {"provider": "local"}, "agent": agent})
+        # Nothing of it is a path, and this process's own folder may be gone.
+        parse_config({"state": {"provider": "local"}, "agent": agent}, folder=Path("/"))
         #: None when the folder is the caller's.
         self._temporary: TemporaryFolder | None = None
         if folder is None:

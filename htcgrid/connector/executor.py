@@ -20,7 +20,7 @@ from htcgrid.errors import ConfigError, ConflictError
 from htcgrid.model import RetryPolicy, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import codec_of_session
-from htcgrid.model.error_text import message_of
+from htcgrid.model.error_text import is_a, message_of
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -69,6 +69,7 @@ class GridExecutor(Executor):
         # An executor that nobody holds any more ends its sessions once their calls have ended.
         weakref.finalize(self, _end, sessions.process, self._opened).atexit = False
 
+    @briefly
     def submit(self, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs) -> "Future[_T]":
         """Call ``fn(*args, **kwargs)`` on the grid; return the future of its result.
 
@@ -147,7 +148,7 @@ class GridExecutor(Executor):
 
         The processes of Python's own executors have Ctrl-C from the terminal themselves, and end.
         """
-        if isinstance(error, KeyboardInterrupt):
+        if error is not None and is_a(error, KeyboardInterrupt):
             self._give_up()
         else:
             self.shutdown()

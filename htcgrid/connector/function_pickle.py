@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import is_dataclass
 from enum import Enum
+from types import ModuleType
 from typing import Any
 
 import cloudpickle
@@ -69,7 +70,7 @@ class _FunctionPickler(ClassPickler):
 def _take_along(name: str) -> None:
     """Have what a module defines pickled by its contents when nobody could import it."""
     module = sys.modules.get(name)
-    if module is not None and module.__name__ == name and not is_importable(name):
+    if isinstance(module, ModuleType) and module.__name__ == name and not is_importable(name):
         # For good: another thread may be pickling, and nobody who unpickles it could do otherwise.
         cloudpickle.register_pickle_by_value(module)
 

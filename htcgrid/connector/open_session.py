@@ -60,6 +60,7 @@ class OpenSession(SessionHandle):
             self._open.fail(error)
             self._open.leave(_PATIENCE)
 
+    @briefly
     def add(self, task: Any) -> int:
         """Add a task, and return its index; it is accepted a moment later, which :attr:`accepted` counts.
 
@@ -85,6 +86,7 @@ class OpenSession(SessionHandle):
         check_tasks(tasks)
         return [self.add(task) for task in tasks]
 
+    @briefly
     def seal(self) -> int:
         """Take no more tasks; return their number once all are accepted. Safe to repeat.
 

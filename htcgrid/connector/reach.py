@@ -40,21 +40,8 @@ def is_importable(name: str) -> bool:
     It would not when the module was made by hand, or loaded from a file that is not on the path, as plugins are, and
     tests by pytest's ``importlib`` mode.
     """
-    module = sys.modules.get(name)
-    path: Sequence[str] | None = None
-    spec: ModuleSpec | None = None
-    parent = ""
-    for part in name.split("."):
-        parent = f"{parent}.{part}" if parent else part
-        try:
-            spec = _found(parent, path)
-        except Exception:  # noqa: BLE001 - finders are anybody's
-            return True
-        if spec is None:
-            return False
-        # A package may have changed it.
-        path = getattr(sys.modules.get(parent), "__path__", spec.submodule_search_locations)
-    return module is None or spec is None or _is_of(module, spec)
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return _is_importable(name, file if isinstance(file, str) else None, tuple(map(str, sys.path)))
 
 
 def home_of_definition(value: Any) -> str | None:
@@ -65,6 +52,25 @@ def home_of_definition(value: Any) -> str | None:
     return module if isinstance(module, str) else None
 
 
+@lru_cache(maxsize=256)
+def _is_importable(name: str, file: str | None, _path: tuple[str, ...]) -> bool:
+    """Look for a module that is of a file; kept for as long as the path is the same, since each session asks."""
+    path: Sequence[str] | None = None
+    spec: ModuleSpec | None = None
+    parent = ""
+    for part in name.split("."):
+        parent = f"{parent}.{part}" if parent else part
+        try:
+            spec = _found(parent, path)
+            if spec is None:
+                return False
+            # A package may have changed it.
+            path = getattr(sys.modules.get(parent), "__path__", spec.submodule_search_locations)
+        except Exception:  # noqa: BLE001 - finders are anybody's, and modules any object
+            return True
+    return file is None or spec is None or _is_of(file, spec)
+
+
 def _found(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
     finders: list[Callable[..., ModuleSpec | None]] = [
         find for finder in sys.meta_path if (find := getattr(finder, "find_spec", None)) is not None
@@ -72,9 +78,8 @@ def _found(name: str, path: Sequence[str] | None) -> ModuleSpec | None:
     return next((spec for find in finders if (spec := find(name, path)) is not None), None)
 
 
-def _is_of(module: ModuleType, spec: ModuleSpec) -> bool:
-    file = getattr(module, "__file__", None)
-    if not isinstance(file, str) or not spec.origin or file == spec.origin:
+def _is_of(file: str, spec: ModuleSpec) -> bool:
+    if not spec.origin or file == spec.origin:
         return True
     try:
         return not Path(file).is_absolute() or Path(file).samefile(spec.origin)

@@ -110,6 +110,9 @@ class Reader:
             if not parts and not collection.finished and not collection.closed:
                 self.check.wait()
             return parts
+        if wait:
+            # From now on it is this thread that shows what handlers print, and not one that nobody looks at.
+            self.check.arrived()
         silence, began = collection.silence, self.host.monotonic()
         found = patiently(
             self.host,

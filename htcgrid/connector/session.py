@@ -248,8 +248,7 @@ class SessionHandle:
         values = Values(return_exceptions=return_exceptions)
         collection = self._reader.collection()
         try:
-            for outcome in self._reader.outcomes(timeout, collection, self._reader.bar(progress)):
-                values.take(outcome)
+            values.take(self._reader.outcomes(timeout, collection, self._reader.bar(progress)))
         except ResultTimeoutError as error:
             error.results = values.by_task
             raise

@@ -13,6 +13,7 @@ from htcgrid.connector.submission import Command, Seal, Submission
 from htcgrid.errors import ConfigError, ConflictError, HtcGridError, ResultTimeoutError
 from htcgrid.host import Host
 from htcgrid.model import Session, SessionId
+from htcgrid.model.error_text import is_a
 
 
 class OnError(StrEnum):
@@ -147,7 +148,7 @@ class Submitter:
 
     def fail(self, error: BaseException) -> None:
         """End the submission with an error, unless it has ended."""
-        if isinstance(error, KeyboardInterrupt):
+        if is_a(error, KeyboardInterrupt):
             # The threads that raise it, too, would add their lines to what the program's end shows.
             error = KeyboardInterrupt("the submission was interrupted")
         self._error = error if self._error is None else self._error

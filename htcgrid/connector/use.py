@@ -21,7 +21,7 @@ class Use:
         self._check = check
         #: Called instead of a wait, where nobody may wait; it raises.
         self.wait = wait
-        #: Called when outcomes have come, before anybody gets them.
+        #: Called when somebody begins to look for outcomes, and when some have come, before anybody gets them.
         self.arrived = arrived or _nothing
 
     def __call__(self) -> None:

@@ -1,11 +1,12 @@
 """The values of a session's tasks, in their order."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from htcgrid.connector.collection import Collection
 from htcgrid.connector.outcome import Outcome
 from htcgrid.errors import TaskCancelledError
-from htcgrid.model import SessionId
+from htcgrid.model import SessionId, TaskState
 
 
 class Values:
@@ -16,17 +17,22 @@ class Values:
         #: By task, those that have been taken in.
         self.by_task: dict[int, Any] = {}
 
-    def take(self, outcome: Outcome) -> None:
-        """Take in how a task ended.
+    def take(self, outcomes: Iterable[Outcome]) -> None:
+        """Take in how tasks ended, one after the other.
 
         Raises:
-            TaskError: it has no value, and errors are to be raised.
-            EncodingError: its value cannot be read here, and errors are to be raised.
+            TaskError: one has no value, and errors are to be raised.
+            EncodingError: a value cannot be read here, and errors are to be raised.
         """
-        error = outcome.exception()
-        if error is not None and not self._return_exceptions:
-            raise error
-        self.by_task[outcome.index] = outcome.value if error is None else error
+        by_task, succeeded = self.by_task, TaskState.SUCCEEDED
+        for outcome in outcomes:
+            if outcome.state is succeeded:
+                by_task[outcome.index] = outcome.value
+                continue
+            error = outcome.exception()
+            if error is not None and not self._return_exceptions:
+                raise error
+            by_task[outcome.index] = error
 
     def in_order(self, session: SessionId, collection: Collection) -> list[Any]:
         """Return the values, once all are there.

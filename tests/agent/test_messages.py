@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from htcgrid.model import Block, Failure
-from htcgrid_agent.workers.cell import Cell
+from htcgrid_agent.workers.cell import SINCE, STOP, TASK, Cell
 from htcgrid_agent.workers.messages import Found, Frames, Report, RunTasks, frame
 
 
@@ -27,6 +27,12 @@ class Connection:
 
 
 _SIZES = st.one_of(st.integers(0, 300), st.integers(Frames._ROOM - 10, Frames._ROOM + 10), st.just(3 * Frames._ROOM))
+
+
+def enter(cell: Cell, task: int, now: int) -> bool:
+    """Begin a task as a worker does; return whether it is still to be run."""
+    cell.slots[SINCE], cell.slots[TASK] = now, task
+    return task < cell.slots[STOP]
 
 
 @given(sizes=st.lists(_SIZES, max_size=6), parts=st.lists(st.integers(1, 1 << 17), min_size=1))
@@ -55,9 +61,9 @@ def test_a_cell_shows_the_task_that_runs_and_since_when() -> None:
     cell.begin(5, 8)
     loading = cell.look()
     before = time.monotonic()
-    assert cell.enter(5, time.monotonic_ns())
+    assert enter(cell, 5, time.monotonic_ns())
     first = cell.look()
-    assert cell.enter(6, time.monotonic_ns())
+    assert enter(cell, 6, time.monotonic_ns())
     second = cell.look()
     assert loading is not None
     assert first is not None
@@ -75,5 +81,5 @@ def test_a_run_that_is_shortened_ends_before_the_task_that_was_named() -> None:
     cell = Cell.create()
     cell.begin(5, 8)
     cell.shorten(7)
-    assert [cell.enter(index, 0) for index in (5, 6, 7)] == [True, True, False]
+    assert [enter(cell, index, 0) for index in (5, 6, 7)] == [True, True, False]
     cell.close()

@@ -46,7 +46,7 @@ def tab() -> Callable[..., list[str]]:
 
 def test_bash_completes_commands_and_options(tab: Callable[..., list[str]], grid: Path) -> None:
     assert tab("st") == ["status"]
-    assert tab("d") == ["demo", "delete", "drill", "doctor"]
+    assert tab("d") == ["demo", "delete", "doctor", "drill"]
     assert tab("config", "") == ["check"]
     assert tab("submit", "--pri") == ["--priority"]
     assert tab("completion", "") == ["bash", "zsh", "fish"]

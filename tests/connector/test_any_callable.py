@@ -507,3 +507,41 @@ def test_with_agents_of_others_both_sides_must_want_it(grid: Grid) -> None:
         failing = other.submit(lambda event: [][event], [1], codec="pickle", retry=ONCE)
         with pytest.raises(TaskFailedError, match="IndexError"):
             failing.results(timeout=60)
+
+
+#: A class that is typed into a prompt, on its way in any direction.
+PROMPT_S_CLASS = """
+import dataclasses, json
+from htcgrid import Grid
+@dataclasses.dataclass
+class Trade:
+    notional: float
+
+def told(handler, payload, **options):
+    try:
+        return str(grid.submit(handler, [payload], **options).results(timeout=60))
+    except Exception as error:
+        return str(error)
+
+grid = Grid.open(workers=1)
+said = [told(lambda event: 1, Trade(1.0)), told(lambda event: Trade(event), 1.0)]
+print(json.dumps([*said, told(lambda event: Trade(event.notional), Trade(1.0), codec="pickle")]))
+grid.close()
+"""
+
+
+def test_what_to_do_for_a_prompt_s_classes_is_said_in_both_directions(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-q", "-i"],
+        cwd=tmp_path,
+        input=PROMPT_S_CLASS,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    there, back, pickled = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("[")))
+    for said in (there, back):
+        assert "a prompt or a notebook: use codec='pickle', or put the class into a module" in said
+        assert "imports from" not in said
+    assert pickled == "[Trade(notional=1.0)]"

@@ -12,10 +12,12 @@ from typing import Any
 
 import pytest
 
+from htcgrid.connector.call import CallForm
 from htcgrid.connector.handler_name import NamelessError, handler_name
 from htcgrid.connector.target import Targets
 from htcgrid.errors import ConfigError
 from htcgrid.model import SessionId
+from htcgrid.model.codec import codec_of
 
 
 def test_a_function_of_a_module_is_named_by_both() -> None:
@@ -154,3 +156,22 @@ def test_what_has_no_name_is_refused_where_agents_are_not_the_client_s() -> None
 def test_a_function_that_is_written_in_c_is_found_in_its_module() -> None:
     assert handler_name(math.sqrt) == "math:sqrt"
     assert handler_name(abs) == "builtins:abs"
+
+
+def test_functions_that_are_called_by_turns_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Counting:
+        """A finder that finds nothing."""
+
+        asked = 0
+
+        def find_spec(self, _name: str, _path: object, _target: object = None) -> None:
+            self.asked += 1
+
+    finder = Counting()
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    form = CallForm(codec_of("typed"), 1 << 20, carries=True)
+    names = [form.handler(function) for function in (math.sqrt, json.dumps)]
+    asked = finder.asked
+    for _ in range(9):
+        assert [form.handler(function) for function in (math.sqrt, json.dumps)] == names
+    assert finder.asked == asked > 0

@@ -184,7 +184,9 @@ def test_what_the_grid_ends_has_a_name_too(grid: Grid, handler: object, timeout:
     assert outcome.tries == 2
 
 
-@pytest.mark.parametrize("names", ["OSError", ("not a name",), (OSError,), ("OSError",) * 33, (1,), ("",)])
+@pytest.mark.parametrize(
+    "names", ["OSError", ("not a name",), (int,), (OSError("full"),), ("OSError",) * 33, (1,), ("",)]
+)
 def test_what_is_no_name_of_an_error_is_told(names: object) -> None:
     with pytest.raises(ConfigError, match="retry never must"):
         RetryPolicy(never=names)  # type: ignore[arg-type]

@@ -80,6 +80,7 @@ STARTS = {
     "a relative interpreter, and another folder": Start(
         before="sys.executable = os.path.relpath(sys.executable); os.mkdir('x'); os.chdir('x')"
     ),
+    "a current folder that is gone": Start(before="os.mkdir('x'); os.chdir('x'); os.rmdir('../x')"),
     "an interpreter without a name": Start(before="sys.executable = ''"),
     "a temporary folder that is not there": Start(variables={"TMPDIR": "/no/such/place"}),
     "a temporary folder that is a file": Start(files=("file",), variables={"TMPDIR": "file"}),

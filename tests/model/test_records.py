@@ -88,7 +88,16 @@ def test_ids_that_would_not_do_in_a_key_are_refused(name: str) -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"tries": 0}, {"tries": 1001}, {"tries": 2.0}, {"tries": True}, {"backoff": 1}, {"limit": timedelta(seconds=-1)}],
+    [
+        {"tries": 0},
+        {"tries": 1001},
+        {"tries": 2.0},
+        {"tries": True},
+        {"backoff": -1},
+        {"backoff": "1"},
+        {"limit": float("nan")},
+        {"limit": timedelta(seconds=-1)},
+    ],
 )
 def test_a_retry_policy_that_cannot_be_is_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=f"retry {next(iter(fields))} must be"):

@@ -18,6 +18,8 @@ from htcgrid.model import (
     unpack_blocks,
     unpack_payloads,
 )
+from htcgrid.model import Session as Model
+from htcgrid.model.call import FunctionKey, read_call
 from htcgrid.model.codec.pickled import unpickled
 from htcgrid.testing.memory.session import SessionRecord
 from tests.simulation.work import Work, is_pickled, read
@@ -123,9 +125,17 @@ class Judge:
                 altered.update(span)
             for index, payload in zip(span, payloads or (), strict=False):
                 works[index] = read(payload, record.session)
+                self._look_at_function(record.session, payload)
                 meant = self._facts.meant[record.session.id].get(index)
                 assert meant in {None, works[index]}, f"task {index} of {record.session.id} is not what was submitted"
         return works, unreadable, altered
+
+    def _look_at_function(self, session: Model, payload: bytes) -> None:
+        """Look whether the function that a call names is there, also when no agent had to fetch it."""
+        function = read_call(payload).function if is_pickled(session) else None
+        if isinstance(function, FunctionKey):
+            key = function.shared(session.id).key
+            assert key in self._world.payloads._objects, f"function {key} is named, and is not there"
 
     def _payloads(self, root: Bundle) -> list[bytes] | None:
         data = self._data(root.input)

@@ -1,6 +1,7 @@
 """Virtual time, and threads that are none: one runs at a time, and only where it waits may another go on."""
 
 import heapq
+import logging
 from collections.abc import Callable
 from itertools import count
 from random import Random
@@ -166,7 +167,13 @@ class Scheduler:
             raise GreenletExit
 
     def end(self) -> None:
-        """Unwind all strands, those of the dead too; what they do meanwhile has no effect."""
+        """Unwind all strands, those of the dead too; what they do meanwhile has no effect, and is not logged."""
         self._over = True
-        for strand in list(self.strands.values()):
-            strand.greenlet.throw(GreenletExit)
+        # The tops of threads log what ends them, which is an error there, and is none here.
+        before = logging.root.manager.disable
+        logging.disable()
+        try:
+            for strand in list(self.strands.values()):
+                strand.greenlet.throw(GreenletExit)
+        finally:
+            logging.disable(before)

@@ -1,15 +1,18 @@
 """Every promise, on 200 seeds; `make nightly` has 10,000."""
 
+import logging
 import os
 import subprocess
 import sys
 from collections import Counter
+from random import Random
 
 import pytest
 
 from htcgrid.model import TaskState
 from tests.simulation.faults import Fault, Site
 from tests.simulation.many import simulated
+from tests.simulation.scheduler import Process, Scheduler
 from tests.simulation.simulation import Report, simulate
 from tests.simulation.sites import call_sites, unreached
 
@@ -77,3 +80,23 @@ def test_a_seed_does_the_same_each_time(seed: int) -> None:
 
 def test_two_seeds_do_not_do_the_same() -> None:
     assert simulate(1).digest != simulate(2).digest
+
+
+def test_threads_that_are_unwound_at_the_end_log_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    scheduler, seen = Scheduler(Random(1)), list[BaseException]()
+
+    def run() -> None:
+        try:
+            scheduler.current.wait()
+        except BaseException as error:
+            seen.append(error)
+            logging.getLogger("thread").exception("it ended")
+            raise
+
+    scheduler.spawn(Process("client"), run, "watch")
+    scheduler.run(until=1.0)
+    scheduler.end()
+    assert len(seen) == 1
+    assert not caplog.records
+    logging.getLogger("thread").error("what comes later is logged")
+    assert len(caplog.records) == 1

@@ -101,11 +101,11 @@ class SimulatedWorker:
         self._untaken = self._index
         return self._told(skipped, done=False)
 
-    def die(self, reason: str) -> None:
-        """End; the agent learns of it a moment later."""
+    def die(self, reason: str, *, torn: bool = False) -> None:
+        """End; the agent learns of it a moment later, and of what is in its journal, unless that is ``torn``."""
         if not self.process.alive:
             return
-        if left := self.journal():
+        if not torn and (left := self.journal()):
             self._agent.post(left)
         task, since = self.look or (None, self._agent.host.monotonic())
         ran = timedelta(seconds=self._agent.host.monotonic() - since)
@@ -190,7 +190,8 @@ class SimulatedWorker:
     def _die_at_task(self) -> None:
         assert self._run is not None
         self._world.facts.tried(self._run.session.id, self._index, "WorkerDied")
-        self.die("was killed by SIGSEGV")
+        # What ends a worker may have written over its journal first. Not drawn: all else would happen otherwise, too.
+        self.die("was killed by SIGSEGV", torn=self._index % 2 == 1)
 
     def _finish(self, failure: Failure | None, work: Work) -> None:
         assert self._run is not None

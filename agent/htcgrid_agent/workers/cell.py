@@ -16,14 +16,18 @@ from contextlib import suppress
 SIZE = 1 << 20
 #: Bytes of the cell, which are slots of 8 bytes.
 CELL = 32
-_TASK, _SINCE, _STOP = 0, 1, 2
+TASK, SINCE, STOP = 0, 1, 2
 _NONE = -1
 #: What importing a handler may take beside the time that a try may: many import more than they run.
 _LOADING_NS = 60_000_000_000
 
 
 class Cell:
-    """One worker's cell. Only the worker writes task and time; only the agent shortens a run."""
+    """One worker's cell. Only the worker writes task and time; only the agent shortens a run.
+
+    A call would cost as much as to write: a worker that begins a task writes into :attr:`slots` since when, in
+    monotonic nanoseconds, and then which, and goes on if that is less than what stands at ``STOP``.
+    """
 
     # Attributes of classes: libraries that stop the time look for the functions themselves in all modules.
     _now = staticmethod(time.monotonic_ns)
@@ -31,7 +35,7 @@ class Cell:
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self.memory = mmap.mmap(fd, SIZE)
-        self._slots = memoryview(self.memory)[:CELL].cast("q")
+        self.slots = memoryview(self.memory)[:CELL].cast("q")
 
     @classmethod
     def create(cls) -> "Cell":
@@ -52,33 +56,26 @@ class Cell:
 
         The first task's time begins when it is entered, or a minute from now: by then the import hangs.
         """
-        self._slots[_STOP] = stop
-        self._slots[_SINCE] = self._now() + _LOADING_NS
-        self._slots[_TASK] = task
-
-    def enter(self, task: int, now: int) -> bool:
-        """Note that a task begins ``now``, in monotonic nanoseconds; return whether it is still to be run."""
-        slots = self._slots
-        slots[_SINCE] = now
-        slots[_TASK] = task
-        return task < slots[_STOP]
+        self.slots[STOP] = stop
+        self.slots[SINCE] = self._now() + _LOADING_NS
+        self.slots[TASK] = task
 
     def rest(self) -> None:
         """Note that no task is being run."""
-        self._slots[_TASK] = _NONE
+        self.slots[TASK] = _NONE
 
     def shorten(self, stop: int) -> None:
         """Ask the worker to end its run before task ``stop``."""
-        self._slots[_STOP] = stop
+        self.slots[STOP] = stop
 
     def look(self) -> tuple[int, float] | None:
         """Return the task that is being run and since when (monotonic seconds), or None."""
-        task, since = self._slots[_TASK], self._slots[_SINCE]
+        task, since = self.slots[TASK], self.slots[SINCE]
         return None if task == _NONE else (task, since / 1e9)
 
     def close(self) -> None:
         """Unmap the cell."""
-        self._slots.release()
+        self.slots.release()
         self.memory.close()
         os.close(self.fd)
 

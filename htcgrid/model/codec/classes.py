@@ -99,9 +99,11 @@ class Classes:
         return import_module(name)
 
     def _missing(self, module: str, name: str, reason: str) -> str:
-        folders = [folder or "." for folder in sys.path]
-        text = f"class {name} of module {module!r} cannot be found here: {reason}; this side imports from "
-        text += _listed(folders)
+        text = f"class {name} of module {module!r} cannot be found here: {reason}"
+        if module in {MAIN, MAIN_TOO}:
+            # It is not looked for on any path.
+            return text
+        text += f"; this side imports from {_listed([folder or '.' for folder in sys.path])}"
         return text + (f"; the other side from {_listed(list(self._folders))}" if self._folders else "")
 
 

@@ -159,4 +159,6 @@ def _look(kinds: Kinds, part: Any) -> str | Iterable[tuple[str, Any]]:
             return ()
         return form.inside(part)
     except Exception as error:  # noqa: BLE001 - the user's classes are asked for their fields
-        return message_of(error) if is_a(error, (TypeError, EncodingError)) else f"it raised {type_name(error)}"
+        # Those say what is wrong with the class; what others say may be what it holds.
+        told = is_a(error, (TypeError, EncodingError, ImportError))
+        return message_of(error) if told else f"it raised {type_name(error)}"

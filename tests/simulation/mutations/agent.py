@@ -152,7 +152,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a worker's death is blamed on the first of its tasks",
-        seed=21,
+        seed=125,
         patches=(
             Patch(
                 AgentCore,
@@ -189,7 +189,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a worker that stands still before it begins is waited for",
-        seed=149,
+        seed=303,
         patches=(Patch(Crew, "look", "now - slot.seen > self._policy.standstill", "False"),),
         says="have not ended",
     ),

@@ -44,7 +44,7 @@ AGENT_CALLS = (
     ),
     Mutation(
         name="agents do not check digests",
-        seed=18,
+        seed=30,
         patches=(
             Patch(StoreCalls, "_fetched", "pack.checked(found)", "found"),
             Patch(StoreCalls, "_acquired", "claim.input.checked(claim.input.data)", "claim.input.data"),

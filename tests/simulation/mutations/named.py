@@ -26,7 +26,7 @@ NAMED = (
     ),
     Mutation(
         name="a failure is recorded over an outcome",
-        seed=34,
+        seed=88,
         parts={"state": mutants.UnconditionalFail},
         says="KeyError|tells of|told twice|committed twice|sessions have not ended",
     ),

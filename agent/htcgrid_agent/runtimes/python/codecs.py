@@ -86,7 +86,10 @@ class Codecs:
         """Return the client's script, to which a name in the data refers."""
         wanted = self._client.script
         if not wanted:
-            raise ImportError("its client has no script, but a prompt or a notebook: put the class into a module")
+            raise ImportError(
+                "its client has no script, but a prompt or a notebook: use codec='pickle', or put the class "
+                "into a module"
+            )
         if self._script.home is None and wanted == self._setup.script:
             with self._importing(), loading(wanted):
                 return self._script.load(wanted)

@@ -1,6 +1,8 @@
 """What to do about a module that a handler needs and a worker does not find."""
 
+import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -9,7 +11,8 @@ def advice(error: BaseException, home: str) -> str:
 
     ``home`` is the handler's own module, or its file.
     """
-    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+    # Python's own alone: a class that somebody derived from it may raise anything when it is asked.
+    if type(error) is not ModuleNotFoundError or error.name is None:
         return ""
     searched = ", ".join(_folders()) or "no folder of yours"
     # A file has no dotted name, and so is no part of one.
@@ -22,10 +25,16 @@ def advice(error: BaseException, home: str) -> str:
 
 def _folders() -> list[str]:
     """Return where modules are looked for, but for the interpreter's own folders and those of what is installed."""
-    own = {Path(prefix).resolve() for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
+    own = [
+        str(Path(prefix).resolve() / library)
+        for prefix in (sys.prefix, sys.base_prefix, sys.exec_prefix)
+        for library in ("lib", "lib64")
+    ]
     found = []
     for entry in sys.path:
-        folder = Path(entry or ".").resolve()
-        if not any(folder.is_relative_to(prefix / "lib") or folder.is_relative_to(prefix / "lib64") for prefix in own):
-            found.append(str(folder))
+        # Handlers may put anything there, and the folder that is current may be gone.
+        with suppress(OSError, TypeError, ValueError):
+            folder = os.path.realpath(os.fsdecode(entry) or os.curdir)
+            if not any(folder == each or folder.startswith(each + os.sep) for each in own):
+                found.append(folder)
     return list(dict.fromkeys(found))

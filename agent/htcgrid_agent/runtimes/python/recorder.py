@@ -27,7 +27,8 @@ class Recorder:
     """
 
     def __init__(self) -> None:
-        self._marks = Marks()
+        #: What the streams note.
+        self.marks = Marks()
         self._spent = 0
 
     def install(self) -> None:
@@ -39,8 +40,8 @@ class Recorder:
         # Through duplicates of its descriptors, which tasks may close or redirect.
         files = {number: os.dup(number) for number in (1, 2)}
         faulthandler.enable(file=files[2], all_threads=False)
-        self._tees = [Tee(number, _file(file), self._marks, LIMIT) for number, file in files.items()]
-        self._stdout, self._stderr = self._streams = [Stream(tee, self._marks) for tee in self._tees]
+        self._tees = [Tee(number, _file(file), self.marks, LIMIT) for number, file in files.items()]
+        self._stdout, self._stderr = self._streams = [Stream(tee, self.marks) for tee in self._tees]
         # Handlers give back what they replaced by these names.
         vars(sys).update(__stdout__=self._stdout, __stderr__=self._stderr)
         self._put(self._stdout, self._stderr)
@@ -52,14 +53,19 @@ class Recorder:
         found = [_usable(self._here(name)) for name in ("stdout", "stderr")]
         for stream in ours:
             stream.keep()
-        self._marks.changed = False
-        self._marks.strangers.keep()
+        self.marks.changed = False
+        self.marks.strangers.keep()
         self._put(*(own if stream is None else stream for stream, own in zip(found, ours, strict=True)))
         self._descriptors.keep()
 
     def begin(self, handler: str) -> None:
         """Take nothing from now on for tasks' output that threads print which other handlers' tasks have started."""
-        self._marks.strangers.begin(handler)
+        self.marks.strangers.begin(handler)
+
+    @property
+    def watched(self) -> tuple[Any, Any]:
+        """The streams of which the marks tell whether :meth:`printed` must be called; what is no stream, if it must."""
+        return (self, self) if self.others else (self.out, self.err)
 
     def renew(self) -> None:
         """Forget what was printed, and let the first task of a run find its streams."""
@@ -67,16 +73,20 @@ class Recorder:
         self.drop()
 
     def printed(self) -> bool:
-        """Let the next task find its streams whatever this one did to them; return whether this one printed."""
-        marks = self._marks
+        """Let the next task find its streams whatever this one did to them; return whether this one printed.
+
+        Needless as long as :data:`sys.stdout` and :data:`sys.stderr` are those that are :attr:`watched`, and
+        :attr:`marks` says neither that they were used nor that they were changed.
+        """
+        marks = self.marks
         try:
-            if sys.stdout is self._out and sys.stderr is self._err and not marks.changed and not self._others:
+            if sys.stdout is self.out and sys.stderr is self.err and not marks.changed and not self.others:
                 return marks.used
         except AttributeError:
             # One has no name any more.
             marks.changed = True
         self._restore()
-        if self._others:
+        if self.others:
             self._flush_others()
         return marks.used
 
@@ -90,7 +100,7 @@ class Recorder:
 
     def take(self) -> Printed:
         """Return what was printed since the last call."""
-        self._marks.used = False
+        self.marks.used = False
         limit = LIMIT if self._spent < _BUDGET else _LESS
         stdout, stderr = (tee.take(limit) for tee in self._tees)
         self._spent += len(stdout) + len(stderr)
@@ -99,15 +109,15 @@ class Recorder:
 
     def drop(self) -> None:
         """Forget what was printed."""
-        self._marks.used = False
+        self.marks.used = False
         for tee in self._tees:
             tee.take(0)
         self._flush()
 
     def _put(self, out: Any, err: Any) -> None:
-        sys.stdout, sys.stderr = self._out, self._err = out, err
-        #: Modules' own streams, which may hold back what was printed.
-        self._others = [stream for stream in (out, err) if stream is not self._stdout and stream is not self._stderr]
+        sys.stdout, sys.stderr = self.out, self.err = out, err
+        #: Modules' own streams, which may hold back what was printed, and do not note it.
+        self.others = [stream for stream in (out, err) if stream is not self._stdout and stream is not self._stderr]
 
     def _restore(self) -> None:
         for stream in (self._here("stdout"), self._here("stderr"), *self._streams):
@@ -116,14 +126,14 @@ class Recorder:
                 stream.flush()  # type: ignore[union-attr]
         for stream in self._streams:
             stream.restore()
-        self._marks.changed = False
-        self._put(self._out, self._err)
+        self.marks.changed = False
+        self._put(self.out, self.err)
 
     def _flush_others(self) -> None:
-        for stream in self._others:
+        for stream in self.others:
             with suppress(Exception):
                 stream.flush()
-        out, err = _usable(self._out), _usable(self._err)
+        out, err = _usable(self.out), _usable(self.err)
         if out is None or err is None:
             self._put(self._stdout if out is None else out, self._stderr if err is None else err)
 

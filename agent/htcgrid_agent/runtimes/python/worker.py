@@ -36,7 +36,7 @@ from htcgrid_agent.runtimes.python.sources import Sources
 from htcgrid_agent.runtimes.python.stopping import leave_stopping_to_agent
 from htcgrid_agent.runtimes.python.teardown import tear_down
 from htcgrid_agent.runtimes.python.wear import Wear
-from htcgrid_agent.workers.cell import Cell
+from htcgrid_agent.workers.cell import SINCE, STOP, TASK, Cell
 from htcgrid_agent.workers.journal import SHORT, Journal
 from htcgrid_agent.workers.messages import Report, RunTasks, Setup
 
@@ -186,12 +186,13 @@ class Worker:
 
         It is long, and has many branches, for each call would cost every task as much as the rest of it.
         """
-        enter, decode, encode, tick = self._cell.enter, codec.decode, codec.encode, self._tick
+        slots, decode, encode, tick = self._cell.slots, codec.decode, codec.encode, self._tick
         limit, tries, timeout = self._setup.result_limit, tasks.tries, tasks.timeout
         output, recorder = tasks.output, self._recorder
         printed, leave_if_child = recorder.printed, self._process.leave_if_child
         own, coroutine, awaited = self._process.mark, CoroutineType, self._coroutines.run
         recorder.renew()
+        marks, (out, err) = recorder.marks, recorder.watched
         journal, odd = self._journal, False
         write, memory, slot = journal.write, journal.memory, journal.STEP
         block, place, stamp = self._block(tasks, tasks.start)
@@ -200,7 +201,9 @@ class Worker:
         index, stop = tasks.start, tasks.start + len(tasks.payloads)
         value: Any
         for payload in self._wear.bound(tasks.payloads):
-            if not enter(index, began):
+            slots[SINCE] = began
+            slots[TASK] = index
+            if index >= slots[STOP]:
                 break
             context.index = index
             context.try_number = tries.get(index, 0) + 1 if tries else 1
@@ -229,9 +232,16 @@ class Worker:
             ended = tick()
             duration = (ended - began) // 1000
             durations.append(duration)
-            if printed():
-                odd |= self._keep(block, index, output)
+            # As printed() begins: a call would cost more than all of this.
+            try:
+                quiet = sys.stdout is out and sys.stderr is err and not (marks.used or marks.changed)
+            except AttributeError:
+                quiet = False
+            if not quiet:
+                if printed():
+                    odd |= self._keep(block, index, output)
                 ended = tick()
+                out, err = recorder.watched
             began = ended
             index += 1
             if index == stop:
