@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 import pytest
@@ -118,9 +119,15 @@ def _threads() -> Iterator[tuple[int | None, str]]:
 
 
 def _descriptors(folder: Path | None) -> Iterator[tuple[str, str]]:
-    """Yield pipes, and files in the folder; others are opened late by what a session's fixtures share."""
+    """Yield pipes, and files in the folder; others are opened late by what a session's fixtures share.
+
+    The pipe to multiprocessing's resource tracker is kept with it.
+    """
+    kept = getattr(resource_tracker, "_resource_tracker")._fd  # noqa: B009 - there is no other way to tell
     for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - this runs thousands of times
         with suppress(OSError):
             file = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - as above
-            if file.startswith("pipe:") or (folder is not None and Path(file).is_relative_to(folder)):
+            if (file.startswith("pipe:") and number != str(kept)) or (
+                folder is not None and Path(file).is_relative_to(folder)
+            ):
                 yield number, file
