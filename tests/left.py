@@ -119,12 +119,15 @@ def _threads() -> Iterator[tuple[int | None, str]]:
 
 
 def _descriptors(folder: Path | None) -> Iterator[tuple[str, str]]:
-    """Yield pipes, and files in the folder; others are opened late by what a session's fixtures share."""
+    """Yield pipes, and files in the folder; others are opened late by what a session's fixtures share.
+
+    The pipe to multiprocessing's resource tracker is kept with it.
+    """
+    kept = getattr(resource_tracker, "_resource_tracker")._fd  # noqa: B009 - there is no other way to tell
     for number in os.listdir("/proc/self/fd"):  # noqa: PTH208 - this runs thousands of times
         with suppress(OSError):
             file = os.readlink(f"/proc/self/fd/{number}")  # noqa: PTH115 - as above
-            # The first test that spawns a process starts the tracker, which stays.
-            if int(number) == getattr(resource_tracker._resource_tracker, "_fd", None):
-                continue
-            if file.startswith("pipe:") or (folder is not None and Path(file).is_relative_to(folder)):
+            if (file.startswith("pipe:") and number != str(kept)) or (
+                folder is not None and Path(file).is_relative_to(folder)
+            ):
                 yield number, file

@@ -150,20 +150,19 @@ def test_a_map_yields_what_has_ended_while_the_next_goes_on(lone: Grid, tmp_path
 
 @pytest.mark.parametrize("way", ["sessions", "calls", "a map"])
 def test_one_worker_begins_what_waits_in_the_order_of_its_submission(lone: Grid, tmp_path: Path, way: str) -> None:
-    go, places = tmp_path / "go", tmp_path / "places"
+    places = tmp_path / "places"
     numbers = list(range(40))
     with lone.executor() as executor:
-        # Many bundles wait by then, and which of them is next is to be no matter of chance.
+        # Bundles come to wait, and which of them is next is to be no matter of chance.
         ends: list[Callable[[], object]]
         if way == "sessions":
-            sessions = [lone.submit(holding.line_up_as, [[n, str(go), str(places)]]) for n in numbers]
+            sessions = [lone.submit(holding.line_up_as, [[n, str(places)]]) for n in numbers]
             ends = [partial(session.wait, timeout=120) for session in sessions]
         elif way == "calls":
-            futures = [executor.submit(holding.line_up, n, str(go), str(places)) for n in numbers]
+            futures = [executor.submit(holding.line_up, n, str(places)) for n in numbers]
             ends = [partial(future.result, 120) for future in futures]
         else:
-            ends = [partial(list, lone.map(holding.line_up, numbers, [str(go)] * 40, [str(places)] * 40))]
-        go.touch()
+            ends = [partial(list, lone.map(holding.line_up, numbers, [str(places)] * 40))]
         for end in ends:
             end()
     assert places.read_text(encoding="utf-8").split() == [str(n) for n in numbers]

@@ -27,10 +27,19 @@ def late(wait):
 """
 _TAIL = "\nprint('RICH' if 'rich' in sys.modules else 'PLAIN')\nprint('DONE')\n"
 _LIVE = "from rich.progress import Progress\nwith Progress() as bar: late(lambda: session.wait(timeout=5))"
+# They print once all have ended: rich draws the bar again below a line that another thread prints at its very end.
 _THREADS = """
-threads = [threading.Thread(target=late, args=(lambda: session.wait(timeout=5),)) for _ in range(3)]
+late_ones = []
+def wait():
+    try:
+        session.wait(timeout=5)
+    except TimeoutError:
+        late_ones.append("LATE")
+
+threads = [threading.Thread(target=wait) for _ in range(3)]
 for thread in threads: thread.start()
 for thread in threads: thread.join()
+print(*late_ones, sep="\\n")
 """
 #: How a program waits for a session of which nothing runs, how its grid is opened, and whether a bar is seen.
 PROGRAMS: dict[str, tuple[str, str, bool]] = {

@@ -73,3 +73,12 @@ def test_what_a_test_leaves_is_found_until_it_is_gone(
         assert left
         assert {name.split()[0] for name in left} == {kind}
     assert awaited(lambda: sorted(held(tmp_path).keys() - before.keys())) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process holds")
+def test_what_multiprocessing_keeps_is_not_left_behind() -> None:
+    code = (
+        "from multiprocessing import resource_tracker; from tests.left import held; before = held(None).keys(); "
+        "resource_tracker.ensure_running(); assert held(None).keys() == before"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
