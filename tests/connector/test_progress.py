@@ -91,6 +91,7 @@ def test_a_notebook_shows_one_bar_that_moves(kernel: BlockingKernelClient) -> No
 def test_a_notebook_shows_a_bar_by_itself_once_it_takes_long(kernel: BlockingKernelClient) -> None:
     messages = outputs(
         kernel,
+        "from htcgrid import Grid\n"
         "with Grid.open(workers=1) as grid:\n"
         "    quick = grid.submit('math:sqrt', [4]).results(timeout=50, progress=False)\n"
         "    slow = grid.submit('time:sleep', [4, 0]).results(timeout=50)\n"
