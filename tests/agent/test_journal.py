@@ -165,7 +165,7 @@ def test_a_journal_of_another_run_is_not_read(desk: Desk) -> None:
 def test_a_record_that_does_not_fit_is_not_there(desk: Desk) -> None:
     desk.begin()
     assert desk.add(PLAIN, (b"x" * (layout.ROOM - 10), None, None))
-    assert not desk.add((b"y" * 100, None, None))
+    assert not desk.add((b"y" * (layout.SHORT + 1), None, None))
     [held] = desk.looks()
     assert held.block.stop == 12
 

@@ -31,11 +31,11 @@ COMMON = struct.Struct("=qqd12si")
 COMMON_AT = CELL
 NO_EPOCH = 0
 #: A value, if it is short; microseconds; the number of bytes, negative if they are more than a value; the stamp.
-SLOT = struct.Struct("=48sqii")
+SLOT = struct.Struct("=176sqii")
 STAMP = struct.Struct("=i")
 STAMP_AT = SLOT.size - STAMP.size
-#: Most bytes of a short value.
-SHORT = 48
+#: Most bytes of a short value: a dict of some eight numbers is one. To write two places costs twice as much.
+SHORT = 176
 #: Most records of an epoch, of which an agent hands out half at once. A stamp is a small number, quick in Python.
 RECORDS = 4096
 _EPOCHS = 1 << 30
@@ -60,6 +60,8 @@ class Journal:
 
     def __init__(self, memory: mmap.mmap) -> None:
         self.memory = memory
+        #: Adds bytes, of which there must be :meth:`room`.
+        self.put = memory.write
         self._epoch = NO_EPOCH
 
     def begin(self, run: int, start: int, began: float, code: str) -> tuple[int, int]:
@@ -75,6 +77,10 @@ class Journal:
         self.memory.seek(BYTES_AT)
         return SLOTS_AT - SLOT.size, self._epoch - 1
 
+    def room(self) -> int:
+        """Return how many more bytes there is room for, beside slots."""
+        return SLOTS_AT - self.memory.tell()
+
     def add(self, place: int, stamp: int, block: Block) -> bool:
         """Add the last task of a block, whatever there is of it; return whether there was room."""
         index, record = block.stop - 1, block.values[-1]
@@ -82,9 +88,9 @@ class Journal:
         more = failure is not None or printed is not None or record is None
         if more or record is None:
             record = _encode((record, failure, printed))
-        if self.memory.tell() + len(record) > SLOTS_AT:
+        if len(record) > self.room():
             return False
-        self.memory.write(record)
+        self.put(record)
         size = -len(record) if more else len(record)
         self.write(self.memory, place, b"", block.durations[-1], size, stamp)
         return True

@@ -194,7 +194,7 @@ class Worker:
         recorder.renew()
         marks, (out, err) = recorder.marks, recorder.watched
         journal, odd = self._journal, False
-        write, memory, slot = journal.write, journal.memory, journal.STEP
+        write, memory, slot, put, room = journal.write, journal.memory, journal.STEP, journal.put, journal.room
         block, place, stamp = self._block(tasks, tasks.start)
         values, durations = block.values, block.durations
         began = reported = tick()
@@ -250,11 +250,17 @@ class Worker:
             place += slot
             stamp += 1
             due = ended - reported > _REPORT_NS or self._wear.spent
-            if odd or size > SHORT:
+            if odd:
                 odd = False
                 due = due or not journal.add(place, stamp, block)
-            elif not due:
-                write(memory, place, value, duration, size, stamp)
+            elif size <= SHORT:
+                if not due:
+                    write(memory, place, value, duration, size, stamp)
+            elif due or size > room():
+                due = True
+            else:
+                put(value)
+                write(memory, place, b"", duration, size, stamp)
             if due:
                 self._channel.report(Report(tasks.run, block, done=False))
                 block, place, stamp = self._block(tasks, index)
