@@ -1,8 +1,18 @@
-"""The standard streams of a process, as numbers."""
+"""The descriptors of a process: the numbers of its standard streams, and too few of others."""
 
+import errno
 import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from htcgrid.errors import ProviderUnavailableError
 
 _STANDARD = 3
+#: What SQLite opens for one connection: the database, its log and the log's index.
+_DATABASE = 3
+_FEW = frozenset({errno.EMFILE, errno.ENFILE})
+#: What to do about it.
+RAISE_LIMIT = "raise the limit of descriptors, which 'ulimit -n' sets"
 
 
 def hold_standard_streams() -> None:
@@ -17,3 +27,29 @@ def hold_standard_streams() -> None:
         except OSError:
             # The lowest number that is free is what is opened (open(2)).
             os.open(os.devnull, os.O_RDWR)
+
+
+@contextmanager
+def few_descriptors_told() -> Iterator[None]:
+    """Let what fails for want of descriptors say so, and what to do.
+
+    Raises:
+        ProviderUnavailableError: it failed for that.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FEW:
+            raise ProviderUnavailableError(f"this process has too few descriptors: {error}; {RAISE_LIMIT}") from error
+        raise
+
+
+def few_are_free() -> bool:
+    """Return whether a database could not be opened for want of descriptors, which SQLite does not tell."""
+    with ExitStack() as opened:
+        try:
+            for _ in range(_DATABASE):
+                opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        except OSError as error:
+            return error.errno in _FEW
+    return False

@@ -32,7 +32,7 @@ from htcgrid.connector.submissions import Submissions
 from htcgrid.connector.submitter import rule_of
 from htcgrid.connector.target import Targets, check_call
 from htcgrid.connector.use import Use
-from htcgrid.descriptors import hold_standard_streams
+from htcgrid.descriptors import few_descriptors_told, hold_standard_streams
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
@@ -139,12 +139,12 @@ class Grid:
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
         if not isinstance(output, bool) and output != "stderr":
             raise ConfigError(f"output must be True, False or 'stderr', not {output!r}")
-        hold_standard_streams()
-        found = find_config() if config is None and folder is None and workers is None else config
-        if found is None:
-            return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet, output=output)
-        parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
-        with ExitStack() as stack:
+        with few_descriptors_told(), ExitStack() as stack:
+            hold_standard_streams()
+            found = find_config() if config is None and folder is None and workers is None else config
+            if found is None:
+                return cls._embedded(None if folder is None else Path(folder), workers, quiet=quiet, output=output)
+            parsed = parse_config(found) if isinstance(found, Mapping) else read_config(Path(found))
             return cls._configured(parsed, stack, quiet=quiet)
 
     @classmethod

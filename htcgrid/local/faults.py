@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from htcgrid.descriptors import RAISE_LIMIT, few_are_free
 from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
 
 #: The low byte of an error code is its class (https://sqlite.org/rescode.html).
@@ -62,8 +63,9 @@ def fault(error: Exception, file: Path) -> ConfigError | ProviderError:
     for code in _codes(error):
         if code == sqlite3.SQLITE_NOTADB:
             return ConfigError(f"{file} is not the state file of a grid; name another folder as 'path'")
-        if code in _UNAVAILABLE:
-            return ProviderUnavailableError(f"{file}: {_UNAVAILABLE[code]} ({error})")
+        if code in _UNAVAILABLE or (code == sqlite3.SQLITE_CANTOPEN and few_are_free()):
+            what = _UNAVAILABLE.get(code, f"this process has too few descriptors; {RAISE_LIMIT}")
+            return ProviderUnavailableError(f"{file}: {what} ({error})")
         if code in _BROKEN:
             return ProviderError(f"{file}: {_BROKEN[code]} ({error})")
     return ProviderError(f"{file}: SQLite answered with an error ({error})")

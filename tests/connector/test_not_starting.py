@@ -196,6 +196,24 @@ def test_a_client_is_told_the_cause(name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.glob("htcgrid-*"))
 
 
+@pytest.mark.parametrize("limit", [12, 13, 14, 15, 16, 17, 18, 20, 22, 24, 26, 28])
+def test_too_few_descriptors_are_called_that(limit: int, tmp_path: Path) -> None:
+    (tmp_path / "client.py").write_text(CLIENT)
+    ended = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit)],
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
+        check=False,
+    )
+    assert ended.returncode == 1
+    last = ended.stderr[ended.stderr.rindex("htcgrid.errors.") :]
+    assert "descriptors" in last
+    assert "ulimit -n" in last
+
+
 #: Waits for what its agent cannot write.
 FULL = """
 import os, resource
