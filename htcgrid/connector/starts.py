@@ -30,6 +30,8 @@ class Starts:
         #: Starts in a row that went wrong.
         self._failed = 0
         self._problem: str | None = None
+        #: Whether an agent was ever seen to be ready.
+        self._worked = False
 
     def start(self) -> None:
         """Start an agent, if none is there."""
@@ -45,11 +47,17 @@ class Starts:
         Raises:
             HtcGridError: the folder cannot be read now; whoever submits or waits is told.
         """
-        running = self._look()
+        try:
+            running = self._look()
+        except HtcGridError as error:
+            # Whether the agent still runs cannot be told; as long as none was ever ready, there is nothing to hope for.
+            if not self._worked:
+                self._fail(str(error))
+            raise
         for agent in self._running - running:
             self._ended(agent)
-        if self._failed and any(_was_ready(self._lines(agent)) for agent in running):
-            self._failed, self._problem = 0, None
+        if (self._failed or not self._worked) and any(_was_ready(self._lines(agent)) for agent in running):
+            self._failed, self._problem, self._worked = 0, None, True
         self._running = running
         try:
             self.start()
