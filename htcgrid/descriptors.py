@@ -29,6 +29,11 @@ def hold_standard_streams() -> None:
             os.open(os.devnull, os.O_RDWR)
 
 
+def is_of_few(error: OSError) -> bool:
+    """Return whether something failed for want of descriptors."""
+    return error.errno in _FEW
+
+
 @contextmanager
 def few_descriptors_told() -> Iterator[None]:
     """Let what fails for want of descriptors say so, and what to do.
@@ -39,7 +44,7 @@ def few_descriptors_told() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FEW:
+        if is_of_few(error):
             raise ProviderUnavailableError(f"this process has too few descriptors: {error}; {RAISE_LIMIT}") from error
         raise
 
@@ -51,5 +56,5 @@ def few_are_free() -> bool:
             for _ in range(_DATABASE):
                 opened.callback(os.close, os.open(os.devnull, os.O_RDONLY))
         except OSError as error:
-            return error.errno in _FEW
+            return is_of_few(error)
     return False

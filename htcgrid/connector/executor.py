@@ -124,9 +124,7 @@ class GridExecutor(Executor):
         """
         if self._sessions.process != os.getpid():
             return
-        with self._lock:
-            self._shut = True
-            opened = list(self._opened.values())
+        opened = self._shut_down()
         for session in opened:
             if cancel_futures:
                 session.cancel()
@@ -153,13 +151,17 @@ class GridExecutor(Executor):
         else:
             self.shutdown()
 
+    def _shut_down(self) -> list[CallSession]:
+        """Take no more calls; return the sessions that took some."""
+        with self._lock:
+            self._shut = True
+            return list(self._opened.values())
+
     def _give_up(self) -> None:
         """Let every call fail that has not ended, and cancel the sessions, if that can be done soon."""
         if self._sessions.process != os.getpid():
             return
-        with self._lock:
-            self._shut = True
-            opened = list(self._opened.values())
+        opened = self._shut_down()
         for session in opened:
             session.fail(BrokenExecutor("the executor was interrupted before this call had ended"))
         for session in opened:

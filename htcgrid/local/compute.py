@@ -1,6 +1,5 @@
 """The compute backend of one machine: agents are processes."""
 
-import errno
 import os
 import secrets
 import signal
@@ -16,6 +15,7 @@ from typing import Self, cast
 
 import msgspec
 
+from htcgrid.descriptors import RAISE_LIMIT, is_of_few
 from htcgrid.errors import AgentNotFoundError, ConfigError, ProviderUnavailableError
 from htcgrid.interfaces import ComputeBackend, Source
 from htcgrid.local.agent_log import AgentLog
@@ -153,8 +153,7 @@ class ProcessComputeBackend(ComputeBackend):
         try:
             yield
         except OSError as error:
-            few = error.errno in {errno.EMFILE, errno.ENFILE}
-            advice = "raise the limit of descriptors, which 'ulimit -n' sets," if few else "see to it"
+            advice = f"{RAISE_LIMIT}," if is_of_few(error) else "see to it"
             raise ProviderUnavailableError(
                 f"agents under {self._roster.folder} cannot be started or ended now: {error}; {advice} and try again"
             ) from error

@@ -469,16 +469,14 @@ grid.close()
 """
 
 
+def typed(code: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Type code into Python's prompt."""
+    words = [sys.executable, "-q", "-i"]
+    return subprocess.run(words, cwd=folder, input=code, capture_output=True, text=True, timeout=100, check=False)
+
+
 def test_a_prompt_s_functions_go_along(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-q", "-i"],
-        cwd=tmp_path,
-        input=PROMPT,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = typed(PROMPT, tmp_path)
     assert "[[9], [10]]" in done.stdout, done.stderr
 
 
@@ -531,15 +529,7 @@ grid.close()
 
 
 def test_what_to_do_for_a_prompt_s_classes_is_said_in_both_directions(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-q", "-i"],
-        cwd=tmp_path,
-        input=PROMPT_S_CLASS,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    done = typed(PROMPT_S_CLASS, tmp_path)
     there, back, pickled = json.loads(next(line for line in done.stdout.splitlines() if line.startswith("[")))
     for said in (there, back):
         assert "a prompt or a notebook: use codec='pickle', or put the class into a module" in said
