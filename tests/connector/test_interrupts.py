@@ -182,7 +182,11 @@ def test_a_terminal_shows_one_short_traceback_and_is_given_back(tmp_path: Path) 
         "runpy.run_path('program.py', run_name='__main__')"
     )
     streams = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, start_new_session=True, **streams)  # type: ignore[call-overload]
+    # Later versions of Python colour what a terminal shows.
+    environment = os.environ | {"NO_COLOR": "1"}
+    process = subprocess.Popen(  # type: ignore[call-overload]
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, start_new_session=True, **streams
+    )
     os.close(theirs)
     shown = b""
     while b"ready" not in shown:

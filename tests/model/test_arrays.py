@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import warnings
 from contextlib import suppress
 from typing import Any
 
@@ -17,6 +18,13 @@ np = pytest.importorskip("numpy")
 extra = pytest.importorskip("hypothesis.extra.numpy")
 
 GRID = np.arange(24.0).reshape(2, 3, 4)
+
+with warnings.catch_warnings():
+    # Later versions of numpy warn of it, and have it still.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    WITHOUT_A_UNIT = np.array(["NaT"], "M8")
+    NO_TIME = np.datetime64("NaT")
+    FIVE = np.timedelta64(5)
 
 KEPT = {
     "float64": np.array([1.5, -0.0, np.inf, np.nan]),
@@ -41,7 +49,7 @@ KEPT = {
     "days": np.array(["2024-02-29", "NaT"], "M8[D]"),
     "nanoseconds": np.array(["2024-02-29T12:00:00.000000001", "NaT"], "M8[ns]"),
     "25 microseconds": np.array([1, 2], "M8[25us]"),
-    "time without a unit": np.array(["NaT"], "M8"),
+    "time without a unit": WITHOUT_A_UNIT,
     "timedelta": np.array([1, -1, "NaT"], "m8[h]"),
     "years": np.array([5], "m8[Y]"),
     "text": np.array(["", "ä€😀", "abc"]),
@@ -83,10 +91,10 @@ SCALARS = {
     "unsigned long long": np.ulonglong(5),
     "days": np.datetime64("2024-02-29"),
     "nanoseconds": np.datetime64("2024-02-29T12:00:00.000000001"),
-    "NaT": np.datetime64("NaT"),
+    "NaT": NO_TIME,
     "NaT of seconds": np.datetime64("NaT", "s"),
     "timedelta": np.timedelta64(5, "25us"),
-    "timedelta without a unit": np.timedelta64(5),
+    "timedelta without a unit": FIVE,
     "str": np.str_("ä€😀"),
     "str with zeros at its end": np.str_("a\0\0"),
     "half a pair": np.str_("\ud800"),
@@ -120,7 +128,6 @@ def refused() -> dict[str, tuple[Any, str]]:
         "masked, one": (np.ma.masked, "MaskedConstant is a subclass"),
         "matrix": (np.zeros((1, 2)).view(np.matrix), r"numpy.asarray\(matrix\)"),
         "subclass": (np.zeros(2).view(Column), r"a Column is a subclass of numpy.ndarray: send numpy.asarray\(array\)"),
-        "chararray": (np.array(["a"]).view(np.char.chararray), "chararray is a subclass"),
         "metadata": (np.zeros(2, np.dtype("f8", metadata={"unit": "EUR"})), "metadata .* send array.astype"),
         "text of no length": (np.ndarray(2, "U0"), r"of no length: send array.astype\('U1'\)"),
     }

@@ -84,12 +84,19 @@ def _loaded() -> Iterator[tuple[Any, list[str]]]:
 
 
 def _has_any(held: Any, names: list[str]) -> bool:
-    return any(name in vars(held) for name in names)
+    return any(name in _own(held) for name in names)
 
 
 def _attributes(held: Any, names: list[str]) -> Callable[[Any], Any]:
     # Versions differ in what they have.
-    return attrgetter(*[name for name in names if name in vars(held)])
+    own = _own(held)
+    return attrgetter(*[name for name in names if name in own])
+
+
+def _own(held: Any) -> frozenset[str]:
+    """Return the names of a module, or of a class and what it inherits from; no module is asked to make one."""
+    holders = held.__mro__ if isinstance(held, type) else (held,)
+    return frozenset().union(*map(vars, holders))
 
 
 def mocks() -> tuple[Any, ...]:
