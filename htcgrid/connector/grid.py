@@ -139,6 +139,8 @@ class Grid:
             raise ConfigError("folder and workers are for an embedded grid; with config, leave them out")
         if not isinstance(output, bool) and output != "stderr":
             raise ConfigError(f"output must be True, False or 'stderr', not {output!r}")
+        if not isinstance(quiet, bool):
+            raise ConfigError(f"quiet must be True or False, not {quiet!r}")
         with few_descriptors_told(), ExitStack() as stack:
             hold_standard_streams()
             found = find_config() if config is None and folder is None and workers is None else config

@@ -17,7 +17,7 @@ class Seen(msgspec.Struct, frozen=True):
     cancelled: int = 0
 
     def __str__(self) -> str:
-        counts = [] if self.total is None else [f"{self.total} tasks"]
+        counts = [] if self.total is None else [f"{self.total} {'task' if self.total == 1 else 'tasks'}"]
         counts += [] if self.ended is None else [f"{self.ended} ended"]
         counts += [f"{self.failed} failed"] if self.failed else []
         counts += [f"{self.cancelled} cancelled"] if self.cancelled else []

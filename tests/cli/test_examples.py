@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from htcgrid.cli import htcgrid as group
+from htcgrid.cli.commands import htcgrid as group
 from htcgrid.cli.examples import EXAMPLES
 from tests.cli.conftest import Command
 from tests.cli.test_help import COMMANDS

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 import pytest
 
-from htcgrid.cli import htcgrid as group
+from htcgrid.cli.commands import htcgrid as group
 from tests.cli.conftest import Command
 
 #: One screen: lines of 100 columns.

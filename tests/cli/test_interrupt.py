@@ -1,6 +1,8 @@
 """Ctrl-C in ``htcgrid run``, at any moment: one clear line, exit status 130, and nothing is left running."""
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,6 +102,31 @@ def test_ctrl_c_ends_a_run_that_has_just_begun(folder: Path, seed: int) -> None:
     assert "Traceback" not in err
     until(lambda: not processes_in(folder), 20)
     assert list((folder.parent / "temporary").iterdir()) == []
+
+
+IMPORTING = """
+import os, signal, sys
+
+class Interrupting:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupting())
+from htcgrid.cli import main
+main(["providers"])
+"""
+
+
+@pytest.mark.parametrize(
+    "module",
+    ["htcgrid.cli.commands", "click", "click.decorators", "htcgrid.errors", "htcgrid.cli.providers", "pluggy"],
+)
+def test_ctrl_c_while_a_command_is_imported_is_one_line(folder: Path, module: str) -> None:
+    command = [sys.executable, "-c", IMPORTING.format(module=module)]
+    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stdout, ended.stderr.strip()) == (130, "", "htcgrid: interrupted")
 
 
 def test_ctrl_c_cancels_what_was_submitted_to_a_grid_that_goes_on(folder: Path) -> None:

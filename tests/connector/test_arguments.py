@@ -39,6 +39,7 @@ def test_an_argument_that_could_not_be_read_back_is_refused(
         ({"workers": "two"}, "key `workers`"),
         ({"folder": 5}, "folder must be a path, not 5"),
         ({"folder": ""}, "folder must be a path, not ''"),
+        ({"quiet": "no"}, "quiet must be True or False, not 'no'"),
         ({"config": 5}, "config must be a grid.toml's path or a mapping, not 5"),
     ],
 )

@@ -41,6 +41,10 @@ def test_a_session_that_was_cancelled_shows_it(grid: Grid) -> None:
     assert repr(session).endswith(": 2 tasks, 2 ended, 2 cancelled>")
 
 
+def test_one_task_is_one_task(grid: Grid) -> None:
+    assert repr(grid.submit(jobs.echo, [1])).endswith(": 1 task>")
+
+
 def test_to_show_a_handle_asks_nothing_of_the_grid(grid: Grid) -> None:
     session = grid.submit(jobs.echo, range(5))
     task = session.task(2)

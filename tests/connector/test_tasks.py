@@ -1,5 +1,6 @@
 """Single tasks of a session, as their client holds them."""
 
+import inspect
 import threading
 import time
 from datetime import timedelta
@@ -35,6 +36,13 @@ def test_a_task_tells_how_it_ended(grid: Grid) -> None:
     assert bad.error is not None
     assert 'raise ValueError("oops, says the handler")' in bad.error.traceback
     assert isinstance(bad.exception(), TaskFailedError)
+
+
+def test_a_task_is_tried_as_often_as_the_first_paragraph_of_submit_says(grid: Grid) -> None:
+    assert "one that fails is tried three times in all" in (inspect.getdoc(Grid.submit) or "").split("\n\n")[0]
+    task = grid.submit(jobs.oops, ["oops"]).task(0)
+    assert isinstance(task.exception(timeout=60), TaskFailedError)
+    assert task.tries == 3
 
 
 def test_any_process_that_knows_the_session_can_ask_for_a_task(grid: Grid, grid_folder: object) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from htcgrid.cli import GROUPS, htcgrid
+from htcgrid.cli.commands import GROUPS, htcgrid
 from htcgrid.cli.examples import EXAMPLES
 from htcgrid.cli.exits import Exit
 from htcgrid.findings.finding import FindingKind
