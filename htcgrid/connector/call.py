@@ -1,12 +1,14 @@
 """Calls of functions, as payloads for the sessions that carry them."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from htcgrid.connector.handler_name import NamelessError, handler_name, reached_name
-from htcgrid.errors import ConfigError, EncodingError
+from htcgrid.errors import ConfigError, EncodingError, HtcGridError
 from htcgrid.model.call import INLINE_BYTES, PICKLED_CALL
 from htcgrid.model.codec import PICKLE, Codec
+from htcgrid.model.error_text import said
 from htcgrid.model.signature import late_advice, runs_late
 
 #: What those can do whose agents are not their own.
@@ -46,11 +48,21 @@ class CallForm:
         Raises:
             ConfigError: it cannot be called, or has no name by which an agent could find it.
         """
-        if isinstance(function, str):
-            return handler_name(function)
         known = self._names.get(id(function))
         if known is not None:
             return known[1]
+        with odd_refused(function):
+            if isinstance(function, str):
+                return handler_name(function)
+            name = self._named(function)
+        if name == PICKLED_CALL:
+            return name
+        if len(self._names) >= _NAMES:
+            self._names = {}
+        self._names[id(function)] = (function, name)
+        return name
+
+    def _named(self, function: Callable[..., Any]) -> str:
         if callable(function) and (kind := runs_late(function)):
             raise ConfigError(f"function {shown(function)}: {late_advice(kind)}")
         if self.pickles:
@@ -58,15 +70,11 @@ class CallForm:
                 raise ConfigError(f"only what can be called can be called on a grid, not {type(function).__name__}")
             return PICKLED_CALL
         try:
-            name = reached_name(function) if self._carries and callable(function) else handler_name(function)
+            return reached_name(function) if self._carries and callable(function) else handler_name(function)
         except NamelessError as error:
             if self._carries:
                 return PICKLED_CALL
             raise ConfigError(f"{error}; or {TAKEN_ALONG}") from error
-        if len(self._names) >= _NAMES:
-            self._names = {}
-        self._names[id(function)] = (function, name)
-        return name
 
     def payload(self, function: str | Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
         """Return one call of a function that has a name as bytes.
@@ -125,6 +133,24 @@ class CallForm:
             except EncodingError as error:
                 return which, error
         return None
+
+
+@contextmanager
+def odd_refused(function: object) -> Iterator[None]:
+    """Refuse what cannot even be looked at, whatever its attributes raise.
+
+    Raises:
+        ConfigError: something was raised in the block that is neither ours nor Ctrl-C.
+    """
+    try:
+        yield
+    except (HtcGridError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise ConfigError(
+            f"a handler must be a function or its name, and this object of type {type(function).__name__} cannot be "
+            f"looked at: {said(error)}; define a function with def at the top of a module, and pass that"
+        ) from error
 
 
 def shown(function: str | Callable[..., Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from htcgrid.connector.call import TAKEN_ALONG, shown
+from htcgrid.connector.call import TAKEN_ALONG, odd_refused, shown
 from htcgrid.connector.functions import pickled_function
 from htcgrid.connector.handler_name import NamelessError, handler_name, is_of_script, reached_name
 from htcgrid.connector.search_path import added, folders_of, search_path
@@ -67,17 +67,18 @@ class Targets:
             ConfigError: it cannot be a handler, or has no name and may not go along.
             EncodingError: it cannot be pickled.
         """
-        if isinstance(handler, str) or not callable(handler):
-            return self._named(handler)
-        _refuse_late(handler)
-        try:
-            taken(handler)
-        except TypeError as error:
-            raise ConfigError(
-                f"handler {shown(handler)} {error}; it must take (event, context) or (event): bind the others, as by "
-                "functools.partial, or call it by grid.map"
-            ) from error
-        return self._of_function(handler, codec)
+        with odd_refused(handler):
+            if isinstance(handler, str) or not callable(handler):
+                return self._named(handler)
+            _refuse_late(handler)
+            try:
+                taken(handler)
+            except TypeError as error:
+                raise ConfigError(
+                    f"handler {shown(handler)} {error}; it must take (event, context) or (event): bind the others, as "
+                    "by functools.partial, or call it by grid.map"
+                ) from error
+            return self._of_function(handler, codec)
 
     def of_calls(self, name: str) -> Target:
         """Return the target of calls under a name that :class:`CallForm` has given."""
@@ -90,11 +91,12 @@ class Targets:
             ConfigError: it cannot be called so, or has no name and may not go along.
             EncodingError: it cannot be pickled.
         """
-        if isinstance(function, str) or not callable(function):
-            return self._named(function)
-        _refuse_late(function)
-        check_call(function, count)
-        return self._of_function(function, None)
+        with odd_refused(function):
+            if isinstance(function, str) or not callable(function):
+                return self._named(function)
+            _refuse_late(function)
+            check_call(function, count)
+            return self._of_function(function, None)
 
     def client(self, script: str | None = None) -> PythonClient:
         """Return what sessions tell of this process, which runs ``script`` unless another is found."""

@@ -13,6 +13,9 @@ _VARIADIC, _GENERATOR, _ASYNC_GENERATOR = 0x04, 0x20, 0x200
 #: What a parameter is called that wants the context, where that does not follow from its place.
 CONTEXT = frozenset({"context", "_context", "ctx", "_ctx", "lambda_context"})
 
+#: Most wrappers around a function that are looked through; some objects have any attribute, and another one each time.
+_WRAPPERS = 100
+
 Handler = Callable[[Any, Any], Any]
 
 
@@ -38,11 +41,16 @@ def taken(function: Callable[..., Any]) -> Taken:
 
     A second parameter without a default takes the context, and so does one with a default, or by name only, that is
     called ``context`` or ``ctx``. A decorated function is judged by its wrapper, and one that hands on whatever it gets
-    by what it wraps.
+    by what it wraps. An object that takes whatever it gets mostly hands it on, as ``numpy.vectorize``, and gets the
+    event alone.
 
     Raises:
         TypeError: it can be called in neither way; the message says what it takes, as "needs 3 arguments".
     """
+    return _taken(function, _WRAPPERS)
+
+
+def _taken(function: Callable[..., Any], wrappers: int) -> Taken:
     code = getattr(function, "__code__", None)
     if isinstance(code, CodeType) and not code.co_flags & _VARIADIC and not code.co_kwonlyargcount:
         bound = 1 if hasattr(function, "__self__") else 0
@@ -55,13 +63,17 @@ def taken(function: Callable[..., Any]) -> Taken:
     try:
         parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
     except (TypeError, ValueError):
-        wrapped = getattr(function, "__wrapped__", None)
         # Of what is written in C, nothing is known.
-        return Taken(1) if wrapped is None else taken(wrapped)
-    return _of_parameters(function, list(parameters))
+        return _of_wrapped(function, wrappers) or Taken(1)
+    return _of_parameters(function, list(parameters), wrappers)
 
 
-def _of_parameters(function: Callable[..., Any], parameters: "Sequence[Parameter]") -> Taken:
+def _of_wrapped(function: Callable[..., Any], wrappers: int) -> Taken | None:
+    wrapped = getattr(function, "__wrapped__", None)
+    return _taken(wrapped, wrappers - 1) if callable(wrapped) and wrappers else None
+
+
+def _of_parameters(function: Callable[..., Any], parameters: "Sequence[Parameter]", wrappers: int) -> Taken:
     named = [one for one in parameters if one.kind is one.KEYWORD_ONLY]
     context = next((one.name for one in named if one.name in CONTEXT), "")
     if missing := [one.name for one in named if one.default is one.empty and one.name != context]:
@@ -69,11 +81,9 @@ def _of_parameters(function: Callable[..., Any], parameters: "Sequence[Parameter
     places = [one for one in parameters if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
     needed = [one for one in places if one.default is one.empty]
     if any(one.kind is one.VAR_POSITIONAL for one in parameters):
-        wrapped = getattr(function, "__wrapped__", None)
-        if wrapped is not None:
-            return taken(wrapped)
-        if not places and not _is_python(function):
-            # What is written in C says no more than that.
+        if (found := _of_wrapped(function, wrappers)) is not None:
+            return found
+        if not places and not _is_function(function):
             return Taken(1)
         if len(needed) <= 2:
             return Taken(1, context) if context else Taken(2)
@@ -82,10 +92,10 @@ def _of_parameters(function: Callable[..., Any], parameters: "Sequence[Parameter
     return _judged([one.name for one in places], needed=len(needed))
 
 
-def _is_python(function: object) -> bool:
+def _is_function(function: object) -> bool:
     while isinstance(function, partial):
         function = function.func
-    return isinstance(function, type) or hasattr(function, "__code__") or hasattr(call_of(function), "__code__")
+    return hasattr(function, "__code__")
 
 
 def _judged(names: Sequence[str], *, needed: int) -> Taken:

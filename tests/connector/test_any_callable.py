@@ -225,6 +225,56 @@ def test_what_gives_no_result_is_refused_with_what_to_do(grid: Grid, function: A
                 ask()
 
 
+class Raising:
+    """Answers no question about itself."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    def __call__(self, event: Any) -> Any:
+        return event
+
+    def __getattribute__(self, name: str) -> Any:
+        raise object.__getattribute__(self, "_error")
+
+
+class Anything:
+    """Has every attribute, and another object each time."""
+
+    def __call__(self, event: Any) -> Any:
+        return event
+
+    def __getattr__(self, name: str) -> Any:
+        return Anything()
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (Raising(ValueError("no luck")), "ValueError: no luck"),
+        (Raising(SystemExit(3)), "SystemExit: 3"),
+        (Raising(RecursionError()), "RecursionError"),
+        (Raising(AssertionError("ask nothing")), "AssertionError: ask nothing"),
+    ],
+    ids=["ValueError", "SystemExit", "RecursionError", "AssertionError"],
+)
+def test_what_cannot_be_looked_at_is_refused_with_the_reason(grid: Grid, function: Any, reason: str) -> None:
+    with grid.executor() as executor:
+        for ask in (
+            lambda: grid.submit(function, [1]),
+            lambda: grid.open_session(function),
+            lambda: grid.map(function, [1]),
+            lambda: executor.submit(function, 1),
+        ):
+            with pytest.raises(ConfigError, match=f"of type Raising cannot be looked at: {reason}; define a function"):
+                ask()
+
+
+def test_an_object_that_has_every_attribute_is_told_at_once(grid: Grid) -> None:
+    with pytest.raises(ConfigError, match="of type Anything cannot be looked at"):
+        grid.submit(Anything(), [1])
+
+
 @pytest.mark.parametrize(
     ("function", "message"),
     [

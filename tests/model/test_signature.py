@@ -5,6 +5,7 @@ import operator
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from htcgrid.model.signature import Taken, runs_late, taken
@@ -40,6 +41,22 @@ class Model:
     def of_class(cls, event: Any, context: Any) -> None: ...
     @staticmethod
     def static(event: Any, context: Any = None) -> None: ...
+
+
+class HandsOn:
+    def __call__(self, *args: Any, **kwargs: Any) -> None: ...
+
+
+class AnyPlaces:
+    def __init__(self, *args: Any) -> None: ...
+    def method(self, *args: Any) -> None: ...
+
+
+class Metaclass(type):
+    def __call__(cls, *args: Any) -> None: ...
+
+
+class OfMetaclass(metaclass=Metaclass): ...
 
 
 def handing_on(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -97,6 +114,13 @@ def of_event_alone(function: Callable[..., Any]) -> Callable[..., Any]:
         (len, EVENT),
         (int, EVENT),
         (operator.itemgetter(1), EVENT),
+        (HandsOn(), EVENT),
+        (AnyPlaces, EVENT),
+        (AnyPlaces(1).method, BOTH),
+        (functools.partial(any_place), BOTH),
+        (functools.partial(HandsOn()), EVENT),
+        (OfMetaclass, EVENT),
+        (np.vectorize(one), EVENT),
     ],
 )
 def test_a_handler_is_called_with_what_it_can_take(function: Callable[..., Any], expected: Taken) -> None:
