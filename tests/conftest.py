@@ -1,6 +1,7 @@
 """What all tests have in common."""
 
 import signal
+from typing import Any
 
 from hypothesis import settings
 
@@ -11,7 +12,7 @@ def pytest_configure() -> None:
     settings.load_profile("htcgrid")
     # A shell has what it runs in its background ignore the first two, and nohup the third; the programs that tests
     # interrupt would inherit that. A handler goes with a new program, and keeps this one as it was.
-    usual_ones = {
+    usual_ones: dict[signal.Signals, Any] = {
         signal.SIGINT: signal.default_int_handler,
         signal.SIGQUIT: signal.SIG_DFL,
         signal.SIGHUP: lambda _number, _frame: None,
