@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from htcgrid.errors import ProviderError
+from htcgrid.lifeline import Lifeline
 from htcgrid.model.interpreter import interpreter
 
 #: How much of what it said is told when it ends by itself: bytes.
@@ -33,16 +34,16 @@ def agent_process(
     command += [] if workers is None else ["--workers", str(workers)]
     for pattern in handlers:
         command += ["--handler", pattern]
-    read_end, write_end = os.pipe()
+    lifeline = Lifeline()
     try:
         with (
             tempfile.TemporaryFile() as log,
             subprocess.Popen(
-                [*command, "--lifeline", str(read_end)],
+                [*command, *lifeline.arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                pass_fds=[read_end],
+                pass_fds=lifeline.descriptors,
                 # Ctrl-C in a terminal is for the command, which ends its agent then.
                 start_new_session=True,
             ) as agent,
@@ -58,8 +59,7 @@ def agent_process(
             finally:
                 agent.terminate()
     finally:
-        os.close(read_end)
-        os.close(write_end)
+        lifeline.close()
 
 
 def _said(log: IO[bytes]) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from htcgrid.drill.plan import Plan
 from htcgrid.drill.work import HANDLER
+from htcgrid.lifeline import Lifeline
 from htcgrid.model.interpreter import interpreter
 
 #: How long processes are given to end: seconds.
@@ -65,8 +66,8 @@ class Crew:
         self._folder = folder
         #: All that were ever started.
         self.agents: list[DrilledAgent] = []
-        #: Agents end when nobody has its other end: also when the drill is killed.
-        self._lifeline: tuple[int, ...] = os.pipe()
+        #: Agents end with it: also when the drill is killed.
+        self._lifeline = Lifeline()
         #: Workers that were stopped, and may outlive their agents so.
         self.hung: set[int] = set()
 
@@ -114,23 +115,21 @@ class Crew:
             # Most are gone; what stands still cannot end by itself.
             if _is_worker(worker):
                 os.kill(worker, signal.SIGKILL)
-        for descriptor in self._lifeline:
-            os.close(descriptor)
-        self._lifeline = ()
+        self._lifeline.close()
 
     def _start(self) -> None:
         name = f"{self._plan.pool}-{os.getpid()}-{len(self.agents)}"
         log = self._folder / f"{name}.log"
         command = [interpreter(), "-P", "-m", "htcgrid_agent", "--config", str(self._config), "--id", name]
         command += ["--pool", self._plan.pool, "--workers", str(self._plan.workers), "--handler", HANDLER]
-        command += ["--lifeline", str(self._lifeline[0])]
+        command += self._lifeline.arguments
         with log.open("wb") as output:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                pass_fds=self._lifeline[:1],
+                pass_fds=self._lifeline.descriptors,
                 start_new_session=True,
             )
         self.agents.append(DrilledAgent(name, process, log))

@@ -18,8 +18,8 @@ import msgspec
 from htcgrid.descriptors import RAISE_LIMIT, is_of_few
 from htcgrid.errors import AgentNotFoundError, ConfigError, ProviderUnavailableError
 from htcgrid.interfaces import ComputeBackend, Source
+from htcgrid.lifeline import Lifeline
 from htcgrid.local.agent_log import AgentLog
-from htcgrid.local.lifeline import Lifeline
 from htcgrid.local.process import birthmark, send_signal
 from htcgrid.local.roster import AgentRecord, Roster
 from htcgrid.local.settings import LocalSettings

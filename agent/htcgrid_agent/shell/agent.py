@@ -153,7 +153,7 @@ class Agent:
             signal.signal(number, stop)
 
     def watch_lifeline(self, fd: int) -> None:
-        """Stop at once when whoever started this agent says so by a pipe, or is gone: see htcgrid.local.lifeline."""
+        """Stop at once when whoever started this agent says so by a pipe, or is gone: see htcgrid.lifeline."""
 
         def closed() -> None:
             self._selector.unregister(fd)
