@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from htcgrid.connector import Grid, GridExecutor, OpenSession, Outcome, SessionHandle, TaskHandle, Watch
     from htcgrid.errors import TaskError
     from htcgrid.model import RetryPolicy, SessionStatus, TaskState
+    from htcgrid.model.offered import handler
 
 __version__ = "0.1.0.dev0"
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "TaskHandle",
     "TaskState",
     "Watch",
+    "handler",
 ]
 
 _HOMES = {
@@ -35,6 +37,7 @@ _HOMES = {
     "RetryPolicy": "htcgrid.model",
     "SessionStatus": "htcgrid.model",
     "TaskState": "htcgrid.model",
+    "handler": "htcgrid.model.offered",
 }
 
 

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
-from types import BuiltinFunctionType, FunctionType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from htcgrid.model.error_text import said
+from htcgrid.model.offered import NotOfferedError, offered
 from htcgrid.model.script import is_path, is_there, path_of
 from htcgrid.model.signature import Handler, late_advice, runs_late, taken
 from htcgrid_agent.runtimes.python.missing import advice
@@ -129,38 +130,10 @@ def _find(name: str, script: Script | None) -> tuple[ModuleType, Callable[..., A
     if not home or not attribute:
         raise HandlerError(f"handler {name!r} is not of the form 'module:function' or '/path/file.py:function'")
     module = _imported(name, home, script)
-    found: Any = module
-    for depth, part in enumerate(attribute.split(".")):
-        if part.startswith("__") or (depth and isinstance(found, ModuleType)):
-            # Whoever allows 'pricing:*' allows neither what 'pricing' imports nor what Python puts beside it.
-            raise HandlerError(
-                f"handler {name!r}: {part!r} is not one of the names that {home!r} defines; name the module that does"
-            )
-        if not hasattr(found, part):
-            raise HandlerError(f"handler {name!r}: {home!r} has no attribute {attribute!r}")
-        found = getattr(found, part)
-        if depth == 0 and (elsewhere := _defined_elsewhere(found, module, part)):
-            raise HandlerError(
-                f"handler {name!r}: {home!r} imports {part!r} from {elsewhere!r}; name it there, or list it in the "
-                f"__all__ of {home!r}"
-            )
-    if not callable(found):
-        raise HandlerError(f"handler {name!r} is a {type(found).__name__}, and cannot be called")
-    return module, found
-
-
-def _defined_elsewhere(found: Any, module: ModuleType, name: str) -> str | None:
-    """Return the module that a function or a class comes from, when ``module`` neither defines nor offers it.
-
-    Whoever allows 'pricing:*' means what 'pricing' is for, and not every helper that it imports.
-    """
-    if not isinstance(found, FunctionType | BuiltinFunctionType | type):
-        return None
-    if found.__module__ in {None, module.__name__} or name in getattr(module, "__all__", ()):
-        return None
-    # Where people import it from: Python 3.13 keeps `Path` in `pathlib._local`.
-    public = str(found.__module__).partition("._")[0]
-    return public if getattr(sys.modules.get(public), found.__name__, None) is found else str(found.__module__)
+    try:
+        return module, offered(module, attribute)
+    except NotOfferedError as error:
+        raise HandlerError(f"handler {name!r}: {error}") from error
 
 
 def _import_file(path: Path) -> ModuleType:
