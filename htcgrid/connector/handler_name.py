@@ -3,11 +3,12 @@
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import BuiltinMethodType, FunctionType, MethodType
+from types import BuiltinMethodType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from htcgrid.connector.reach import is_guarded, is_importable
 from htcgrid.errors import ConfigError
+from htcgrid.model.offered import NotOfferedError, offered
 from htcgrid.model.script import MAIN, MAIN_TOO, file_home, is_path, script_home, whole
 
 #: Most letters of a name, as a session has it.
@@ -79,6 +80,7 @@ def _home(handler: Callable[..., Any], module: str, name: str) -> str:
     held = variables is not None and _holds(variables, name, handler)
     if module not in {MAIN, MAIN_TOO}:
         if held:
+            _check_offered(sys.modules[module], name)
             return module
         raise NamelessError(
             f"{name!r} of module {module!r} is something else than this handler, as of a function that was decorated "
@@ -97,6 +99,14 @@ def _home(handler: Callable[..., Any], module: str, name: str) -> str:
             "that import the script do not find it: define it with def at the top of the script"
         )
     return home
+
+
+def _check_offered(module: ModuleType, name: str) -> None:
+    """Refuse what a worker would refuse, before it is submitted."""
+    try:
+        offered(module, name)
+    except NotOfferedError as error:
+        raise NamelessError(f"handler {name!r}: {error}") from error
 
 
 def _home_in_script(handler: Callable[..., Any], variables: Mapping[str, Any] | None, name: str) -> str | None:

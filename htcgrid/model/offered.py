@@ -14,6 +14,8 @@ T = TypeVar("T")
 _MARK = "__htcgrid_handler__"
 #: Most wrappers around a function that are looked through; some objects have any attribute, and another one each time.
 _WRAPPERS = 100
+#: What an ``__all__`` is, if it is one.
+_LISTS = (list, tuple)
 #: What functions that Cython has compiled are.
 _COMPILED = "cython_function_or_method"
 
@@ -77,11 +79,8 @@ def _of_module(module: ModuleType, name: str, *, last: bool) -> Any:
     found = getattr(module, name)
     if isinstance(found, ModuleType):
         raise NotOfferedError(f"{name!r} is a module that {home!r} imports: name that one")
-    if (
-        listed
-        or _is_marked(found)
-        or (_is_own_class(found, home) if isinstance(found, type) else _is_of(found, module))
-    ):
+    own = found.__module__ == home if isinstance(found, type) else _is_of(found, module)
+    if listed or own or _is_marked(found):
         return found
     if not callable(found):
         raise NotOfferedError(f"{name!r} is a {_kind(found)}, and cannot be called")
@@ -122,15 +121,14 @@ def _refuse_hidden(name: str, where: str) -> None:
 
 
 def _listed(module: ModuleType) -> frozenset[str]:
-    names = vars(module).get("__all__", ())
-    return (
-        frozenset(name for name in names if isinstance(name, str)) if isinstance(names, list | tuple) else frozenset()
-    )
+    names = vars(module).get("__all__")
+    return frozenset(name for name in names if isinstance(name, str)) if isinstance(names, _LISTS) else frozenset()
 
 
 def _is_marked(found: object) -> bool:
     """Return whether an object carries the mark itself, and not by its class, or by having any attribute."""
-    marks = _attribute(_attribute(found, "__func__") or found, "__dict__")
+    function = _attribute(found, "__func__")
+    marks = _attribute(found if function is None else function, "__dict__")
     return isinstance(marks, Mapping) and marks.get(_MARK) is True
 
 

@@ -23,6 +23,7 @@ def call(name: str, event: Any) -> Any:
 def test_a_handler_may_take_the_event_alone_or_the_context_too(tmp_path: Path) -> None:
     (tmp_path / "shapes.py").write_text(
         "import functools\n"
+        "from htcgrid import handler\n"
         "def one(event): return [event]\n"
         "def two(event, context): return [event, context]\n"
         "def defaulted(event, scale=2): return event * scale\n"
@@ -30,9 +31,9 @@ def test_a_handler_may_take_the_event_alone_or_the_context_too(tmp_path: Path) -
         "class Thing:\n"
         "    def __call__(self, event): return ['thing', event]\n"
         "    def method(self, event, context): return [event, context]\n"
-        "thing = Thing()\n"
-        "bound = thing.method\n"
-        "partial = functools.partial(two, 5)\n"
+        "thing = handler(Thing())\n"
+        "bound = handler(thing.method)\n"
+        "partial = handler(functools.partial(two, 5))\n"
     )
     assert call("shapes:one", 1) == [1]
     assert call("shapes:two", 1) == [1, "context"]
@@ -40,7 +41,6 @@ def test_a_handler_may_take_the_event_alone_or_the_context_too(tmp_path: Path) -
     assert call("shapes:many", 1) == [1, "context"]
     assert call("shapes:thing", 1) == ["thing", 1]
     assert call("shapes:bound", 1) == [1, "context"]
-    assert call("shapes:thing.method", 1) == [1, "context"]
     assert call("shapes:partial", 1) == [5, 1]
     assert call("builtins:len", "abc") == 3
 
@@ -70,7 +70,7 @@ def test_a_function_may_be_called_with_arguments(tmp_path: Path) -> None:
         ("no_such_module:f", r"; searched: /.*, and what is installed for .*python.*; add the folder that holds it to"),
         ("no_such_module.part:f", r"; add the folder that holds it to 'path' in \[agent\] of the agent's grid.toml"),
         ("os:no_such_function", "'os' has no attribute 'no_such_function'"),
-        ("os:path", "is a module, and cannot be called"),
+        ("os:path", "'path' is a module that 'os' imports: name that one"),
         ("/no/such/file.py:f", "does not exist on this machine"),
         ("colonless", "is not of the form"),
     ],
@@ -83,7 +83,9 @@ def test_what_cannot_be_loaded_is_said_with_its_name(name: str, message: str) ->
 @pytest.mark.parametrize("attribute", ["os.system", "__loader__.get_data", "price.__globals__.update", "__import__"])
 def test_a_name_leads_to_nothing_that_its_module_only_has_from_elsewhere(tmp_path: Path, attribute: str) -> None:
     (tmp_path / "pricing.py").write_text("import os\ndef price(event): return event\n")
-    with pytest.raises(HandlerError, match="is not one of the names that 'pricing' defines"):
+    with pytest.raises(
+        HandlerError, match=r"is not one of the names that|is a module that|whose '__globals__' anybody"
+    ):
         Handlers().load(f"pricing:{attribute}")
 
 
@@ -125,15 +127,18 @@ def test_a_handler_without_arguments_is_refused(tmp_path: Path) -> None:
     [
         ("async def f(event): yield event", "an async generator"),
         ("def f(event): yield event", "a generator"),
-        ("class F:\n    def __call__(self, event): yield event\nf = F()", "a generator"),
-        ("import functools\ndef g(event, scale): yield event\nf = functools.partial(g, scale=2)", "a generator"),
+        ("class F:\n    def __call__(self, event): yield event\nf = htcgrid.handler(F())", "a generator"),
+        (
+            "import functools\ndef g(event, s): yield event\nf = htcgrid.handler(functools.partial(g, s=2))",
+            "a generator",
+        ),
     ],
 )
 def test_a_handler_that_returns_something_still_to_be_run_is_refused(
     tmp_path: Path, definition: str, kind: str
 ) -> None:
     module = f"late_{abs(hash(definition))}"
-    (tmp_path / f"{module}.py").write_text(definition)
+    (tmp_path / f"{module}.py").write_text(f"import htcgrid\n{definition}")
     for calls in (False, True):
         with pytest.raises(HandlerError, match=f"calling it gives {kind}, and runs nothing: let it return"):
             Handlers().load(f"{module}:f", calls=calls)
@@ -177,10 +182,11 @@ def test_what_a_module_imports_is_not_what_it_offers(tmp_path: Path) -> None:
         "HERE = Path('/srv')\n"
     )
     for name in ("add", "Path", "Path.unlink", "getoutput", "sleep"):
-        with pytest.raises(HandlerError, match=r"'borrowing' imports '\w+' from '\w+'; name it there, or list it"):
+        with pytest.raises(HandlerError, match=r"'\w+' is imported from '\w+', and not .* 'borrowing' defines"):
             call(f"borrowing:{name}", 1)
     assert call("borrowing:neg", 1) == -1
-    assert call("borrowing:HERE.with_name", "x") == Path("/x")
+    with pytest.raises(HandlerError, match="'HERE' is a PosixPath, and cannot be called"):
+        call("borrowing:HERE.with_name", "x")
     assert call("operator:neg", 1) == -1
 
 

@@ -223,7 +223,7 @@ def test_another_script_is_another_worker_s(run: Run, tmp_path: Path) -> None:
     from htcgrid.agent_process import agent_process
 
     (tmp_path / "grid.toml").write_text(
-        f'[state]\nprovider = "local"\npath = "{tmp_path}/grid"\n[agent]\nhandlers = ["{tmp_path}/*"]\nworkers = 1\n'
+        f'[state]\nprovider = "local"\npath = "{tmp_path}/grid"\n[agent]\nhandlers = ["{tmp_path}/*:*"]\nworkers = 1\n'
     )
     with agent_process(tmp_path / "grid.toml"):
         found = [run(SCRIPTS, name=name) for name in ("one.py", "two.py", "two.py", "one.py")]
