@@ -222,7 +222,8 @@ build/python%/dev.stamp: .venv/dev.stamp requirements/uv.txt requirements/demo.t
 	fi; \
 	test -n "$$python" || { echo "there is no Python $* here, and uv cannot install it" >&2; exit 1; }; \
 	echo "== setting up build/python$*"; \
-	$(UV) venv --quiet --clear --no-project --python "$$python" build/python$*
+	"$$python" -m venv --clear build/python$*
+	$(UV) pip install --quiet --python build/python$*/bin/python --require-hashes --requirement requirements/uv.txt
 	$(UV) pip install --quiet --python build/python$*/bin/python --require-hashes --requirement requirements/demo.txt
 	$(UV) pip install --quiet --python build/python$*/bin/python --no-build-isolation --no-deps --editable .
 	$(UV) pip install --quiet --python build/python$*/bin/python --require-hashes --requirement requirements/dev.txt

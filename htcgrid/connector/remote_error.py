@@ -53,12 +53,16 @@ def error_of(outcome: Outcome, decode: Callable[[bytes], Any], *, builtins: bool
 
 
 def for_loops(error: Exception) -> Exception:
-    """Return an error that asyncio's loops take: until Python 3.12 they refuse one, and its future never ends."""
-    if sys.version_info >= (3, 12) or type(error) is not StopIteration:
+    """Return an error that asyncio's loops take: some refuse StopIteration, and the future of one never ends."""
+    if type(error) is not StopIteration or _LOOPS_TAKE_IT:
         return error
     found = _StopIteration(*error.args)
     found.__cause__ = error.__cause__
     return found
+
+
+#: https://github.com/python/cpython/issues/112182, mended in 3.11.8 and 3.12.2.
+_LOOPS_TAKE_IT = sys.version_info >= (3, 12, 2) or (3, 11, 8) <= sys.version_info < (3, 12)
 
 
 class _StopIteration(StopIteration):

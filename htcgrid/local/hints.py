@@ -21,8 +21,9 @@ _IS_OURS = "SELECT EXISTS (SELECT 1 FROM sessions WHERE sid = ?)"
 _STORE = "INSERT INTO hints (pool, priority, visible, body) VALUES (?, ?, 0, ?)"
 _ANY = "SELECT EXISTS (SELECT 1 FROM hints WHERE pool = ? AND visible <= ? AND priority > ?)"
 _TAKE = """
-UPDATE hints SET visible = ?2 + ?4 WHERE id IN (
-    SELECT id FROM hints WHERE pool = ?1 AND visible <= ?2 AND priority > ?5 ORDER BY priority DESC, id LIMIT ?3
+UPDATE hints SET visible = :now + :hidden WHERE id IN (
+    SELECT id FROM hints WHERE pool = :pool AND visible <= :now AND priority > :above
+    ORDER BY priority DESC, id LIMIT :limit
 ) RETURNING id, body
 """
 _DELETE = "DELETE FROM hints WHERE id = ?"
@@ -49,7 +50,8 @@ def any_waits(connection: sqlite3.Connection, pool: str, now: float, above: int 
 
 def take(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Delivery]:
     """Return hints of higher priorities first, and hide them for a while."""
-    rows = connection.execute(_TAKE, (pool, now, limit, _HIDDEN, _above(above))).fetchall()
+    values = {"pool": pool, "now": now, "limit": limit, "hidden": _HIDDEN, "above": _above(above)}
+    rows = connection.execute(_TAKE, values).fetchall()
     taken = [(identity, _decode(body)) for identity, body in rows]
     taken.sort(key=lambda row: (-rank(row[1]), row[0]))
     return [Delivery(hint=hint, token=str(identity)) for identity, hint in taken]

@@ -16,15 +16,15 @@ WHERE b.state = 1 AND s.state < 2 AND s.schema <= ?
 """
 _HOLDERS = "SELECT DISTINCT agent FROM bundles INDEXED BY bundles_running WHERE state = 1"
 _LAPSE = """
-UPDATE bundles SET state = 0, agent = NULL, due = iif(lapses + lapses_alone + 1 < ?8, ?7, ?9),
-    hint_at = ?1, hinted = 0, lapses = lapses + (tasks > 1), lapses_alone = lapses_alone + (tasks = 1)
-WHERE session = ?2 AND start = ?3 AND birth = ?4 AND state = 1 AND attempt = ?5 AND beat = ?6
+UPDATE bundles SET state = 0, agent = NULL, due = iif(lapses + lapses_alone + 1 < :limit, :again, :suspect),
+    hint_at = :hint_at, hinted = 0, lapses = lapses + (tasks > 1), lapses_alone = lapses_alone + (tasks = 1)
+WHERE session = :session AND start = :start AND birth = :birth AND state = 1 AND attempt = :attempt AND beat = :beat
 RETURNING pool, priority, tasks, lapses + lapses_alone
 """
 #: Whether a pending bundle is to be hinted, or has a delay that reaches further than any that was asked for.
 _ANY_TIMED = """
-SELECT EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND hint_at <= ?1)
-    OR EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND due > 0 AND due > ?1 + (SELECT longest_delay FROM grid))
+SELECT EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND hint_at <= :now)
+    OR EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND due > 0 AND due > :now + (SELECT longest_delay FROM grid))
 """
 _RIPE = """
 SELECT s.sid, b.session, b.start, b.birth, b.pool, b.priority, b.tasks, b.attempt, b.lapses + b.lapses_alone
@@ -39,8 +39,8 @@ WHERE session = ? AND start = ? AND birth = ? AND state = 0
 """
 #: A clock that was set back makes delays longer; they are cut to the longest that was ever asked for.
 _PULL = """
-UPDATE bundles SET due = ?1 + (SELECT longest_delay FROM grid), hint_at = ?1 + (SELECT longest_delay FROM grid)
-WHERE state = 0 AND due > 0 AND due > ?1 + (SELECT longest_delay FROM grid)
+UPDATE bundles SET due = :now + (SELECT longest_delay FROM grid), hint_at = :now + (SELECT longest_delay FROM grid)
+WHERE state = 0 AND due > 0 AND due > :now + (SELECT longest_delay FROM grid)
 """
 
 
@@ -55,6 +55,17 @@ class Running(NamedTuple):
     beat: int
     agent: AgentId
     lease: float
+
+    @property
+    def fence(self) -> dict[str, int | str]:
+        """What its row has as long as nobody has changed it since."""
+        return {
+            "session": self.session,
+            "start": self.start,
+            "birth": self.birth,
+            "attempt": self.attempt,
+            "beat": self.beat,
+        }
 
     @property
     def place(self) -> tuple[int, int, str]:
@@ -106,9 +117,9 @@ class Watch:
 def lapse(connection: sqlite3.Connection, bundles: Iterable[Running], now: float) -> list[Hint]:
     """Make pending those that have not changed since they were seen."""
     hints = []
+    same = {"hint_at": now + LATE, "limit": defaults.LAPSES_SUSPECT, "again": AGAIN, "suspect": SUSPECT}
     for bundle in bundles:
-        fence = (*bundle.place, bundle.attempt, bundle.beat)
-        row = connection.execute(_LAPSE, (now + LATE, *fence, AGAIN, defaults.LAPSES_SUSPECT, SUSPECT)).fetchone()
+        row = connection.execute(_LAPSE, same | bundle.fence).fetchone()
         if row is not None:
             key = BundleKey(bundle.sid, bundle.start, bundle.birth)
             hints.append(Hint.of(key, row[0], row[1], tasks=row[2], attempts=bundle.attempt, lapses=row[3]))
@@ -122,12 +133,12 @@ def holders(connection: sqlite3.Connection) -> set[AgentId]:
 
 def any_timed(connection: sqlite3.Connection, now: float) -> bool:
     """Return whether :func:`ripen` has anything to do."""
-    return bool(connection.execute(_ANY_TIMED, (now,)).fetchone()[0])
+    return bool(connection.execute(_ANY_TIMED, {"now": now}).fetchone()[0])
 
 
 def ripen(connection: sqlite3.Connection, now: float, limit: int) -> list[Hint]:
     """Return bundles whose delay has passed, and those that nobody claimed for long; note that they were hinted."""
-    connection.execute(_PULL, (now,))
+    connection.execute(_PULL, {"now": now})
     ripe = connection.execute(_RIPE, (now, defaults.SCHEMA, limit)).fetchall()
     connection.executemany(_POSTPONE, [(now, LATE, defaults.LAPSES_SUSPECT, SUSPECT, *row[1:4]) for row in ripe])
     return [

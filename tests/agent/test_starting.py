@@ -4,16 +4,22 @@ import errno
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from htcgrid import Grid
 from htcgrid_agent.shell.process import WorkerProcess
+from tests.left import awaited
 
 
-def descriptors() -> int:
-    return len(list(Path("/proc/self/fd").iterdir()))
+def descriptors() -> set[tuple[str, str]]:
+    found = set()
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):
+            found.add((descriptor.name, str(descriptor.readlink())))
+    return found
 
 
 def refuse(_worker: WorkerProcess, *_descriptors: int) -> subprocess.Popen[bytes]:
@@ -25,7 +31,8 @@ def test_a_worker_that_cannot_be_started_leaves_nothing_open(monkeypatch: pytest
     before = descriptors()
     with pytest.raises(OSError, match="Resource temporarily unavailable"):
         WorkerProcess(0)
-    assert descriptors() == before
+    # Threads of others have some for a moment.
+    assert not awaited(lambda: sorted(map(str, descriptors() - before)), 30)
 
 
 AGENT = """

@@ -50,6 +50,8 @@ def interrupted_at(step: int, call: Callable[[], object]) -> bool:
         return trace
 
     before = sys.gettrace()
+    # Python 3.12 tells of opcodes only if a frame has asked for them by then.
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(trace)
     try:
         call()
