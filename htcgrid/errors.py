@@ -6,6 +6,7 @@ HtcGridError
 ├── SessionNotFoundError        no session of that id: check the id and the grid
 ├── AgentNotFoundError          the compute backend has started no agent of that id
 ├── EncodingError               a payload or a result cannot be carried: change the data
+├── UnreadableError             bytes of a store, a queue or a file are damaged, or another version's: see to them
 ├── PayloadLostError            data that was stored is there no more: put it again
 ├── ProviderError               a service answered with an error: look at the cause
 │   ├── AgentNotStartedError    an embedded grid's agents end before they are ready: see to what the last one said
@@ -43,6 +44,22 @@ class AgentNotFoundError(HtcGridError):
 
 class EncodingError(HtcGridError):
     """A payload or a result cannot be encoded, decoded or carried."""
+
+
+class UnreadableError(HtcGridError):
+    """Bytes that a store, a queue, a process or a file has are none that this version of htcgrid writes."""
+
+    def __init__(self, what: str, where: str, why: str) -> None:
+        super().__init__(f"{what}{f' {where}' if where else ''} cannot be read: {why}")
+        #: What they were to be, as ``hint``.
+        self.what = what
+        #: The key, row or file that they are of.
+        self.where = where
+        #: What is wrong with them.
+        self.why = why
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, str]]:
+        return type(self), (self.what, self.where, self.why)
 
 
 class PayloadLostError(HtcGridError):
