@@ -2,12 +2,13 @@
 """What the typed codec keeps arrives equal in type and value; all else is refused at its place."""
 
 import io
+import os
 import sys
 import threading
 from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, make_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum
@@ -319,16 +320,35 @@ def test_fields_that_are_not_set_stay_so() -> None:
 
 def test_objects_of_a_class_with_other_fields_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = TYPED.encode(own.Point(1.0, 2))
-    monkeypatch.setattr(own, "Point", own.Slotted)
+    changed = make_dataclass("Point", ["a", "b"])
+    changed.__module__ = own.__name__
+    monkeypatch.setattr(own, "Point", changed)
     with pytest.raises(EncodingError, match=r"dataclass Point .* came with the fields x, y, and has a, b here"):
         codec_of("typed").decode(sent)
 
 
 def test_members_that_an_enum_has_not_got_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     sent = TYPED.encode(own.Side.BUY)
-    monkeypatch.setattr(own, "Side", own.Level)
+    monkeypatch.setattr(own, "Side", Enum("Side", {"HOLD": 1}, module=own.__name__))
     with pytest.raises(EncodingError, match=r"Enum Side of module .* has no member 'BUY' here"):
         codec_of("typed").decode(sent)
+
+
+@pytest.mark.parametrize(
+    "name", ["Renamed", "Side.__class__", "Holder.held", "made_when_asked", "environ", "__builtins__", "Side.BUY"]
+)
+def test_a_class_is_found_by_its_own_name_only(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for given, value in (
+        ("Renamed", own.Side),
+        ("Holder", type("Holder", (), {"held": own.Side})),
+        ("environ", os.environ),
+        ("__getattr__", lambda _name: own.Side),
+    ):
+        monkeypatch.setattr(own, given, value, raising=False)
+    with pytest.raises(
+        EncodingError, match=r"by that name only|cannot be found here|is neither an Enum nor a dataclass"
+    ):
+        Classes().find(own.__name__, name)
 
 
 def test_a_class_that_is_not_here_is_named_with_where_was_looked() -> None:

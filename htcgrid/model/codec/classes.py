@@ -80,6 +80,13 @@ class Classes:
             raise EncodingError(self._missing(module, name, said(error))) from error
         if not isinstance(found, type) or not (issubclass(found, Enum) or is_dataclass(found)):
             raise EncodingError(f"{name} of module {module!r} is neither an Enum nor a dataclass here")
+        # Senders name a class by where it is defined; a script's may be known by another name here.
+        own = module in {MAIN, MAIN_TOO} or found.__module__ == module
+        if found.__qualname__ != name or not own:
+            raise EncodingError(
+                f"{name} of module {module!r} is {found.__qualname__!r} of module {found.__module__!r} here, and found "
+                "by that name only"
+            )
         return found
 
     def _module_name(self, name: str) -> str:
@@ -108,11 +115,12 @@ class Classes:
 
 
 def _walked(module: object, name: str) -> Any:
+    """Return what stands under a name, in the module and the classes on the way; none of them is asked to make it."""
     found: Any = module
     for part in name.split("."):
-        if part.startswith("__"):
+        if part.startswith("__") or part not in vars(found):
             raise AttributeError(part)
-        found = getattr(found, part)
+        found = vars(found)[part]
     return found
 
 
