@@ -345,9 +345,7 @@ def test_a_class_is_found_by_its_own_name_only(monkeypatch: pytest.MonkeyPatch, 
         ("__getattr__", lambda _name: own.Side),
     ):
         monkeypatch.setattr(own, other, value, raising=False)
-    with pytest.raises(
-        EncodingError, match=r"that name only|cannot be found here|is neither an Enum nor"
-    ):
+    with pytest.raises(EncodingError, match=r"that name only|cannot be found here|is neither an Enum nor"):
         Classes().find(own.__name__, name)
 
 
