@@ -103,8 +103,7 @@ class Database:
         with translated(self.file):
             for reader in readers:
                 reader.close()
-            with self._gate:
-                self._writer.close()
+            self._writer.close()
         self._gate.close()
 
     def _connect(self) -> Connection:
