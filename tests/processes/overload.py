@@ -110,6 +110,7 @@ def run(folder: Path, *, clients: int, sessions: int) -> Load:
         began = time.monotonic()
         started = [_start(folder, each, sessions) for _ in range(groups)]
         for process in started:
+            stack.enter_context(process)
             stack.callback(process.kill)
         for process in started:
             assert process.stdout is not None
