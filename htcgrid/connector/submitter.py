@@ -86,7 +86,6 @@ class Submitter:
         self._check_wait = check
         self._ended = ended
         self._drop = drop
-        self._bundle_tasks = bundle_tasks
         self._rule = rule
         self._host = host
         #: Somebody wants no more tasks, and no error about it.
@@ -107,6 +106,7 @@ class Submitter:
         self.held_back = False
         self.intake = Intake(tasks=rule.ahead, host=host)
         self.source: Source = source or self.intake
+        self._bundles = cut(session.id, self._payloads(), tasks=bundle_tasks, by_time=not rule.named)
 
     @property
     def accepted(self) -> int:
@@ -124,7 +124,11 @@ class Submitter:
         return self._done.is_set()
 
     def start(self) -> None:
-        """Write what comes from now on."""
+        """Write what comes from now on, in a thread that is there while something does."""
+        if not self.source.rest(self._begin, soon=True):
+            self._begin()
+
+    def _begin(self) -> None:
         self._host.thread(self._run, name=f"submit {self._session.id}").start()
 
     def draw(self, payloads: Iterable[bytes]) -> None:
@@ -210,12 +214,16 @@ class Submitter:
         raise self._error
 
     def _run(self) -> None:
+        """Write what has come, until it ends or a rest begins, in which another thread is started for what comes next.
+
+        So a process may hold thousands of sessions open, of which a few get tasks at a time.
+        """
         try:
-            for bundle in cut(
-                self._session.id, self._payloads(), tasks=self._bundle_tasks, by_time=not self._rule.named
-            ):
+            for bundle in self._bundles:
                 for command in self._written.flush() if bundle is None else self._written.take(bundle):
                     self._do_patiently(command)
+                if bundle is None and self.source.rest(self._begin):
+                    return
             for command in self._written.end() if self._seals else self._written.flush():
                 self._do_patiently(command)
         except BaseException as error:  # noqa: BLE001 - the top of a thread; the caller gets it
@@ -223,10 +231,9 @@ class Submitter:
             if self._error is None and not self._stopped:
                 self._error = error
             self._give_up()
-        finally:
-            self.stop()
-            self._done.set()
-            self.source.close()
+        self.stop()
+        self._done.set()
+        self.source.close()
 
     def _do_patiently(self, command: Command) -> None:
         """Carry a command out, which may be repeated; a store that restarts does not end a submission of hours."""

@@ -19,6 +19,7 @@ from htcgrid.errors import (
 from htcgrid.model import Bundle, CancelCounts, SessionId, SessionState
 from htcgrid.testing import MemoryPayloadStore, MemoryStateStore, MemoryTaskQueue
 from htcgrid.testing.race import at_once
+from tests.connector.programs import until
 
 ECHO = "htcgrid.testing.handlers:echo"
 
@@ -210,3 +211,18 @@ def test_options_are_checked_as_those_of_submit(idle: Grid) -> None:
         idle.open_session(ECHO, ahead=-1)
     with pytest.raises(TypeError, match="unknown option 'colour'; there are codec, keep_for"):
         idle.open_session(ECHO, colour="red")  # type: ignore[call-arg]
+
+
+def test_sessions_that_are_open_and_get_nothing_have_no_thread(grid: Grid) -> None:
+    before = threading.active_count()
+    sessions = [grid.open_session(ECHO) for _ in range(50)]
+    assert threading.active_count() < before + 10
+    for number, session in enumerate(sessions):
+        session.add(number)
+    until(lambda: threading.active_count() < before + 10)
+    # Who rests is woken by what comes next, and by the end.
+    for number, session in enumerate(sessions):
+        session.extend([-number])
+        session.seal()
+    for number, session in enumerate(sessions):
+        assert session.results(timeout=60) == [number, -number]
