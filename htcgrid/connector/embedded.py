@@ -150,7 +150,8 @@ class EmbeddedGrid:
 def _made(folder: Path) -> Path:
     """Make the folder; return its whole path."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
     except (OSError, ValueError) as error:
         raise _unusable(folder, error) from error
     return folder.absolute()

@@ -22,7 +22,7 @@ from htcgrid.lifeline import Lifeline
 from htcgrid.local.agent_log import AgentLog
 from htcgrid.local.process import birthmark, send_signal
 from htcgrid.local.roster import AgentRecord, Roster
-from htcgrid.local.settings import LocalSettings
+from htcgrid.local.settings import LocalSettings, Mode
 from htcgrid.model import AgentId, AgentInfo, Pool, defaults, utcnow
 from htcgrid.model.client_process import isolation_flags
 from htcgrid.model.interpreter import interpreter
@@ -49,8 +49,9 @@ class ProcessComputeBackend(ComputeBackend):
         workers: int | None = None,
         lifeline: bool = False,
         grace: timedelta = defaults.GRACE,
+        mode: Mode = "private",
     ) -> None:
-        self._roster = Roster(folder / "agents")
+        self._roster = Roster(folder, mode=mode)
         self._command = list(command)
         self._workers = workers
         self._grace = grace.total_seconds()
@@ -75,6 +76,7 @@ class ProcessComputeBackend(ComputeBackend):
             workers=local.workers,
             lifeline=local.lifeline,
             grace=timedelta(seconds=local.grace),
+            mode=local.mode,
         )
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from htcgrid.local.connection import Connection, continue_stopped
 from htcgrid.local.faults import FAULTS, fault, translated
 from htcgrid.local.gate import Gate
 from htcgrid.local.schema import is_prepared, prepare
-from htcgrid.local.settings import PATIENCE, make_folder
+from htcgrid.local.settings import PATIENCE, Mode, make_folder
 
 _FILE = "grid.db"
 #: Connections for reading that are kept open; more are opened when more threads read, and closed after.
@@ -30,8 +30,8 @@ _WRITING = (
 class Database:
     """One connection for writing, behind the gate, and some for reading; all of them autocommit."""
 
-    def __init__(self, folder: Path, patience: timedelta = PATIENCE) -> None:
-        self.file = make_folder(folder) / _FILE
+    def __init__(self, folder: Path, patience: timedelta = PATIENCE, *, mode: Mode = "private") -> None:
+        self.file = make_folder(folder, mode=mode) / _FILE
         #: How long to wait for others that write: seconds.
         self.patience = patience.total_seconds()
         self._process = os.getpid()
@@ -47,6 +47,8 @@ class Database:
             with translated(self.file):
                 self._writer = self._connect()
                 self._prepare()
+                if mode == "group":
+                    self._share()
                 self._identity = self._found()
         except BaseException:
             self._gate.close()
@@ -120,6 +122,14 @@ class Database:
         except BaseException:
             self._writer.close()
             raise
+
+    def _share(self) -> None:
+        """Let the group write the file and those beside it; SQLite asks no umask, and makes later ones like the first."""
+        for file in (self.file, *(self.file.with_name(f"{_FILE}-{part}") for part in ("wal", "shm"))):
+            with suppress(FileNotFoundError):
+                found = file.stat()
+                if found.st_uid == os.geteuid() and found.st_mode & 0o660 != 0o660:
+                    file.chmod(0o660)
 
     def _begin(self, *, durable: bool) -> None:
         if durable is not self._durable:

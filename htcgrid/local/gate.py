@@ -62,7 +62,7 @@ class Gate:
         #: About how long it took of late to get in: seconds.
         self._usual = 0.0
         try:
-            self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+            self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             raise ConfigError(
                 f"{file} cannot be written: {error.strerror or error}; the grid's folder must be writable"

@@ -44,7 +44,7 @@ class AgentLiveness:
     def is_dead(self, agent: AgentId) -> bool:
         """Return whether the agent held its lock and does so no more; False also when nobody can tell."""
         try:
-            descriptor = os.open(self._file(agent), os.O_RDWR)
+            descriptor = os.open(self._file(agent), os.O_RDWR | os.O_NOFOLLOW)
         except OSError:
             return False
         try:
@@ -56,7 +56,7 @@ class AgentLiveness:
         """Remove the lock file of an agent that is dead."""
         file = self._file(agent)
         with suppress(OSError):
-            descriptor = os.open(file, os.O_RDWR)
+            descriptor = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
             try:
                 if _locks(descriptor):
                     file.unlink(missing_ok=True)
@@ -84,7 +84,7 @@ class AgentLiveness:
         with suppress(OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             for _ in range(_ATTEMPTS):
-                descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o666)
+                descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
                 if _locks(descriptor) and _names(file, descriptor):
                     return descriptor
                 os.close(descriptor)

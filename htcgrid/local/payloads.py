@@ -15,7 +15,7 @@ import msgspec
 
 from htcgrid.errors import ConfigError, EncodingError, ProviderError, ProviderUnavailableError
 from htcgrid.interfaces import PayloadStore, Source
-from htcgrid.local.settings import LocalSettings, make_folder
+from htcgrid.local.settings import LocalSettings, Mode, make_folder
 from htcgrid.model import PayloadLimits
 
 _KEY = re.compile(r"[A-Za-z0-9._-]{1,200}(/[A-Za-z0-9._-]{1,200})*")
@@ -39,15 +39,16 @@ class FilePayloadStore(PayloadStore):
     Settings = LocalSettings
     limits = PayloadLimits(size=_SIZE)
 
-    def __init__(self, folder: Path) -> None:
-        self._root = make_folder(folder / "payloads")
+    def __init__(self, folder: Path, *, mode: Mode = "private") -> None:
+        self._root = make_folder(folder, "payloads", mode=mode)
         if not os.access(self._root, os.W_OK | os.X_OK):
             raise ConfigError(f"{self._root} cannot be written; make the grid's folder writable for this user")
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:
         """Return the payload store of the grid's folder."""
-        return cls(cast("LocalSettings", settings).folder(source))
+        local = cast("LocalSettings", settings)
+        return cls(local.folder(source), mode=local.mode)
 
     def put(self, blobs: Mapping[str, bytes]) -> None:
         """Store objects under names of their own, then give them their names, then make the names durable.

@@ -15,7 +15,7 @@ from htcgrid.local import backlog
 from htcgrid.local import hints as stored
 from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, Listener, Topic, pool_topic, topics_of
-from htcgrid.local.settings import PATIENCE, LocalSettings
+from htcgrid.local.settings import PATIENCE, LocalSettings, Mode
 from htcgrid.model import Delivery, Hint, QueueLimits
 
 #: How often a waiting agent looks though no bell rang: a lost ring costs this much.
@@ -34,8 +34,15 @@ class SqliteTaskQueue(TaskQueue):
     Settings = LocalSettings
     limits = QueueLimits(again_first=True)
 
-    def __init__(self, folder: Path, *, patience: timedelta = PATIENCE, now: Callable[[], float] = time.time) -> None:
-        self._database = Database(folder, patience)
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        patience: timedelta = PATIENCE,
+        now: Callable[[], float] = time.time,
+        mode: Mode = "private",
+    ) -> None:
+        self._database = Database(folder, patience, mode=mode)
         self._doorbell = Doorbell(folder / "bells")
         self._now = now
         #: What the calls that wait listen to, and how often they were told to return.
@@ -46,7 +53,7 @@ class SqliteTaskQueue(TaskQueue):
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:
         """Return the queue of the grid's folder."""
         local = cast("LocalSettings", settings)
-        return cls(local.folder(source), patience=timedelta(seconds=local.patience))
+        return cls(local.folder(source), patience=timedelta(seconds=local.patience), mode=local.mode)
 
     def usage(self) -> Mapping[str, float]:
         return {"durable writes": float(self._database.commits)}

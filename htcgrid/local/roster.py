@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from htcgrid.local.process import birthmark
-from htcgrid.local.settings import make_folder
+from htcgrid.local.settings import Mode, make_folder
 from htcgrid.model import AgentId, AgentInfo
 
 
@@ -37,8 +37,8 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True):
 class Roster:
     """Records in a folder, one file each; those of agents that have ended are removed when they are met."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = make_folder(folder)
+    def __init__(self, folder: Path, *, mode: Mode = "private") -> None:
+        self.folder = make_folder(folder, "agents", mode=mode)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

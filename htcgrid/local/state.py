@@ -18,7 +18,7 @@ from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, Topic, pool_topics, session_topic, topics_of
 from htcgrid.local.group import GroupCommit
 from htcgrid.local.liveness import AgentLiveness
-from htcgrid.local.settings import PATIENCE, LocalSettings
+from htcgrid.local.settings import PATIENCE, LocalSettings, Mode
 from htcgrid.model import (
     AgentId,
     AgentReport,
@@ -62,8 +62,9 @@ class SqliteStateStore(StateStore):
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
         liveness: bool | None = None,
+        mode: Mode = "private",
     ) -> None:
-        self._database = Database(folder, patience)
+        self._database = Database(folder, patience, mode=mode)
         self._group = GroupCommit(self._database)
         self._doorbell = Doorbell(folder / "bells")
         watched = clock is time.monotonic if liveness is None else liveness
@@ -76,7 +77,7 @@ class SqliteStateStore(StateStore):
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:
         """Return the store of the grid's folder."""
         local = cast("LocalSettings", settings)
-        return cls(local.folder(source), patience=timedelta(seconds=local.patience))
+        return cls(local.folder(source), patience=timedelta(seconds=local.patience), mode=local.mode)
 
     def usage(self) -> Mapping[str, float]:
         return {"durable writes": float(self._database.commits)}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from htcgrid.errors import PayloadLostError
 from htcgrid.model import SessionId, SharedInput
 from htcgrid.model.call import FRESH_BYTES, FUNCTION
 from htcgrid.testing.memory import MemoryPayloadStore
@@ -59,16 +60,21 @@ def test_an_input_that_comes_altered_is_asked_for_again_and_not_called_lost_by_a
 
 
 def test_a_worker_that_has_had_many_large_functions_keeps_few_descriptors(tmp_path: Path) -> None:
+    def data_of(number: int) -> bytes:
+        return bytes([number]) * (FRESH_BYTES + 1)
+
+    references = [SharedInput.of(SessionId("s"), FUNCTION, data_of(number)).ref for number in range(200)]
     asked = []
 
     def ask(need: Need) -> Found:
         asked.append(need.ref)
         file = tmp_path / "function"
-        file.write_bytes(bytes(FRESH_BYTES + 1))
+        # What an earlier one is mapped from stays what it was.
+        file.unlink(missing_ok=True)
+        file.write_bytes(data_of([str(ref) for ref in references].index(need.ref)))
         return Found(os.fsencode(file))
 
     values = SharedValues(ask, lambda _codec: memoryview)
-    references = [SharedInput.of(SessionId("s"), FUNCTION, b"%d" % number).ref for number in range(200)]
     descriptors = Path("/dev/fd")
     before = len(list(descriptors.iterdir()))
     for ref in references:
@@ -77,6 +83,22 @@ def test_a_worker_that_has_had_many_large_functions_keeps_few_descriptors(tmp_pa
     for ref in references[-20:]:
         values.get(ref, "s", None)
     assert asked == references
+
+
+@pytest.mark.parametrize("codec", ["bytes", "json", FUNCTION])
+@pytest.mark.parametrize("altered", [b"", b"short", b"other data", b"longer data than that was"])
+def test_a_file_that_was_altered_on_the_agent_s_disk_is_decoded_by_nobody(
+    tmp_path: Path, codec: str, altered: bytes
+) -> None:
+    file = tmp_path / "input"
+    file.write_bytes(altered)
+
+    def never(data: object) -> None:
+        raise AssertionError("it was decoded")
+
+    values = SharedValues(lambda _need: Found(os.fsencode(file)), lambda _codec: never)
+    with pytest.raises(PayloadLostError, match="was altered on the agent's disk"):
+        values.get(SharedInput.of(SessionId("s"), codec, b"these data").ref, "s", None)
 
 
 @pytest.mark.parametrize(

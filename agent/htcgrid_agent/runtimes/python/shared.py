@@ -4,6 +4,7 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from hashlib import sha256
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,9 +93,13 @@ class SharedValues:
                 raise PayloadLostError(found.error) if found.lost else ProviderUnavailableError(found.error)
             try:
                 file = Path(os.fsdecode(found.path))
-                return _mapped(file) if shared.codec == FUNCTION else file.read_bytes()
+                data = _mapped(file) if shared.codec == FUNCTION else file.read_bytes()
             except FileNotFoundError:
                 continue
+            # The file stands where others may write, tasks among them, and is decoded, or even unpickled.
+            if len(data) != shared.size or sha256(data).hexdigest() != shared.digest:
+                raise PayloadLostError(f"shared input {shared.ref} was altered on the agent's disk: {file}")
+            return data
         raise ProviderUnavailableError(
             f"shared input {shared.ref} went before it was read: is `shared_megabytes` in [agent] too small?"
         )
