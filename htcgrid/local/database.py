@@ -124,7 +124,7 @@ class Database:
             raise
 
     def _share(self) -> None:
-        """Let the group write the file and those beside it; SQLite asks no umask, and makes later ones like the first."""
+        """Let the group write the file and those beside it; SQLite asks no umask, and makes later ones like it."""
         for file in (self.file, *(self.file.with_name(f"{_FILE}-{part}") for part in ("wal", "shm"))):
             with suppress(FileNotFoundError):
                 found = file.stat()

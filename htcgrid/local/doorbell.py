@@ -64,20 +64,19 @@ def session_topic(session: str) -> Topic:
 class Listener:
     """One socket that is rung; without a socket, it can only wait."""
 
-    def __init__(self, topic: Topic, bell: socket.socket | None, file: Path | None) -> None:
+    def __init__(self, topic: Topic, bell: socket.socket | None, file: Path | None, ring: bytes | None = None) -> None:
         self.topic = topic
         self._bell = bell
         self._file = file
+        #: What a ring is, where anybody may send something; None where only those who may ring can.
+        self._ring = ring
         self._poll = select.poll()
         if bell is not None:
             self._poll.register(bell, select.POLLIN)
 
     def drain(self) -> None:
         """Forget earlier rings; look at what they were for after this, not before."""
-        if self._bell is not None:
-            with suppress(OSError):
-                while True:
-                    self._bell.recv(16)
+        self._taken()
 
     @property
     def is_kept(self) -> bool:
@@ -89,7 +88,24 @@ class Listener:
         if self._bell is None:
             time.sleep(max(0.0, seconds))
             return False
-        return bool(self._poll.poll(max(0, ceil(seconds * 1000))))
+        deadline = time.monotonic() + seconds
+        while self._poll.poll(max(0, ceil(seconds * 1000))):
+            # Where only those who may ring can, what was sent stays: the next look drains it.
+            if self._ring is None or self._taken():
+                return True
+            seconds = deadline - time.monotonic()
+            if seconds <= 0:
+                break
+        return False
+
+    def _taken(self) -> bool:
+        """Take out what was sent; return whether a ring was among it."""
+        rung = False
+        if self._bell is not None:
+            with suppress(OSError):
+                while True:
+                    rung |= self._bell.recv(64) == self._ring
+        return rung
 
     def close(self) -> None:
         """Take the socket away."""
@@ -116,7 +132,7 @@ class Doorbell:
         if topic.name is not None:
             for number in range(_PLACES):
                 with suppress(OSError):
-                    self._send(self._network.address(f"{topic.name}-{number}"))
+                    self._send(self._network.address(f"{topic.name}-{number}"), self._network.ring)
         folder = self._folder / topic.folder
         try:
             names = os.listdir(folder)  # noqa: PTH208 - names are what is needed, and fast
@@ -139,10 +155,10 @@ class Doorbell:
         except OSError:
             pass
 
-    def _send(self, address: str) -> None:
+    def _send(self, address: str, ring: bytes = b"!") -> None:
         with self._ringing:
             with suppress(BlockingIOError):
-                self._ringer.sendto(b"!", address)
+                self._ringer.sendto(ring, address)
                 return
             # Either whoever listens there has not looked at earlier rings, and is rung by them. Or this socket has as
             # much in the queues of all its listeners together as it may (SO_SNDBUF, unix(7)), some of whom do not look:
@@ -151,7 +167,7 @@ class Doorbell:
             self._ringer.close()
             self._ringer = fresh
             with suppress(BlockingIOError):
-                fresh.sendto(b"!", address)
+                fresh.sendto(ring, address)
 
     @contextmanager
     def listening(self, topic: Topic) -> Iterator[Listener]:
@@ -183,7 +199,7 @@ class Doorbell:
                 with suppress(OSError):
                     bell.bind(self._network.address(f"{topic.name}-{number}"))
                     stack.pop_all()
-                    return Listener(topic, bell, None)
+                    return Listener(topic, bell, None, self._network.ring)
         return None
 
     def _take(self, topic: Topic) -> Listener | None:

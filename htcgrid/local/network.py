@@ -1,5 +1,6 @@
 """The network namespace of a process, in which sockets have names that are no files."""
 
+import hashlib
 import os
 import secrets
 import threading
@@ -17,7 +18,7 @@ _GONE, _TOUCH = 86_400.0, 3600.0
 class Network:
     """Tells whether all processes that use ``folder`` are in one network namespace, and names sockets there.
 
-    Each namespace has a file in the folder with a word that nobody else can guess, for such names know no permissions
+    Each namespace has a file in the folder with a word that nobody else can know, for such names know no permissions
     (unix(7), abstract socket addresses). Linux has them; elsewhere no process is in any.
     """
 
@@ -36,9 +37,15 @@ class Network:
         return self._only
 
     def address(self, name: str) -> str:
-        """Return the address of a socket."""
+        """Return the address of a socket. It is no secret: the kernel lists the addresses that are in use."""
         self._look()
-        return f"\0htcgrid-{self._word}-{name}"
+        return f"\0htcgrid-{_shown(self._word)}-{name}"
+
+    @property
+    def ring(self) -> bytes:
+        """What is sent to such a socket by those who may read the folder, and that nobody else can know."""
+        self._look()
+        return hashlib.blake2s(f"ring {self._word}".encode(), digest_size=16).digest()
 
     def _look(self) -> None:
         """Look again, a second after the last time: the folder may have been emptied, and be full by now."""
@@ -53,6 +60,11 @@ class Network:
                 self._word = _word(file)
                 only = _others(file) == 0
             self._only = only
+
+
+def _shown(word: str | None) -> str:
+    """Return what addresses have of a word; the word itself does not follow from that."""
+    return hashlib.blake2s(f"address {word}".encode(), digest_size=8).hexdigest()
 
 
 def _word(file: Path) -> str:

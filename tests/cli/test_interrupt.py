@@ -10,6 +10,7 @@ from random import Random
 
 import pytest
 
+from htcgrid.local.network import Network
 from tests.cli.conftest import ended, processes_in, started, until, write_grid
 
 #: Each part says that it was reached; the document tells how long each of them takes.
@@ -155,8 +156,7 @@ def test_ctrl_c_while_results_are_waited_for_leaves_the_session_alone(folder: Pa
         assert ended(process).out == "waits\n"
     with started("results", "waits", cwd=folder) as process:
         # It has opened the state file, and waits for outcomes that nobody brings: its bell hangs.
-        [network] = (folder / "state" / "bells" / "networks").iterdir()
-        bell = f"@htcgrid-{network.read_text()}-"
+        bell = Network(folder / "state" / "bells" / "networks").address("").replace("\0", "@")
         until(lambda: bell in Path("/proc/net/unix").read_text())
         process.send_signal(signal.SIGINT)
         status, out, err = ended(process)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 
 from htcgrid import Grid
 from htcgrid.errors import ConfigError
+from htcgrid.local.doorbell import Doorbell, session_topic
+from htcgrid.local.network import Network
 from htcgrid.local.settings import make_folder
 
 #: A user, and a group, that nobody is else.
@@ -133,6 +136,31 @@ def test_a_neighbour_can_do_nothing_to_a_grid(place: Path, name: str) -> None:
     # With the rights of its user, it could.
     if name not in {"ring", "rename"}:
         subprocess.run([sys.executable, "-c", code, grid], check=False, capture_output=True)
+
+
+#: Rings whoever listens by a name that is no file: the kernel tells everybody such names.
+RINGS = """
+import socket, sys
+word = sys.argv[1]
+names = [line.split()[-1] for line in open("/proc/net/unix") if f"@htcgrid-{word}" in line]
+bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+for name in names:
+    for sent in (b"!", b"", bytes(16), name.encode()):
+        bell.sendto(sent, name.replace("@", "\\0", 1))
+print(len(names))
+"""
+
+
+@needs_root
+def test_a_neighbour_rings_nobody(place: Path) -> None:
+    topic = session_topic("one")
+    with closing(Doorbell(place / "bells")) as doorbell, doorbell.listening(topic) as listener:
+        word = Network(place / "bells" / "networks").address("").split("-")[1]
+        assert as_stranger(RINGS, word) == "1\n"
+        assert not listener.wait(0.2)
+        with closing(Doorbell(place / "bells")) as other:
+            other.ring(topic)
+        assert listener.wait(10)
 
 
 SUBMITS = """
