@@ -5,7 +5,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import MappingProxyType
@@ -41,12 +41,12 @@ class RedisProcess:
         """Where it is."""
         return f"redis://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start it, and return once it answers."""
+    def start(self, *, also: Sequence[str] = ()) -> None:
+        """Start it, and return once it answers; it listens on these addresses, too."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        options = {"bind": "127.0.0.1", "port": str(self.port), "dir": str(self.folder), **self._options}
+        options = {"port": str(self.port), "dir": str(self.folder), **self._options}
         words = [word for name, value in options.items() for word in (f"--{name}", value)]
-        self._run(*words)
+        self._run("--bind", "127.0.0.1", *also, *words)
 
     def kill(self) -> None:
         """End it at once: what it has not given to the system is lost."""
@@ -186,12 +186,12 @@ class RedisSentinelProcess(RedisProcess):
         self._name = name
         self._primary = primary
 
-    def start(self) -> None:
-        """Start it, and return once it answers."""
+    def start(self, *, also: Sequence[str] = ()) -> None:
+        """Start it, and return once it answers; it listens on these addresses, too."""
         self.folder.mkdir(parents=True, exist_ok=True)
         file = self.folder / "sentinel.conf"
         file.write_text(
-            f"bind 127.0.0.1\nport {self.port}\ndir {self.folder}\n"
+            f"bind {' '.join(('127.0.0.1', *also))}\nport {self.port}\ndir {self.folder}\n"
             f"sentinel monitor {self._name} 127.0.0.1 {self._primary.port} 1\n"
             f"sentinel down-after-milliseconds {self._name} 500\n"
             f"sentinel failover-timeout {self._name} 3000\n"

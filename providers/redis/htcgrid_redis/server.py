@@ -17,7 +17,7 @@ from redis.sentinel import Sentinel
 from htcgrid.errors import ConfigError, HtcGridError, ProviderUnavailableError
 from htcgrid_redis.faults import as_ours, translated
 from htcgrid_redis.scripts import Script, script
-from htcgrid_redis.settings import RedisSettings
+from htcgrid_redis.settings import RedisSettings, host_and_port
 
 #: The longest that one command blocks, in seconds; and how much of the time that an answer may take.
 _BLOCK, _SHARE = 5.0, 0.5
@@ -68,9 +68,11 @@ class Server:
         options: dict[str, Any] = {
             "socket_connect_timeout": settings.connect_timeout,
             "socket_timeout": settings.timeout,
-            "socket_keepalive": True,
             "retry": Retry(NoBackoff(), 0),
         }
+        if not settings.url.startswith("unix://"):
+            # A socket of this machine needs none, and the SDK takes none for it.
+            options["socket_keepalive"] = True
         if settings.url.startswith("rediss://"):
             options |= _tls(settings)
         user = {"username": settings.username, "password": settings.password}
@@ -81,9 +83,9 @@ class Server:
         parts = urlsplit(settings.url)
         if parts.scheme == "rediss":
             options["ssl"] = True
-        more = (place.rpartition(":") for place in settings.sentinels)
+        more = (host_and_port(place) for place in settings.sentinels)
         sentinel = Sentinel(  # type: ignore[no-untyped-call]
-            [(parts.hostname or "localhost", parts.port or 26379), *((host, int(port)) for host, _, port in more)],
+            [(parts.hostname or "localhost", parts.port or 26379), *more],
             sentinel_kwargs={
                 **options,
                 "username": settings.sentinel_username,

@@ -83,9 +83,7 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         if self.sentinel and urlsplit(self.url).scheme == "unix":
             raise ValueError("`url` of a Sentinel has a host, as in redis://host:26379")
         for more in self.sentinels:
-            host, _, port = more.rpartition(":")
-            if not host or not port.isdecimal():
-                raise ValueError(f"`sentinels`: {more!r} is not of the form host:port")
+            host_and_port(more)
 
     @property
     def _database(self) -> int | None:
@@ -105,8 +103,24 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         """The server without anything secret, for messages."""
         parts = urlsplit(self.url)
         port = parts.port or (26379 if self.sentinel else 6379)
-        return parts.path if parts.scheme == "unix" else f"{parts.hostname or 'localhost'}:{port}"
+        host = parts.hostname or "localhost"
+        return parts.path if parts.scheme == "unix" else f"{f'[{host}]' if ':' in host else host}:{port}"
 
     def __repr__(self) -> str:
         """Return the settings without anything secret."""
         return f"{type(self).__name__}(url={self.url!r}, name={self.name!r})"
+
+
+def host_and_port(place: str) -> tuple[str, int]:
+    """Return host and port of ``host:port``, or of ``[address]:port`` where the address is one of IPv6.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    try:
+        parts = urlsplit(f"//{place}")
+        if parts.netloc == place and parts.hostname and parts.port and not parts.username:
+            return parts.hostname, parts.port
+    except ValueError:
+        pass
+    raise ValueError(f"`sentinels`: {place!r} is not of the form host:port, or [address]:port")
