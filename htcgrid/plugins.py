@@ -7,10 +7,7 @@ A provider is a module, or object, with one function behind an entry point of th
         return Provider(name="acme", state_store=AcmeStateStore)
 """
 
-import os
-import sys
 from collections.abc import Iterator, Sequence
-from functools import lru_cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import NamedTuple, TypeVar, cast
 
@@ -90,22 +87,9 @@ class InstalledProvider(NamedTuple):
 
 def installed_providers() -> Iterator[InstalledProvider]:
     """Yield what is installed, sorted by name, without loading any of it."""
-    folders = [os.path.abspath(folder) for folder in sys.path]  # noqa: PTH100 - of each folder, for each grid
-    yield from _installed(tuple((folder, _changed(folder)) for folder in folders))
-
-
-@lru_cache(maxsize=8)
-def _installed(_path: tuple[tuple[str, int], ...]) -> tuple[InstalledProvider, ...]:
-    """Look through all distributions, which takes longer than all else that opens a grid, when any folder is new."""
-    found = sorted(entry_points(group=GROUP), key=lambda point: point.name)
-    return tuple(InstalledProvider(one.name, one.dist.name if one.dist else "?", one) for one in found)
-
-
-def _changed(folder: str) -> int:
-    try:
-        return os.stat(folder).st_mtime_ns  # noqa: PTH116 - as above
-    except (OSError, ValueError):
-        return -1
+    for entry_point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
+        distribution = entry_point.dist.name if entry_point.dist else "?"
+        yield InstalledProvider(entry_point.name, distribution, entry_point)
 
 
 def load_provider(name: str) -> Provider:

@@ -13,7 +13,7 @@ from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
 from htcgrid.local.connection import Connection, continue_stopped
 from htcgrid.local.faults import FAULTS, fault, translated
 from htcgrid.local.gate import Gate
-from htcgrid.local.schema import is_prepared, prepare
+from htcgrid.local.schema import prepare
 from htcgrid.local.settings import PATIENCE, make_folder
 
 _FILE = "grid.db"
@@ -44,7 +44,7 @@ class Database:
         _check(self.file)
         self._gate = Gate(folder / f"{_FILE}.lock", patience, partial(continue_stopped, self.file))
         try:
-            with translated(self.file):
+            with self._gate, translated(self.file):
                 self._writer = self._connect()
                 self._prepare()
                 self._identity = self._found()
@@ -103,18 +103,16 @@ class Database:
         with translated(self.file):
             for reader in readers:
                 reader.close()
-            self._writer.close()
+            with self._gate:
+                self._writer.close()
         self._gate.close()
 
     def _connect(self) -> Connection:
         return Connection(self.file, self.patience)
 
     def _prepare(self) -> None:
-        """Make the tables, if they are not there; most find them, and take no turn, so that crowds need not queue."""
         try:
-            if not is_prepared(self._writer, self.file):
-                with self._gate:
-                    prepare(self._writer, self.file)
+            prepare(self._writer, self.file)
             for statement in _WRITING:
                 self._writer.execute(statement)
         except BaseException:

@@ -94,35 +94,25 @@ _TABLES = (
 )
 
 
-def is_prepared(connection: sqlite3.Connection, file: Path) -> bool:
-    """Return whether the file has its tables.
+def prepare(connection: sqlite3.Connection, file: Path) -> None:
+    """Make the tables in a new file; the caller holds the gate.
 
     Raises:
-        ConfigError: the file is another program's, or of another version of this one.
+        ConfigError: the file is another program's, or of a later version of this one.
     """
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application == APPLICATION_ID and version == VERSION:
-        return True
+        return
     if application == APPLICATION_ID:
         raise ConfigError(
             f"{file} has schema {version}, and this htcgrid knows schema {VERSION}: "
             "use the version of htcgrid that wrote it, or name another folder as 'path'"
         )
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application or version or tables:
         raise ConfigError(f"{file} is an SQLite file of another program; name another folder as 'path'")
-    return False
-
-
-def prepare(connection: sqlite3.Connection, file: Path) -> None:
-    """Make the tables, unless another process has done so by now; the caller holds the gate.
-
-    Raises:
-        ConfigError: see :func:`is_prepared`; or the file system is none for it.
-    """
-    if not is_prepared(connection, file):
-        _create(connection, file)
+    _create(connection, file)
 
 
 def _create(connection: sqlite3.Connection, file: Path) -> None:
