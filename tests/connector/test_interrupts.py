@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import subprocess
@@ -85,7 +86,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def is_brief(ended: Ended) -> bool:
     """Whether what a program says of an interrupt is one traceback, in which nothing of ours stands."""
-    lines = ended.err.splitlines()
+    # What Python itself shows of an interrupt that comes while it ends, and has no stderr any more.
+    text = re.sub(r"object address .*lost sys\.stderr\n?", "KeyboardInterrupt", ended.err, flags=re.DOTALL)
+    lines = text.splitlines()
     return (
         ended.status == -signal.SIGINT
         and ended.err.count("Traceback") == 1

@@ -76,6 +76,8 @@ _TOML = """
 [state]
 provider = "local"
 path = "state"
+# On a busy machine many wait for their turn to write.
+patience = 120
 {queue}
 [agent]
 handlers = ["work:*"]
