@@ -45,8 +45,13 @@ def few_descriptors_told() -> Iterator[None]:
         yield
     except OSError as error:
         if is_of_few(error):
-            raise ProviderUnavailableError(f"this process has too few descriptors: {error}; {RAISE_LIMIT}") from error
+            raise too_few(error) from error
         raise
+
+
+def too_few(error: OSError) -> ProviderUnavailableError:
+    """Return the error that something failed for want of descriptors, and what to do."""
+    return ProviderUnavailableError(f"this process has too few descriptors: {error}; {RAISE_LIMIT}")
 
 
 def few_are_free() -> bool:

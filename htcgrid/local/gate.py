@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
+from htcgrid.descriptors import is_of_few, too_few
 from htcgrid.errors import ConfigError, ProviderUnavailableError
 from htcgrid.local.process import continue_holder
 
@@ -64,6 +65,8 @@ class Gate:
         try:
             self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError as error:
+            if is_of_few(error):
+                raise too_few(error) from error
             raise ConfigError(
                 f"{file} cannot be written: {error.strerror or error}; the grid's folder must be writable"
             ) from error
