@@ -133,7 +133,7 @@ def test_what_is_wrong_is_told_with_its_table(document: dict[str, Any], message:
     [
         ({"path": 3}, r"\[state\]: Expected `str`, got `int` - key `path`"),
         ({"path": " "}, r"\[state\]: `path` must name a folder"),
-        ({"paht": "x"}, r"\[state\]: unknown key 'paht'; it may have grace, lifeline, path, patience, workers"),
+        ({"paht": "x"}, r"\[state\]: unknown key 'paht'; it may have grace, lifeline, mode, path, patience, workers"),
         ({"patience": float("nan")}, r"\[state\]: `patience` must be more than 0"),
         ({"path": {"env": "NOT_SET_ANYWHERE"}}, r"'path': the environment variable 'NOT_SET_ANYWHERE' is not set"),
         ({"path": {"env": 5}}, r"'path': env must be the name of an environment variable, not 5"),

@@ -46,7 +46,7 @@ def test_programs_get_one_object(check: Any, folder: Path) -> None:
         "distribution": "htcgrid",
         "left_out": False,
         "settings": {"path": "state"},
-        "defaults": {"patience": 10.0, "workers": None, "lifeline": False, "grace": 25.0},
+        "defaults": {"patience": 10.0, "workers": None, "lifeline": False, "grace": 25.0, "mode": "private"},
     }
     assert found["tables"]["queue"]["left_out"]
 
@@ -81,7 +81,7 @@ def test_every_problem_is_told_by_file_table_and_key(check: Any, folder: Path) -
         f"{file}: [payloads]: the key 'provider' is missing or no string",
         f"{file}: unknown table [stat]; there are [state], [queue], ",
         f"{file}: [state]: 'path': the environment variable 'NO_SUCH' is not set",
-        f"{file}: [state]: unknown key 'pth'; it may have grace, lifeline, path, ",
+        f"{file}: [state]: unknown key 'pth'; it may have grace, lifeline, mode, path, ",
         f"{file}: [state]: Expected `float`, got `str` - key `patience`",
         f"{file}: [queue]: there is no provider 'nope'; installed: 'local', 'redis', 'redis-cache'; ",
         f"{file}: [compute]: missing key `path`",
