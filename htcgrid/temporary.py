@@ -40,12 +40,9 @@ class TemporaryFolder:
 
     def remove(self) -> None:
         """Remove the folder, and let go of it. Repeating it changes nothing."""
-        try:
-            with _opened(self.path) as folder:
-                _remove(self.path, folder)
-        except OSError:
-            # It has gone with the place that it was in, or no descriptor is left.
-            shutil.rmtree(self.path, ignore_errors=True)
+        # It has gone with the place that it was in, or no descriptor is left: then the next grid removes it.
+        with suppress(OSError), _opened(self.path) as folder:
+            _remove(self.path, folder)
         self._let_go()
 
     def _let_go(self) -> None:
@@ -112,7 +109,10 @@ def _remove(path: Path, folder: int) -> None:
         try:
             os.unlink(name, dir_fd=folder)
         except OSError:
+            # Without a descriptor left, or while somebody writes there, some of it stays.
             shutil.rmtree(name, ignore_errors=True, dir_fd=folder)
+    if any(name != _LOCK for name in os.listdir(folder)):
+        return
     with suppress(FileNotFoundError):
         os.unlink(_LOCK, dir_fd=folder)
     with suppress(FileNotFoundError):

@@ -268,6 +268,35 @@ def test_it_removes(name: str, place: Path) -> None:
     assert not os.path.lexists(gone)
 
 
+#: Removes what is abandoned in a place, and a folder of its own, with so many free descriptors.
+FEW = """
+import os, resource, sys
+from pathlib import Path
+from htcgrid.temporary import TemporaryFolder, remove_abandoned
+
+own = TemporaryFolder()
+for name in ("agents", "bells"):
+    (own.path / name).mkdir()
+    (own.path / name / "file").touch()
+taken = os.open("/dev/null", os.O_RDONLY) + 1
+resource.setrlimit(resource.RLIMIT_NOFILE, (taken + int(sys.argv[2]),) * 2)
+remove_abandoned(Path(sys.argv[1]))
+own.remove()
+"""
+
+
+@pytest.mark.parametrize("free", range(7))
+def test_what_few_descriptors_leave_is_removed_by_the_next_one(place: Path, free: int) -> None:
+    abandoned(place)
+    tried = subprocess.run(  # noqa: S603 - this Python, and the program above
+        [sys.executable, "-c", FEW, place, str(free)], env={**os.environ, "TMPDIR": str(place)}, timeout=60, check=False
+    )
+    assert tried.returncode == 0
+    assert all((folder / LOCK).is_file() for folder in place.iterdir())
+    remove_abandoned(place)
+    assert list(place.iterdir()) == []
+
+
 def test_any_number_may_remove_and_make_folders_at_once(place: Path) -> None:
     for number in range(60):
         abandoned(place, f"htcgrid-{number}")

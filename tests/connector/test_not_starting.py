@@ -174,21 +174,26 @@ CAUSES = {
 }
 
 
+def ran(folder: Path, *words: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a folder, which has its temporary files, too."""
+    return subprocess.run(
+        [sys.executable, *map(str, words)],
+        cwd=folder,
+        env=os.environ | {"TMPDIR": str(folder)} | variables,
+        capture_output=True,
+        text=True,
+        timeout=LONGEST,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("name", CAUSES)
 def test_a_client_is_told_the_cause(name: str, tmp_path: Path) -> None:
     limit, site, said = CAUSES[name]
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "sitecustomize.py").write_text(site)
     (tmp_path / "client.py").write_text(CLIENT)
-    ended = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(limit)],
-        cwd=tmp_path,
-        env=os.environ | {"TMPDIR": str(tmp_path), "PYTHONPATH": str(tmp_path / "site")},
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-        check=False,
-    )
+    ended = ran(tmp_path, "-c", LIMITED, limit, PYTHONPATH=str(tmp_path / "site"))
     assert ended.returncode == 1
     assert "AgentNotStartedError" in ended.stderr
     for words in said:
@@ -199,15 +204,7 @@ def test_a_client_is_told_the_cause(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("limit", [12, 13, 14, 15, 16, 17, 18, 20, 22, 24, 26, 28])
 def test_too_few_descriptors_are_called_that(limit: int, tmp_path: Path) -> None:
     (tmp_path / "client.py").write_text(CLIENT)
-    ended = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(limit)],
-        cwd=tmp_path,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-        check=False,
-    )
+    ended = ran(tmp_path, "-c", LIMITED, limit)
     assert ended.returncode == 1
     last = ended.stderr[ended.stderr.rindex("htcgrid.errors.") :]
     assert "descriptors" in last
@@ -235,15 +232,7 @@ if __name__ == "__main__":
 
 def test_who_waits_while_an_agent_cannot_write_is_told_so(tmp_path: Path) -> None:
     (tmp_path / "client.py").write_text(FULL)
-    ended = subprocess.run(
-        [sys.executable, "client.py"],
-        cwd=tmp_path,
-        env=os.environ | {"TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=LONGEST,
-        check=False,
-    )
+    ended = ran(tmp_path, "client.py")
     trouble = "the agent of this embedded grid cannot go on, and tries again: "
     assert trouble in ended.stdout, ended.stderr
     assert [line for line in ended.stderr.splitlines() if line.startswith("htcgrid: session ") and trouble in line]

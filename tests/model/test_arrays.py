@@ -25,6 +25,7 @@ with warnings.catch_warnings():
     WITHOUT_A_UNIT = np.array(["NaT"], "M8")
     NO_TIME = np.datetime64("NaT")
     FIVE = np.timedelta64(5)
+    CHARACTERS = np.array(["a"]).view(np.char.chararray)
 
 KEPT = {
     "float64": np.array([1.5, -0.0, np.inf, np.nan]),
@@ -128,6 +129,7 @@ def refused() -> dict[str, tuple[Any, str]]:
         "masked, one": (np.ma.masked, "MaskedConstant is a subclass"),
         "matrix": (np.zeros((1, 2)).view(np.matrix), r"numpy.asarray\(matrix\)"),
         "subclass": (np.zeros(2).view(Column), r"a Column is a subclass of numpy.ndarray: send numpy.asarray\(array\)"),
+        "chararray": (CHARACTERS, "chararray is a subclass"),
         "metadata": (np.zeros(2, np.dtype("f8", metadata={"unit": "EUR"})), "metadata .* send array.astype"),
         "text of no length": (np.ndarray(2, "U0"), r"of no length: send array.astype\('U1'\)"),
     }

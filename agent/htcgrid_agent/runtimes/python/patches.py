@@ -69,7 +69,7 @@ class Names:
         """
         if len(sys.modules) != self._modules:
             self._modules = len(sys.modules)
-            self._looks = [(_attributes(held, names), held) for held, names in _loaded() if _has_any(held, names)]
+            self._looks = [(attrgetter(*there), held) for held, names in _loaded() if (there := _there(held, names))]
         return [look(held) for look, held in self._looks]
 
 
@@ -83,20 +83,13 @@ def _loaded() -> Iterator[tuple[Any, list[str]]]:
             yield held, names.split()
 
 
-def _has_any(held: Any, names: list[str]) -> bool:
-    return any(name in _own(held) for name in names)
+def _there(held: Any, names: list[str]) -> list[str]:
+    """Return the names that a module has, or a class or what it inherits from: versions differ in what they have.
 
-
-def _attributes(held: Any, names: list[str]) -> Callable[[Any], Any]:
-    # Versions differ in what they have.
-    own = _own(held)
-    return attrgetter(*[name for name in names if name in own])
-
-
-def _own(held: Any) -> frozenset[str]:
-    """Return the names of a module, or of a class and what it inherits from; no module is asked to make one."""
+    No module is asked to make one.
+    """
     holders = held.__mro__ if isinstance(held, type) else (held,)
-    return frozenset().union(*map(vars, holders))
+    return [name for name in names if any(name in vars(holder) for holder in holders)]
 
 
 def mocks() -> tuple[Any, ...]:
