@@ -9,7 +9,9 @@
 * **Partial failure is returned per item or retried inside, never dropped.**
 * Names, ids, cursors and a lease's token are opaque. Times are aware ``datetime`` and ``timedelta``. Payloads are
   ``bytes``.
-* A record of a schema that the code does not understand is not claimed, and never altered.
+* A record of a schema that the code does not understand, or that is damaged, is not claimed, and never altered. It
+  loses no other's answer: where a verb answers for many, it is passed over, logged once and told by
+  :meth:`Provided.concerns`; a verb that is asked for it alone raises :class:`UnreadableError`.
 
 Costs are given in requests to the service. No verb costs more as the store holds more sessions, tasks or agents, unless
 it says so.
@@ -23,6 +25,7 @@ from typing import ClassVar, NamedTuple, Self
 
 import msgspec
 
+from htcgrid.errors import UnreadableError
 from htcgrid.model import (
     AgentId,
     AgentInfo,
@@ -76,6 +79,8 @@ class Sessions(NamedTuple):
 
     sessions: list[SessionStatus]
     cursor: str | None
+    #: What of the page cannot be read, and is left out.
+    unreadable: Sequence[UnreadableError] = ()
 
 
 class Bundles(NamedTuple):
@@ -83,6 +88,8 @@ class Bundles(NamedTuple):
 
     bundles: list[BundleStatus]
     cursor: str | None
+    #: What of the page cannot be read, and is left out.
+    unreadable: Sequence[UnreadableError] = ()
 
 
 class Submitted(NamedTuple):
@@ -97,6 +104,8 @@ class Agents(NamedTuple):
 
     agents: list[AgentStatus]
     cursor: str | None
+    #: What of the page cannot be read, and is left out.
+    unreadable: Sequence[UnreadableError] = ()
 
 
 class Concern(NamedTuple):

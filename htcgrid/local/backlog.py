@@ -1,22 +1,29 @@
 """The pending bundles, in the order in which they are to be claimed."""
 
 import sqlite3
+from typing import NamedTuple
 
 import msgspec
 
-from htcgrid.model import BundleKey, Hint, defaults
+from htcgrid.errors import UnreadableError
+from htcgrid.local.damage import READABLE, Place
+from htcgrid.model import BundleKey, Hint, SessionId, defaults
+from htcgrid.model.decoding import Count, Decoder, Row
 
 _PRIORITIES = range(defaults.PRIORITY_LIMIT, -1, -1)
 
 _PENDING = """
-SELECT s.sid, b.start, b.birth, b.tasks, b.attempt, b.lapses + b.lapses_alone
+SELECT s.sid, b.session, b.start, b.birth, b.tasks, b.attempt, b.lapses + b.lapses_alone
 FROM bundles b INDEXED BY bundles_pending CROSS JOIN sessions s ON s.id = b.session
-WHERE b.state = 0 AND b.pool = ? AND b.priority = ? AND b.due <= ? AND s.state < 2 AND s.schema <= ?
+WHERE b.state = 0 AND b.pool = :pool AND b.priority = :priority AND b.due <= :now
+    AND s.state < 2 AND s.schema <= :schema
 """
 #: Retries whose delay has passed come first, then what was begun before, then sessions in the order in which they came,
 #: and what is suspect last.
-_NEXT = _PENDING + "ORDER BY b.due DESC, b.session, b.start, b.birth LIMIT ?"
-_SUSPECTS = _PENDING + "AND b.due < 0 ORDER BY b.due, b.session DESC, b.start DESC, b.birth DESC LIMIT ?"
+_NEXT = _PENDING + READABLE + "ORDER BY b.due DESC, b.session, b.start, b.birth LIMIT :limit"
+_SUSPECTS = (
+    _PENDING + READABLE + "AND b.due < 0 ORDER BY b.due, b.session DESC, b.start DESC, b.birth DESC LIMIT :limit"
+)
 _RIPENS = """
 SELECT due FROM bundles INDEXED BY bundles_delayed WHERE state = 0 AND due > 0 AND due > ? AND pool = ?
 ORDER BY due LIMIT 1
@@ -37,37 +44,63 @@ class _Report(msgspec.Struct):
     ended: bool = False
 
 
-_decode = msgspec.msgpack.Decoder(_Report).decode
+class _Pending(msgspec.Struct, array_like=True):
+    """What is read of a pending bundle, in its order."""
+
+    sid: str
+    session: Count
+    start: Count
+    birth: str
+    tasks: Count
+    attempts: Count
+    lapses: Count
 
 
-def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Hint]:
+_decode = Decoder(_Report, "the report of an agent")
+_row = Row(_Pending, "bundle")
+
+
+class Pending(NamedTuple):
+    """Pending bundles, and what of them cannot be read."""
+
+    hints: list[Hint]
+    damaged: list[tuple[Place, UnreadableError]]
+
+
+def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> Pending:
     """Return up to ``limit`` pending bundles of a pool that are due, of higher priorities first."""
-    hints: list[Hint] = []
+    found = Pending([], [])
     for priority in _PRIORITIES:
-        if len(hints) >= limit or (above is not None and priority <= above):
+        left = limit - len(found.hints) - len(found.damaged)
+        if left <= 0 or (above is not None and priority <= above):
             break
-        hints += _found(connection, _NEXT, (pool, priority), now, limit - len(hints))
-    return hints
+        _find(found, connection, _NEXT, route=(pool, priority), now=now, limit=left)
+    return found
 
 
-def suspects(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Hint]:
+def suspects(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> Pending:
     """Return up to ``limit`` pending bundles of the highest priority that has suspect ones."""
+    found = Pending([], [])
     for priority in _PRIORITIES:
-        if above is not None and priority <= above:
+        if found.hints or (above is not None and priority <= above):
             break
-        if hints := _found(connection, _SUSPECTS, (pool, priority), now, limit):
-            return hints
-    return []
+        _find(found, connection, _SUSPECTS, route=(pool, priority), now=now, limit=limit)
+    return found
 
 
-def _found(
-    connection: sqlite3.Connection, statement: str, route: tuple[str, int], now: float, limit: int
-) -> list[Hint]:
-    rows = connection.execute(statement, (*route, now, defaults.SCHEMA, limit))
-    return [
-        Hint.of(BundleKey(sid, start, birth), *route, tasks=tasks, attempts=attempts, lapses=lapses)
-        for sid, start, birth, tasks, attempts, lapses in rows
-    ]
+def _find(
+    found: Pending, connection: sqlite3.Connection, statement: str, *, route: tuple[str, int], now: float, limit: int
+) -> None:
+    pool, priority = route
+    values = {"pool": pool, "priority": priority, "now": now, "schema": defaults.SCHEMA, "limit": limit}
+    for columns in connection.execute(statement, values):
+        try:
+            row = _row(columns, f"{columns[0]}/{columns[2]}/{columns[3]}")
+        except UnreadableError as error:
+            found.damaged.append((Place(*columns[1:4]), error))
+            continue
+        key = BundleKey(SessionId(row.sid), row.start, row.birth)
+        found.hints.append(Hint.of(key, *route, tasks=row.tasks, attempts=row.attempts, lapses=row.lapses))
 
 
 def next_due(connection: sqlite3.Connection, pool: str, now: float) -> float | None:
@@ -85,7 +118,11 @@ def has_several_agents(connection: sqlite3.Connection, pool: str, now: float) ->
     """Return whether several agents of a pool are there, as far as they have reported by now."""
     there = 0
     for (report,) in connection.execute(_AGENTS, (now - _PRESENT, pool)):
-        there += not _decode(report).ended
+        try:
+            there += not _decode(report).ended
+        except UnreadableError:
+            # It may be there.
+            there += 1
         if there > 1:
             return True
     return False

@@ -3,11 +3,19 @@
 import sqlite3
 from datetime import UTC, datetime
 
+import msgspec
+
+from htcgrid.local.record import check_log
 from htcgrid.local.recording import append
 from htcgrid.local.schema import SessionRow
 from htcgrid.model import CancelCounts, Entry, SessionId
+from htcgrid.model.decoding import Count, Row
 
-_FIND = "SELECT id, state, total, entries, succeeded, failed, cancelled FROM sessions WHERE sid = ?"
+_FIND = """
+SELECT id, state, total, entries, succeeded, failed, cancelled,
+    (SELECT n FROM log WHERE session = sessions.id ORDER BY n DESC LIMIT 1)
+FROM sessions WHERE sid = ?
+"""
 _CANCEL = """
 UPDATE sessions SET state = 2, entries = ?, cancelled = ?, expires = ? + keep, sweep = 1 WHERE id = ?
 """
@@ -22,19 +30,40 @@ _SWEPT = "UPDATE sessions SET sweep = 0 WHERE id = ?"
 _CHUNK = 2048
 
 
+class _Row(msgspec.Struct, array_like=True):
+    """What is read of a session that is to end, in its order."""
+
+    id: Count
+    state: SessionRow
+    total: Count
+    entries: Count
+    succeeded: Count
+    failed: Count
+    cancelled: Count
+    last: Count | None
+
+
+_row = Row(_Row, "session")
+
+
 def cancel(connection: sqlite3.Connection, session_id: SessionId, now: float) -> CancelCounts | None:
-    """End a session and close its log; None when there is no such session."""
-    row = connection.execute(_FIND, (session_id,)).fetchone()
-    if row is None or row[1] >= SessionRow.DELETED:
+    """End a session and close its log; None when there is no such session.
+
+    Raises:
+        UnreadableError: it cannot be read.
+    """
+    columns = connection.execute(_FIND, (session_id,)).fetchone()
+    row = None if columns is None else _row(columns, session_id)
+    if row is None or row.state >= SessionRow.DELETED:
         return None
-    identity, state, total, entries, succeeded, failed, cancelled = row
-    ended = succeeded + failed
-    if state == SessionRow.OPEN or (state == SessionRow.SEALED and ended < total):
-        cancelled = total - ended
+    ended, cancelled = row.succeeded + row.failed, row.cancelled
+    if row.state == SessionRow.OPEN or (row.state == SessionRow.SEALED and ended < row.total):
+        check_log(session_id, entries=row.entries, last=row.last, ended=ended, total=row.total)
+        cancelled = row.total - ended
         closing = Entry(parts=(), committed=datetime.fromtimestamp(now, UTC), closing=True)
-        append(connection, identity, entries + 1, closing)
-        connection.execute(_CANCEL, (entries + 1, cancelled, now, identity))
-    return CancelCounts(session=session_id, succeeded=succeeded, failed=failed, cancelled=cancelled)
+        append(connection, row.id, row.entries + 1, closing)
+        connection.execute(_CANCEL, (row.entries + 1, cancelled, now, row.id))
+    return CancelCounts(session=session_id, succeeded=row.succeeded, failed=row.failed, cancelled=cancelled)
 
 
 def unswept(connection: sqlite3.Connection) -> bool:

@@ -3,14 +3,18 @@
 import sqlite3
 from typing import NamedTuple
 
+from htcgrid.local.damage import forget
 from htcgrid.local.schema import SessionRow
 from htcgrid.model import SessionId, defaults
 
 _BURY = "UPDATE sessions SET state = 3, expires = NULL, sweep = 1 WHERE sid = ? AND state < 3"
-_TOMBSTONES = "SELECT sid FROM sessions WHERE state = 3 ORDER BY id LIMIT ?"
+# What is damaged stays as it is, and must not stand in front of others.
+_TOMBSTONES = "SELECT sid FROM sessions WHERE state = 3 AND typeof(sid) = 'text' ORDER BY id LIMIT ?"
 # In one order, whatever they are: none of them is passed over to find others.
 _RIPE = """
-SELECT id, sid, state FROM sessions WHERE expires IS NOT NULL AND expires <= ? ORDER BY expires LIMIT ?
+SELECT id, sid, state FROM sessions
+WHERE expires IS NOT NULL AND expires <= ? AND typeof(sid) = 'text' AND typeof(state) = 'integer'
+ORDER BY expires LIMIT ?
 """
 _EXPIRE = "UPDATE sessions SET state = 3, expires = NULL, sweep = 0 WHERE id = ?"
 _FIND = "SELECT id, state, expires FROM sessions WHERE sid = ?"
@@ -71,5 +75,6 @@ def collect(connection: sqlite3.Connection, session_id: SessionId, limit: int, n
         left -= connection.execute(statement, (identity, left)).rowcount
         if left <= 0:
             return False
+    forget(connection, identity)
     connection.execute(_COLLECTED, (now + defaults.LINGER.total_seconds(), identity))
     return True

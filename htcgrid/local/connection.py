@@ -29,6 +29,7 @@ class Connection(sqlite3.Connection):
             check_same_thread=False,
             cached_statements=256,
         )
+        self.text_factory = _text
         self._file = file
         self._patience = patience
 
@@ -51,6 +52,14 @@ class Connection(sqlite3.Connection):
                 if not means_try_again(error) or time.monotonic() >= deadline:
                     raise
             time.sleep(_PAUSE)
+
+
+def _text(data: bytes) -> str | bytes:
+    """Return a text of a row; as bytes, which no column of text can be, when it is none, so that others can be read."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
 
 
 def continue_stopped(file: Path) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from htcgrid.model import Delivery, Hint
+from htcgrid.model.decoding import Decoder
+from htcgrid.unreadables import Unreadables
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Hint).decode
+_decode = Decoder(Hint, "hint")
 
 #: A hint that was received and not deleted is received again after this: seconds.
 _HIDDEN = 20.0
@@ -48,13 +50,20 @@ def any_waits(connection: sqlite3.Connection, pool: str, now: float, above: int 
     return bool(connection.execute(_ANY, (pool, now, _above(above))).fetchone()[0])
 
 
-def take(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> list[Delivery]:
-    """Return hints of higher priorities first, and hide them for a while."""
+def take(
+    connection: sqlite3.Connection, pool: str, now: float, limit: int, *, above: int | None, met: Unreadables
+) -> list[Delivery]:
+    """Return hints of higher priorities first, and hide them for a while; so it does with those that are none."""
     values = {"pool": pool, "now": now, "limit": limit, "hidden": _HIDDEN, "above": _above(above)}
     rows = connection.execute(_TAKE, values).fetchall()
-    taken = [(identity, _decode(body)) for identity, body in rows]
+    taken, _ = met.page(_read, rows)
     taken.sort(key=lambda row: (-rank(row[1]), row[0]))
     return [Delivery(hint=hint, token=str(identity)) for identity, hint in taken]
+
+
+def _read(row: tuple[int, object]) -> tuple[int, Hint]:
+    identity, body = row
+    return identity, _decode(body, identity)
 
 
 def delete(connection: sqlite3.Connection, tokens: Sequence[str]) -> None:

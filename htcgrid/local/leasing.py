@@ -2,34 +2,36 @@
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
 
 import msgspec
 
-from htcgrid.errors import HtcGridError
+from htcgrid.errors import UnreadableError
 from htcgrid.interfaces import Renewal
-from htcgrid.local.record import read_open, read_tries
-from htcgrid.local.schema import SessionRow
+from htcgrid.local import damage as damaged
+from htcgrid.local.damage import READABLE, Damage, Place
+from htcgrid.local.headers import DecodeSession
+from htcgrid.local.record import RUN, read_open, read_tries
 from htcgrid.model import AgentId, BundleKey, Claim, Lease, LossCause, Lost, Pack, Session, defaults
+from htcgrid.model.decoding import Count, Row, unreadable
 
-_WIN = """
-SELECT s.header, b.session, b.stop, b.root, b.attempt, b.open, b.tries, b.lapses, b.lapses_alone,
+#: A bundle whose submission is gone is found, too: without it nobody would be told.
+_WIN = (
+    """
+SELECT s.header, b.session, s.total, b.stop, b.root, b.attempt, b.open, b.tries, b.lapses, b.lapses_alone,
        i.digest, i.size, i.key, i.data
 FROM sessions s
-CROSS JOIN bundles b ON b.session = s.id AND b.start = ? AND b.birth = ?
-CROSS JOIN submitted i ON i.session = b.session AND i.start = b.root
-WHERE s.sid = ? AND s.state < 2 AND s.schema <= ? AND b.state = 0 AND b.due <= ? AND b.stop <= s.total
+CROSS JOIN bundles b ON b.session = s.id AND b.start = :start AND b.birth = :birth
+LEFT JOIN submitted i ON i.session = b.session AND i.start = b.root
+WHERE s.sid = :sid AND s.state < 2 AND s.schema <= :schema AND b.state = 0 AND b.due <= :now AND b.stop <= s.total
 """
+    + READABLE
+)
 _TAKE = """
 UPDATE bundles SET state = 1, due = 0, attempt = ?, beat = beat + 1, nonce = ?, agent = ?, lease = ?
 WHERE session = ? AND start = ? AND birth = ?
 """
-#: A bundle whose record cannot be read waits for this long before somebody looks at it again: seconds.
-_UNREADABLE = 60.0
-_POSTPONE = "UPDATE bundles SET due = ?, hint_at = ? WHERE session = ? AND start = ? AND birth = ?"
-_LONGEST = "UPDATE grid SET longest_delay = max(longest_delay, ?)"
 _HELD = """
 SELECT s.state, b.session FROM sessions s
 LEFT JOIN bundles b
@@ -39,6 +41,28 @@ WHERE s.sid = ?
 _BEAT = "UPDATE bundles SET beat = beat + 1 WHERE session = ? AND start = ? AND birth = ?"
 
 
+class _Row(msgspec.Struct, array_like=True):
+    """What is read of a bundle that is to be won, in its order."""
+
+    header: bytes
+    session: Count
+    total: Count
+    stop: Count
+    root: Count
+    attempt: Count
+    open: bytes | None
+    tries: bytes | None
+    lapses: Count
+    lapses_alone: Count
+    digest: str
+    size: Count
+    key: str | None
+    data: bytes | None
+
+
+_row = Row(_Row, "bundle")
+
+
 def claim(
     connection: sqlite3.Connection,
     keys: Sequence[BundleKey],
@@ -46,41 +70,63 @@ def claim(
     agent: AgentId,
     lease: timedelta,
     now: float,
-    decode: Callable[[bytes], Session],
+    decode: DecodeSession,
+    damage: Damage,
 ) -> list[Claim]:
     """Win those bundles that are pending and due.
 
-    One whose record cannot be read is not claimed, and steps back so that it does not stand in the way of others.
+    One whose record cannot be read is not claimed, and passed over for a while, so that it does not stand in the way of
+    others.
     """
     claims: list[Claim] = []
     taken: list[tuple[object, ...]] = []
+    places: list[tuple[int, int, str]] = []
     for key in dict.fromkeys(keys):
-        row = connection.execute(_WIN, (key.start, key.birth, key.session, defaults.SCHEMA, now)).fetchone()
-        if row is None:
+        values = {"start": key.start, "birth": key.birth, "sid": key.session, "schema": defaults.SCHEMA, "now": now}
+        columns = connection.execute(_WIN, values).fetchone()
+        if columns is None:
             continue
-        won = Lease(key=key, agent=agent, attempt=row[4] + 1, nonce=secrets.token_hex(8))
+        place = Place(columns[1], key.start, key.birth)
         try:
-            claims.append(_claim(won, row, decode))
-        except (msgspec.MsgspecError, HtcGridError):
-            connection.execute(_POSTPONE, (now + _UNREADABLE, now + _UNREADABLE, row[1], key.start, key.birth))
-            connection.execute(_LONGEST, (_UNREADABLE,))
+            row = _row(columns, key)
+            session = _session(connection, key, row, decode, damage)
+            if session is None:
+                continue
+            won = Lease(key=key, agent=agent, attempt=row.attempt + 1, nonce=secrets.token_hex(8))
+            claims.append(_claim(won, row, session))
+        except UnreadableError as error:
+            damage.note(connection, place, error)
             continue
-        taken.append((won.attempt, won.nonce, agent, lease.total_seconds(), row[1], key.start, key.birth))
+        taken.append((won.attempt, won.nonce, agent, lease.total_seconds(), *place))
+        places.append(place)
     connection.executemany(_TAKE, taken)
+    damaged.clear(connection, places)
     return claims
 
 
-def _claim(lease: Lease, row: tuple[Any, ...], decode: Callable[[bytes], Session]) -> Claim:
-    header, _, stop, root, _, spans, tries, lapses, alone, digest, size, key, data = row
+def _session(
+    connection: sqlite3.Connection, key: BundleKey, row: _Row, decode: DecodeSession, damage: Damage
+) -> Session | None:
+    """Return the session of a bundle; None when it cannot be read, and all its bundles are passed over."""
+    try:
+        return decode(row.header, key.session)
+    except UnreadableError as error:
+        damage.note(connection, Place(row.session), error)
+        return None
+
+
+def _claim(lease: Lease, row: _Row, session: Session) -> Claim:
+    if row.root > lease.key.start:
+        raise unreadable("bundle", lease.key, ValueError(f"it begins before the one that it descends from, {row.root}"))
     return Claim(
         lease=lease,
-        session=decode(header),
-        input=Pack(digest=digest, size=size, key=key, data=data),
-        first=root,
-        open=read_open(lease.key.start, stop, spans),
-        tries=read_tries(tries),
-        lapses=lapses,
-        lapses_alone=alone,
+        session=session,
+        input=Pack(digest=row.digest, size=row.size, key=row.key, data=row.data),
+        first=row.root,
+        open=read_open(lease.key, row.stop, row.open),
+        tries=read_tries(lease.key, row.tries),
+        lapses=row.lapses,
+        lapses_alone=row.lapses_alone,
     )
 
 
@@ -96,7 +142,7 @@ def _beats(connection: sqlite3.Connection, leases: Sequence[Lease], renewal: Ren
     for lease in leases:
         key = lease.key
         row = connection.execute(_HELD, (key.start, key.birth, lease.attempt, lease.nonce, key.session)).fetchone()
-        if row is None or row[0] >= SessionRow.CANCELLED:
+        if row is None or row[0] not in RUN:
             renewal.lost.append(Lost(key=key, nonce=lease.nonce, cause=LossCause.CANCELLED))
         elif row[1] is None:
             renewal.lost.append(Lost(key=key, nonce=lease.nonce, cause=LossCause.LAPSED))

@@ -10,9 +10,10 @@ from typing import Self, cast
 
 import msgspec
 
-from htcgrid.interfaces import Source, TaskQueue
+from htcgrid.interfaces import Concern, Source, TaskQueue
 from htcgrid.local import backlog
 from htcgrid.local import hints as stored
+from htcgrid.local.damage import Damage
 from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, Listener, Topic, pool_topic, topics_of
 from htcgrid.local.settings import PATIENCE, LocalSettings, Mode
@@ -20,6 +21,8 @@ from htcgrid.model import Delivery, Hint, QueueLimits
 
 #: How often a waiting agent looks though no bell rang: a lost ring costs this much.
 _POLL = 0.5
+#: How often one call looks again for what stands behind bundles that cannot be read.
+_PASSES = 4
 #: Suspect bundles among which one is chosen, since all agents look at the same ones.
 _SUSPECTS = 32
 
@@ -45,6 +48,7 @@ class SqliteTaskQueue(TaskQueue):
         self._database = Database(folder, patience, mode=mode)
         self._doorbell = Doorbell(folder / "bells")
         self._now = now
+        self._damage = Damage(now)
         #: What the calls that wait listen to, and how often they were told to return.
         self._topics: list[Topic] = []
         self._wakes = 0
@@ -57,6 +61,10 @@ class SqliteTaskQueue(TaskQueue):
 
     def usage(self) -> Mapping[str, float]:
         return {"durable writes": float(self._database.commits)}
+
+    def concerns(self) -> Sequence[Concern]:
+        """Return what of the queue could not be read. Costs nothing."""
+        return self._damage.met.concerns()
 
     def close(self) -> None:
         """Let go of file and bells."""
@@ -128,15 +136,25 @@ class SqliteTaskQueue(TaskQueue):
 
     def _look(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
         now = self._now()
-        with self._database.reading() as connection:
-            found = backlog.pending(connection, pool, now, 2 * limit, above)
-            # They stand behind all others, and would wait for as long as others come: one of them is always told of.
-            suspects = backlog.suspects(connection, pool, now, _SUSPECTS, above) if len(found) >= limit else []
-            waits = stored.any_waits(connection, pool, now, above)
-            shared = len(found) > limit and backlog.has_several_agents(connection, pool, now)
+        for _ in range(_PASSES):
+            with self._database.reading() as connection:
+                found, damaged = backlog.pending(connection, pool, now, 2 * limit, above)
+                # They stand behind all others, and would wait as long as others come: one of them is always told of.
+                crowded = len(found) >= limit
+                suspects, more = (
+                    backlog.suspects(connection, pool, now, _SUSPECTS, above) if crowded else backlog.Pending([], [])
+                )
+                waits = stored.any_waits(connection, pool, now, above)
+                shared = len(found) > limit and backlog.has_several_agents(connection, pool, now)
+            if not damaged and not more:
+                break
+            # Others may stand behind these; and from now on they are passed over.
+            with self._database.writing(durable=False) as connection:
+                for place, error in (*damaged, *more):
+                    self._damage.note(connection, place, error)
         if waits:
             with self._database.writing(durable=False) as connection:
-                taken = stored.take(connection, pool, now, limit, above)
+                taken = stored.take(connection, pool, now, limit, above=above, met=self._damage.met)
             return sorted(taken + _deliveries(found), key=lambda delivery: -stored.rank(delivery.hint))[:limit]
         some = _some(found, limit) if shared else found[:limit]
         if suspects and not any(hint.suspect for hint in some):

@@ -2,12 +2,16 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from htcgrid.errors import UnreadableError
+from htcgrid.local.damage import READABLE, Damage, Place
 from htcgrid.local.liveness import AgentLiveness
 from htcgrid.local.schema import AGAIN, LATE, SUSPECT
 from htcgrid.model import AgentId, BundleKey, Hint, SessionId, defaults
+from htcgrid.model.decoding import Count, Row, Seconds
+from htcgrid.unreadables import Unreadables
 
 _RUNNING = """
 SELECT s.sid, b.session, b.start, b.birth, b.attempt, b.beat, b.agent, b.lease
@@ -26,12 +30,15 @@ _ANY_TIMED = """
 SELECT EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND hint_at <= :now)
     OR EXISTS (SELECT 1 FROM bundles WHERE state = 0 AND due > 0 AND due > :now + (SELECT longest_delay FROM grid))
 """
-_RIPE = """
+_RIPE = (
+    """
 SELECT s.sid, b.session, b.start, b.birth, b.pool, b.priority, b.tasks, b.attempt, b.lapses + b.lapses_alone
 FROM bundles b INDEXED BY bundles_unhinted CROSS JOIN sessions s ON s.id = b.session
-WHERE b.state = 0 AND b.hint_at <= ? AND s.state < 2 AND s.schema <= ?
-ORDER BY b.hint_at LIMIT ?
+WHERE b.state = 0 AND b.hint_at <= :now AND s.state < 2 AND s.schema <= :schema
 """
+    + READABLE
+    + "ORDER BY b.hint_at LIMIT :limit"
+)
 _POSTPONE = """
 UPDATE bundles SET hinted = hinted + 1, hint_at = ? + ? * (1 << min(hinted, 20)),
     due = iif(lapses + lapses_alone < ?, due, ?)
@@ -48,13 +55,13 @@ class Running(NamedTuple):
     """A leased bundle as a reaper sees it."""
 
     sid: SessionId
-    session: int
-    start: int
+    session: Count
+    start: Count
     birth: str
-    attempt: int
-    beat: int
+    attempt: Count
+    beat: Count
     agent: AgentId
-    lease: float
+    lease: Seconds
 
     @property
     def fence(self) -> dict[str, int | str]:
@@ -73,6 +80,31 @@ class Running(NamedTuple):
         return self.session, self.start, self.birth
 
 
+class _Ripe(NamedTuple):
+    """A pending bundle that is to be hinted."""
+
+    sid: SessionId
+    session: Count
+    start: Count
+    birth: str
+    pool: str
+    priority: Count
+    tasks: Count
+    attempts: Count
+    lapses: Count
+
+    @property
+    def hint(self) -> Hint:
+        """Its hint."""
+        key = BundleKey(self.sid, self.start, self.birth)
+        facts = {"tasks": self.tasks, "attempts": self.attempts, "lapses": self.lapses}
+        return Hint.of(key, self.pool, self.priority, **facts)
+
+
+_running = Row(Running, "bundle")
+_ripe = Row(_Ripe, "bundle")
+
+
 class Watch:
     """What one reaper saw, and when, by its own monotonic clock."""
 
@@ -82,12 +114,12 @@ class Watch:
         self._lock = threading.Lock()
         self._seen: dict[tuple[int, int, str], tuple[int, int, float]] = {}
 
-    def lapsed(self, connection: sqlite3.Connection) -> list[Running]:
-        """Return the bundles whose lease lapsed, or whose agent died."""
+    def lapsed(self, connection: sqlite3.Connection, met: Unreadables) -> list[Running]:
+        """Return the bundles whose lease lapsed, or whose agent died; those that cannot be read stay as they are."""
         # A beat is taken to be as late as it can be, and the silence after it as short as it can be.
         with self._lock:
             before = self._clock()
-            running = [Running(*row) for row in connection.execute(_RUNNING, (defaults.SCHEMA,))]
+            running, _ = met.page(_read_running, connection.execute(_RUNNING, (defaults.SCHEMA,)))
             after = self._clock()
             self._seen = {bundle.place: self._since(bundle, after) for bundle in running}
             late = [bundle for bundle in running if before - self._seen[bundle.place][2] >= bundle.lease]
@@ -128,7 +160,7 @@ def lapse(connection: sqlite3.Connection, bundles: Iterable[Running], now: float
 
 def holders(connection: sqlite3.Connection) -> set[AgentId]:
     """Return the agents that hold bundles."""
-    return {agent for (agent,) in connection.execute(_HOLDERS)}
+    return {AgentId(agent) for (agent,) in connection.execute(_HOLDERS) if isinstance(agent, str)}
 
 
 def any_timed(connection: sqlite3.Connection, now: float) -> bool:
@@ -136,12 +168,23 @@ def any_timed(connection: sqlite3.Connection, now: float) -> bool:
     return bool(connection.execute(_ANY_TIMED, {"now": now}).fetchone()[0])
 
 
-def ripen(connection: sqlite3.Connection, now: float, limit: int) -> list[Hint]:
+def ripen(connection: sqlite3.Connection, now: float, limit: int, damage: Damage) -> list[Hint]:
     """Return bundles whose delay has passed, and those that nobody claimed for long; note that they were hinted."""
     connection.execute(_PULL, {"now": now})
-    ripe = connection.execute(_RIPE, (now, defaults.SCHEMA, limit)).fetchall()
+    ripe: list[_Ripe] = []
+    for columns in connection.execute(_RIPE, {"now": now, "schema": defaults.SCHEMA, "limit": limit}).fetchall():
+        try:
+            ripe.append(_ripe(columns, _name(columns)))
+        except UnreadableError as error:
+            damage.note(connection, Place(*columns[1:4]), error)
     connection.executemany(_POSTPONE, [(now, LATE, defaults.LAPSES_SUSPECT, SUSPECT, *row[1:4]) for row in ripe])
-    return [
-        Hint.of(BundleKey(sid, start, birth), pool, priority, tasks=tasks, attempts=attempts, lapses=lapses)
-        for sid, _, start, birth, pool, priority, tasks, attempts, lapses in ripe
-    ]
+    return [one.hint for one in ripe]
+
+
+def _read_running(columns: Sequence[object]) -> Running:
+    return _running(columns, _name(columns))
+
+
+def _name(columns: Sequence[object]) -> str:
+    """Return the key of a bundle whose columns begin with its session's id and number, start and birth."""
+    return f"{columns[0]}/{columns[2]}/{columns[3]}"

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from htcgrid.local.damage import Damage
 from htcgrid.local.record import Found, Record, load, written_open, written_tries
 from htcgrid.model import BundleKey, Commit, Committed, Entry, Part, Ranges
 
@@ -28,8 +29,9 @@ _APPEND = "INSERT INTO log (session, n, entry) VALUES (?, ?, ?)"
 class Recording:
     """The commits of one call, until they are written."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, damage: Damage) -> None:
         self._connection = connection
+        self._damage = damage
         self._found: dict[BundleKey, Found] = {}
         self._renewed: set[BundleKey] = set()
         self._shrunk: set[BundleKey] = set()
@@ -68,7 +70,7 @@ class Recording:
     def _find(self, key: BundleKey) -> Found:
         found = self._found.get(key)
         if found is None:
-            found = self._found[key] = load(self._connection, key)
+            found = self._found[key] = load(self._connection, key, self._damage)
         return found
 
     def _shrinking(self, record: Record) -> tuple[object, ...]:
@@ -87,9 +89,11 @@ class Recording:
         append(self._connection, session, number, Entry(parts=tuple(parts), committed=datetime.fromtimestamp(now, UTC)))
 
 
-def record_outcomes(connection: sqlite3.Connection, commits: Sequence[Commit], now: float) -> list[Committed]:
+def record_outcomes(
+    connection: sqlite3.Connection, commits: Sequence[Commit], now: float, damage: Damage
+) -> list[Committed]:
     """Record what may be recorded of each commit, and answer each."""
-    recording = Recording(connection)
+    recording = Recording(connection, damage)
     answers = [recording.accept(commit) for commit in commits]
     recording.write(now)
     return answers

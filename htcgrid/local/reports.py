@@ -1,18 +1,20 @@
 """What readers learn: how far sessions are, and the entries of their logs."""
 
 import sqlite3
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
 
-from htcgrid.errors import ConfigError
+from htcgrid.errors import ConfigError, UnreadableError
 from htcgrid.interfaces import BEGINNING, Entries, Sessions
+from htcgrid.local.headers import DecodeSession
 from htcgrid.local.schema import SessionRow
 from htcgrid.local.submissions import not_found
-from htcgrid.model import Entry, Session, SessionId, SessionState, SessionStatus
+from htcgrid.model import Entry, SessionId, SessionState, SessionStatus
+from htcgrid.model.decoding import Count, Decoder, Row, number_of, unreadable
+from htcgrid.unreadables import Unreadables
 
-_decode_entry = msgspec.msgpack.Decoder(Entry).decode
+_decode_entry = Decoder(Entry, "entry")
 
 #: A page of entries ends after about this many bytes.
 _PAGE_BYTES = 8 << 20
@@ -23,16 +25,43 @@ _STATES = {
 }
 
 _STATUS = """
-SELECT s.id, s.created, s.header, s.state, s.total, s.succeeded, s.failed, s.cancelled,
+SELECT s.sid, s.header, s.state, s.total, s.succeeded, s.failed, s.cancelled,
     CASE WHEN s.state < 2 THEN (
         SELECT coalesce(sum(tasks), 0) FROM bundles b INDEXED BY bundles_running WHERE b.state = 1 AND b.session = s.id
-    ) ELSE 0 END
+    ) ELSE 0 END, s.created, s.id
 FROM sessions s
 """
 _ONE = _STATUS + "WHERE s.sid = ? AND s.state < 3"
 _PAGE = _STATUS + "WHERE s.state < 3 AND (s.created, s.id) < (?, ?) ORDER BY s.created DESC, s.id DESC LIMIT ?"
 _LOG = "SELECT id, state, total, succeeded + failed, entries FROM sessions WHERE sid = ? AND state < 3"
 _ENTRIES = "SELECT n, entry FROM log WHERE session = ? AND n > ? ORDER BY n LIMIT ?"
+
+
+class _Status(msgspec.Struct, array_like=True):
+    """What is read of a session, in its order."""
+
+    sid: str
+    header: bytes
+    state: SessionRow
+    total: Count
+    succeeded: Count
+    failed: Count
+    cancelled: Count
+    running: Count
+
+
+class _Log(msgspec.Struct, array_like=True):
+    """What is read of a session whose log is read, in its order."""
+
+    session: Count
+    state: SessionRow
+    total: Count
+    ended: Count
+    entries: Count
+
+
+_status_row = Row(_Status, "session")
+_log_row = Row(_Log, "session")
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -43,24 +72,27 @@ class Look(msgspec.Struct, frozen=True):
     last: bool
 
 
-def status(connection: sqlite3.Connection, session_id: SessionId, decode: Callable[[bytes], Session]) -> SessionStatus:
+def status(connection: sqlite3.Connection, session_id: SessionId, decode: DecodeSession) -> SessionStatus:
     """Return how far a session is.
 
     Raises:
         SessionNotFoundError: there is no such session.
+        UnreadableError: it cannot be read.
     """
-    row = connection.execute(_ONE, (session_id,)).fetchone()
-    if row is None:
+    columns = connection.execute(_ONE, (session_id,)).fetchone()
+    if columns is None:
         raise not_found(session_id)
-    return _status(row, decode)
+    return _status(columns, decode)
 
 
-def sessions(connection: sqlite3.Connection, cursor: str, limit: int, decode: Callable[[bytes], Session]) -> Sessions:
+def sessions(
+    connection: sqlite3.Connection, cursor: str, limit: int, decode: DecodeSession, met: Unreadables
+) -> Sessions:
     """Return a page of sessions, newest first."""
     rows = connection.execute(_PAGE, (*_position(cursor), limit + 1)).fetchall()
-    page = [_status(row, decode) for row in rows[:limit]]
-    more = len(rows) > limit and page
-    return Sessions(page, f"{rows[limit - 1][1]!r}:{rows[limit - 1][0]}" if more else None)
+    page, left_out = met.page(lambda columns: _status(columns, decode), rows[:limit])
+    *_, created, number = rows[limit - 1] if len(rows) > limit else (0, 0)
+    return Sessions(page, f"{created!r}:{number}" if len(rows) > limit else None, left_out)
 
 
 def look(connection: sqlite3.Connection, session_id: SessionId, cursor: str, limit: int) -> Look:
@@ -68,51 +100,84 @@ def look(connection: sqlite3.Connection, session_id: SessionId, cursor: str, lim
 
     Raises:
         SessionNotFoundError: there is no such session.
+        UnreadableError: the session, or its next entry, cannot be read.
     """
-    row = connection.execute(_LOG, (session_id,)).fetchone()
-    if row is None:
+    columns = connection.execute(_LOG, (session_id,)).fetchone()
+    if columns is None:
         raise not_found(session_id)
-    session, state, total, ended, last = row
+    log = _log_row(columns, session_id)
     entries: list[Entry] = []
     position = _number(cursor)
     size = 0
-    for number, data in connection.execute(_ENTRIES, (session, position, limit)):
-        entries.append(_decode_entry(data))
+    for number, data in connection.execute(_ENTRIES, (log.session, position, limit)):
+        try:
+            if number != position + 1:
+                raise unreadable(
+                    _decode_entry.what, f"{position + 1} of session {session_id}", ValueError("it is gone")
+                )
+            entries.append(_entry(session_id, number, data, log.total))
+        except UnreadableError:
+            if not entries:
+                raise
+            # What stands before it is told first.
+            break
         position = number
         size += len(data)
         if size >= _PAGE_BYTES:
             break
-    closed = state == SessionRow.CANCELLED and position >= last
-    finished = state == SessionRow.SEALED and ended == total and position >= last
+    closed = log.state == SessionRow.CANCELLED and position >= log.entries
+    finished = log.state == SessionRow.SEALED and log.ended == log.total and position >= log.entries
     return Look(Entries(entries, str(position) if position else BEGINNING, closed), closed or finished)
 
 
-def _status(row: tuple[Any, ...], decode: Callable[[bytes], Session]) -> SessionStatus:
-    _, _, header, state, total, succeeded, failed, cancelled, running = row
+def _entry(session: SessionId, number: object, data: object, total: int) -> Entry:
+    where = f"{number} of session {session}"
+    entry = _decode_entry(data, where)
+    if entry.committed.tzinfo is None:
+        raise unreadable(_decode_entry.what, where, ValueError("the time of its commit has no time zone"))
+    for part in entry.parts:
+        if part.key.session != session:
+            raise unreadable(_decode_entry.what, where, ValueError(f"it is of session {part.key.session!r}"))
+        for tasks in (part.succeeded, part.failed):
+            position = 0
+            for start, stop in tasks.spans:
+                if not position <= start < stop <= total:
+                    problem = ValueError(f"tasks {start} to {stop} are not between {position} and {total}")
+                    raise unreadable(_decode_entry.what, where, problem)
+                position = stop
+    return entry
+
+
+def _status(columns: Sequence[object], decode: DecodeSession) -> SessionStatus:
+    row = _status_row(columns[:-2], columns[0])
     return SessionStatus(
-        session=decode(header),
-        state=_STATES[state],
-        total=total,
-        succeeded=succeeded,
-        failed=failed,
-        cancelled=cancelled,
-        running=running,
+        session=decode(row.header, SessionId(row.sid)),
+        state=_STATES[row.state],
+        total=row.total,
+        succeeded=row.succeeded,
+        failed=row.failed,
+        cancelled=row.cancelled,
+        running=row.running,
     )
 
 
 def _number(cursor: str) -> int:
     if cursor == BEGINNING:
         return 0
-    if not (cursor.isascii() and cursor.isdigit()):
+    found = number_of(cursor)
+    if found is None:
         raise ConfigError(f"{cursor!r} is not a cursor of this grid's outcomes; start with {BEGINNING!r}")
-    return int(cursor)
+    return found
 
 
 def _position(cursor: str) -> tuple[float, int]:
     if cursor == BEGINNING:
         return float("inf"), 0
     created, _, identity = cursor.partition(":")
+    found = number_of(identity)
     try:
-        return float(created), int(identity)
-    except ValueError as error:
-        raise ConfigError(f"{cursor!r} is not a cursor of this grid's sessions; start with {BEGINNING!r}") from error
+        if found is not None:
+            return float(created), found
+    except ValueError:
+        pass
+    raise ConfigError(f"{cursor!r} is not a cursor of this grid's sessions; start with {BEGINNING!r}")

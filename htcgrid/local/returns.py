@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
+from htcgrid.local.damage import Damage
 from htcgrid.local.record import Record, load, written_open, written_tries
 from htcgrid.local.schema import AGAIN, LATE, SUSPECT
 from htcgrid.model import BundleKey, GivenBack, Hint, Lease, Ranges, Remainder, child_birth, is_suspect
@@ -88,10 +89,10 @@ class Carving:
 
 
 def give_back(
-    connection: sqlite3.Connection, lease: Lease, remainders: Sequence[Remainder], now: float
+    connection: sqlite3.Connection, lease: Lease, remainders: Sequence[Remainder], now: float, damage: Damage
 ) -> GivenBack | None:
-    """Carve the remainders off a leased bundle; None when the lease is not current."""
-    found = load(connection, lease.key)
+    """Carve the remainders off a leased bundle; None when the lease is not current, or the bundle cannot be read."""
+    found = load(connection, lease.key, damage)
     record = found.record
     if found.over or record is None or not record.is_held_under(lease):
         return None

@@ -89,6 +89,11 @@ _TABLES = (
         id TEXT PRIMARY KEY, pool TEXT NOT NULL, heard REAL NOT NULL, report BLOB NOT NULL
     ) WITHOUT ROWID""",
     "CREATE INDEX agents_heard ON agents (heard, id, pool)",
+    """
+    CREATE TABLE damaged (
+        session INTEGER NOT NULL, start INTEGER NOT NULL, birth BLOB NOT NULL, until REAL NOT NULL, pause REAL NOT NULL,
+        what TEXT NOT NULL, place TEXT NOT NULL, why TEXT NOT NULL, PRIMARY KEY (session, start, birth)
+    ) WITHOUT ROWID""",
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
 )

@@ -4,19 +4,32 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Self, cast
 
 import msgspec
 
-from htcgrid.errors import ProviderError
-from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore, Submitted
+from htcgrid.errors import ProviderError, UnreadableError
+from htcgrid.interfaces import (
+    BEGINNING,
+    Agents,
+    Bundles,
+    Concern,
+    Entries,
+    Renewal,
+    Sessions,
+    Source,
+    StateStore,
+    Submitted,
+)
 from htcgrid.local import cancels, collection, inspection, leasing, reaping, recording, reports, returns, submissions
 from htcgrid.local.backlog import pending
+from htcgrid.local.damage import Damage
 from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, Topic, pool_topics, session_topic, topics_of
 from htcgrid.local.group import GroupCommit
+from htcgrid.local.headers import session_decoder
 from htcgrid.local.liveness import AgentLiveness
 from htcgrid.local.settings import PATIENCE, LocalSettings, Mode
 from htcgrid.model import (
@@ -71,13 +84,19 @@ class SqliteStateStore(StateStore):
         self._liveness = AgentLiveness(folder / "agents") if watched else None
         self._watch = reaping.Watch(clock, self._liveness)
         self._now = now
-        self._decode = lru_cache(256)(msgspec.msgpack.Decoder(Session).decode)
+        self._decode = session_decoder()
+        self._damage = Damage(now)
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:
         """Return the store of the grid's folder."""
         local = cast("LocalSettings", settings)
         return cls(local.folder(source), patience=timedelta(seconds=local.patience), mode=local.mode)
+
+    def concerns(self) -> Sequence[Concern]:
+        """Return what of the file cannot be read, as far as anybody has met it. Costs 1 read."""
+        with self._database.reading() as connection:
+            return self._damage.concerns(connection)
 
     def usage(self) -> Mapping[str, float]:
         return {"durable writes": float(self._database.commits)}
@@ -130,7 +149,15 @@ class SqliteStateStore(StateStore):
         if self._liveness is not None:
             self._liveness.hold(agent)
         with self._database.writing(durable=False) as connection:
-            return leasing.claim(connection, keys, agent=agent, lease=lease, now=self._now(), decode=self._decode)
+            return leasing.claim(
+                connection,
+                keys,
+                agent=agent,
+                lease=lease,
+                now=self._now(),
+                decode=self._decode,
+                damage=self._damage,
+            )
 
     def renew(self, leases: Sequence[Lease]) -> Renewal:
         """Renew leases. Costs 1 quick write."""
@@ -144,7 +171,7 @@ class SqliteStateStore(StateStore):
         if not commits:
             return []
         with self._database.writing() as connection:
-            answers = recording.record_outcomes(connection, commits, self._now())
+            answers = recording.record_outcomes(connection, commits, self._now(), self._damage)
         accepted = (
             commit.lease.key.session for commit, answer in zip(commits, answers, strict=True) if answer.accepted
         )
@@ -154,7 +181,7 @@ class SqliteStateStore(StateStore):
     def give_back(self, lease: Lease, remainders: Sequence[Remainder]) -> GivenBack | None:
         """Carve parts of a leased bundle into new pending bundles. Costs 1 write."""
         with self._database.writing() as connection:
-            given = returns.give_back(connection, lease, remainders, self._now())
+            given = returns.give_back(connection, lease, remainders, self._now(), self._damage)
         self._ring(topics_of(given.hints if given else ()))
         return given
 
@@ -164,7 +191,7 @@ class SqliteStateStore(StateStore):
         Costs 1 read, and 1 write when a lease lapsed or a delay passed; with ``dry`` 1 read more.
         """
         with self._database.reading() as connection:
-            lapsed = self._watch.lapsed(connection)
+            lapsed = self._watch.lapsed(connection, self._damage.met)
             timed = reaping.any_timed(connection, self._now())
             unswept = cancels.unswept(connection)
         hints: list[Hint] = []
@@ -172,7 +199,7 @@ class SqliteStateStore(StateStore):
             with self._database.writing() as connection:
                 hints += reaping.lapse(connection, lapsed[:limit], self._now())
                 if timed:
-                    hints += reaping.ripen(connection, self._now(), limit - len(hints))
+                    hints += reaping.ripen(connection, self._now(), limit - len(hints), self._damage)
             self._ring(topics_of(hints))
             if len(lapsed) <= limit:
                 self._watch.forget(lapsed)
@@ -182,10 +209,18 @@ class SqliteStateStore(StateStore):
 
     def cancel(self, session_ids: Sequence[SessionId]) -> list[CancelCounts]:
         """End sessions, then sweep their bundles. Costs 1 write, and 2 quick writes or more."""
+        found: list[CancelCounts | None] = []
+        problems: list[UnreadableError] = []
         with self._database.writing() as connection:
-            found = [cancels.cancel(connection, session_id, self._now()) for session_id in session_ids]
+            for session_id in session_ids:
+                try:
+                    found.append(cancels.cancel(connection, session_id, self._now()))
+                except UnreadableError as error:
+                    problems.append(error)
         self._ring({session_topic(session_id) for session_id in session_ids})
         self._sweep()
+        if problems:
+            raise problems[0]
         missing = [session_id for session_id, counts in zip(session_ids, found, strict=True) if counts is None]
         if missing:
             raise submissions.not_found(missing[0])
@@ -218,14 +253,16 @@ class SqliteStateStore(StateStore):
     def sessions(self, cursor: str = BEGINNING, *, limit: int = 100) -> Sessions:
         """Return a page of sessions, newest first. Costs 1 read."""
         with self._database.reading() as connection:
-            return reports.sessions(connection, cursor, limit, self._decode)
+            return reports.sessions(connection, cursor, limit, self._decode, self._damage.met)
 
     def bundles(
         self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
     ) -> Bundles:
         """Return a page of a session's open bundles. Costs 1 read."""
         with self._database.reading() as connection:
-            return inspection.bundles(connection, session_id, cursor, limit=limit, task=task, now=self._now())
+            return inspection.bundles(
+                connection, session_id, cursor, limit=limit, task=task, now=self._now(), met=self._damage.met
+            )
 
     def submitted(self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100) -> Submitted:
         """Return a page of a session's bundles as they were submitted. Costs 1 read."""
@@ -240,7 +277,7 @@ class SqliteStateStore(StateStore):
     def agents(self, cursor: str = BEGINNING, *, limit: int = 100, pool: str | None = None) -> Agents:
         """Return a page of agents. Costs 1 read."""
         with self._database.reading() as connection:
-            return inspection.agents(connection, cursor, limit, pool, self._now())
+            return inspection.agents(connection, cursor, limit, pool, now=self._now(), met=self._damage.met)
 
     def delete(self, session_id: SessionId) -> None:
         """Make a session a tombstone, then sweep its bundles. Costs 1 write, and 2 quick writes or more."""
@@ -295,7 +332,8 @@ class SqliteStateStore(StateStore):
         there = {hint.key for hint in hints}
         with self._database.reading() as connection:
             found = pending(connection, pool, self._now(), limit)
-        return [hint for hint in found if hint.key not in there][: limit - len(hints)]
+        # The damaged among them are passed over by the queue that these hints are for.
+        return [hint for hint in found.hints if hint.key not in there][: limit - len(hints)]
 
     def _sweep(self) -> None:
         """Delete the bundles of sessions that are over, so that nobody has to look past them."""

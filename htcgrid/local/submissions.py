@@ -8,6 +8,7 @@ import msgspec
 from htcgrid.errors import ConflictError, SessionNotFoundError
 from htcgrid.local.schema import LATE, SessionRow
 from htcgrid.model import Bundle, Session, SessionId, other_content
+from htcgrid.model.decoding import Count, Row
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -31,6 +32,20 @@ _RAISE = "UPDATE sessions SET total = max(total, ?) WHERE id = ?"
 _SEAL = """
 UPDATE sessions SET state = 1, expires = CASE WHEN succeeded + failed = total THEN ? + keep END WHERE id = ?
 """
+
+
+class _Row(msgspec.Struct, array_like=True):
+    """What is read of a session, in its order."""
+
+    digest: str
+    id: Count
+    pool: str
+    priority: Count
+    state: SessionRow
+    total: Count
+
+
+_row = Row(_Row, "session")
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -74,6 +89,7 @@ def find(connection: sqlite3.Connection, session_id: SessionId) -> Header:
 
     Raises:
         SessionNotFoundError: there is none.
+        UnreadableError: it cannot be read.
     """
     _, header = _read(connection, session_id)
     if header.state >= SessionRow.DELETED:
@@ -125,8 +141,8 @@ def _read(connection: sqlite3.Connection, session_id: SessionId) -> tuple[str, H
     row = connection.execute(_HEADER, (session_id,)).fetchone()
     if row is None:
         raise not_found(session_id)
-    digest, identity, pool, priority, state, total = row
-    return digest, Header(identity, pool, priority, SessionRow(state), total)
+    found = _row(row, session_id)
+    return found.digest, Header(found.id, found.pool, found.priority, found.state, found.total)
 
 
 def _is_there(connection: sqlite3.Connection, header: Header, bundle: Bundle) -> bool:

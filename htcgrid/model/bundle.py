@@ -7,6 +7,7 @@ from typing import NewType, Self
 import msgspec
 
 from htcgrid.model import defaults
+from htcgrid.model.decoding import Count
 from htcgrid.model.pack import Pack
 from htcgrid.model.ranges import Ranges
 from htcgrid.model.session import Session, SessionId
@@ -22,7 +23,7 @@ class BundleKey(msgspec.Struct, frozen=True, array_like=True, order=True, gc=Fal
     """The name of a bundle. Opaque to providers but for its equality."""
 
     session: SessionId
-    start: int
+    start: Count
     birth: str = ROOT
 
     def __str__(self) -> str:
@@ -123,9 +124,9 @@ class Hint(msgspec.Struct, frozen=True, kw_only=True):
 
     key: BundleKey
     pool: str = defaults.POOL
-    priority: int = defaults.PRIORITY
+    priority: Count = defaults.PRIORITY
     #: About how many tasks there are to run.
-    tasks: int = 1
+    tasks: Count = 1
     #: Whether it was begun before: among its priority it goes first, where a queue can keep that apart.
     again: bool = False
     #: Whether it is suspect: only an agent that holds nothing claims it, and nothing beside it.

@@ -4,7 +4,7 @@ Whoever can write there may have written anything. So what is read is a value wi
 or one kind of error, which says what cannot be read, where it is, and why.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -67,7 +67,46 @@ class Decoder(Generic[T]):
 
     def unreadable(self, error: BaseException, where: object) -> UnreadableError:
         """Return the error that bytes from a place are not what they are to be."""
-        return UnreadableError(self.what, str(where), said(error)[:_REASON])
+        return unreadable(self.what, where, error)
+
+
+class Row(Generic[T]):
+    """Makes values of one shape of the columns of a row, which a store may hold in any type and size."""
+
+    def __init__(self, shape: type[T], what: str) -> None:
+        """Take columns in their order.
+
+        Args:
+            shape: a NamedTuple, or a struct that is like an array.
+            what: what such a row is, for messages: ``bundle``.
+        """
+        self.shape = shape
+        self.what = what
+
+    def __call__(self, columns: Sequence[object], where: object = "") -> T:
+        """Return the value that columns are.
+
+        Raises:
+            UnreadableError: they are none.
+        """
+        try:
+            return msgspec.convert(columns, self.shape)
+        except Exception as error:
+            raise unreadable(self.what, where, error) from error
+
+
+def unreadable(what: str, where: object, error: BaseException) -> UnreadableError:
+    """Return the error that something from a place is not what it is to be."""
+    return UnreadableError(what, str(where), said(error)[:_REASON])
+
+
+def number_of(text: str) -> int | None:
+    """Return the count that a text is in decimal digits; None when it is none."""
+    # Python refuses to read very long ones, and takes digits of other scripts.
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(_MOST))):
+        return None
+    found = int(text)
+    return found if found <= _MOST else None
 
 
 def check_within(name: str, found: timedelta, longest: timedelta = LONGEST) -> None:

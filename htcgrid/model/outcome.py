@@ -5,9 +5,10 @@ from enum import StrEnum
 
 import msgspec
 
-from htcgrid.errors import EncodingError
+from htcgrid.errors import EncodingError, UnreadableError
 from htcgrid.model.builtin_error import BuiltinError
 from htcgrid.model.bundle import BundleKey, Lease
+from htcgrid.model.decoding import Count, Decoder, Seconds
 from htcgrid.model.pack import Pack
 from htcgrid.model.ranges import Ranges
 
@@ -55,19 +56,19 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
     """What one worker reports of consecutive tasks: columns, since a row per task would cost more than the tasks."""
 
     #: The index of the first task.
-    start: int
+    start: Count
     #: The encoded result of each task, None for one without; of a failed task with codec ``pickle``, its exception.
     values: list[bytes | None]
     #: When the first task started: seconds since the epoch by the worker's clock, for people to read.
-    began: float
+    began: Seconds
     #: The time that each task took: microseconds.
-    durations: list[int]
+    durations: list[Count]
     #: The worker, as ``agent/number``.
     worker: str
     #: By index: why a task failed.
     failures: dict[int, Failure] = {}
     #: By index: the tries a task took, when not one.
-    tries: dict[int, int] = {}
+    tries: dict[int, Count] = {}
     #: By index: what a handler printed, as far as the session keeps it.
     printed: dict[int, Printed] = {}
     #: What tells the handler's code from an earlier or later one: a digest of its module; empty when it never ran.
@@ -136,7 +137,14 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(list[Block])
+
+
+def _check(blocks: list[Block]) -> None:
+    for block in blocks:
+        check_block(block)
+
+
+_decode = Decoder(list[Block], "a pack of outcomes", check=_check)
 
 
 def pack_blocks(blocks: list[Block]) -> bytes:
@@ -145,8 +153,25 @@ def pack_blocks(blocks: list[Block]) -> bytes:
 
 
 def unpack_blocks(data: bytes) -> list[Block]:
-    """Return what :func:`pack_blocks` packed."""
+    """Return what :func:`pack_blocks` packed.
+
+    Raises:
+        EncodingError: it is none of these.
+    """
     try:
-        return _decoder.decode(data)
-    except msgspec.DecodeError as error:
-        raise EncodingError(f"a pack of outcomes cannot be read: {error}") from error
+        return _decode(data)
+    except UnreadableError as error:
+        raise EncodingError(str(error)) from error
+
+
+def check_block(block: Block) -> None:
+    """Refuse a block whose columns do not fit together.
+
+    Raises:
+        ValueError: they do not.
+    """
+    if len(block.durations) != len(block.values):
+        raise ValueError(f"{len(block.values)} values and {len(block.durations)} durations")
+    for column in (block.failures, block.tries, block.printed):
+        if any(not block.start <= index < block.stop for index in column):
+            raise ValueError(f"it tells of tasks that are not of it, {block.start} to {block.stop}")

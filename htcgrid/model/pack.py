@@ -4,14 +4,15 @@ import hashlib
 
 import msgspec
 
-from htcgrid.errors import EncodingError
+from htcgrid.errors import EncodingError, UnreadableError
+from htcgrid.model.decoding import Count, Decoder
 
 
 class Pack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Bytes that are inline when small, else an object of the payload store."""
 
     digest: str
-    size: int
+    size: Count
     #: The bytes themselves, or None when they are in the payload store.
     data: bytes | None = None
     #: The object's key in the payload store, or None when the bytes are inline.
@@ -49,7 +50,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-_decoder = msgspec.msgpack.Decoder(list[bytes])
+_decode = Decoder(list[bytes], "a pack of payloads")
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -59,8 +60,12 @@ def pack_payloads(payloads: list[bytes]) -> bytes:
 
 
 def unpack_payloads(data: bytes) -> list[bytes]:
-    """Return what :func:`pack_payloads` packed."""
+    """Return what :func:`pack_payloads` packed.
+
+    Raises:
+        EncodingError: it is none of these.
+    """
     try:
-        return _decoder.decode(data)
-    except msgspec.DecodeError as error:
-        raise EncodingError(f"a pack of payloads cannot be read: {error}") from error
+        return _decode(data)
+    except UnreadableError as error:
+        raise EncodingError(str(error)) from error

@@ -5,8 +5,10 @@ from typing import Self
 
 import msgspec
 
+from htcgrid.model.decoding import Count
+
 #: The tasks ``start`` to ``stop - 1``.
-Span = tuple[int, int]
+Span = tuple[Count, Count]
 
 
 class Ranges(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -1,11 +1,13 @@
 """What agents tell of themselves, and what the state store tells of bundles, for people who ask why."""
 
+import math
 from datetime import datetime, timedelta
 
 import msgspec
 
 from htcgrid.model import defaults
 from htcgrid.model.bundle import AgentId, BundleKey
+from htcgrid.model.decoding import Count, Seconds, check_within
 from htcgrid.model.ranges import Ranges
 from htcgrid.model.session import SessionId
 
@@ -14,23 +16,23 @@ class TaskFault(msgspec.Struct, frozen=True, kw_only=True):
     """A try that went wrong, of a task that may be tried again."""
 
     session: SessionId
-    index: int
+    index: Count
     #: The tries that the task has behind it.
-    tries: int
+    tries: Count
     #: As in :class:`Failure`.
     type: str
     message: str
     #: When, in seconds since the epoch by the agent's clock.
-    at: float
+    at: Seconds
 
 
 class Holding(msgspec.Struct, frozen=True, kw_only=True):
     """What an agent holds of one session."""
 
     session: SessionId
-    bundles: int
+    bundles: Count
     #: Tasks that wait, wait for another try, or run.
-    tasks: int
+    tasks: Count
 
 
 class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,19 +41,19 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     id: AgentId
     pool: str = defaults.POOL
     host: str = ""
-    pid: int = 0
+    pid: Count = 0
     #: The versions of htcgrid and of Python that it runs.
     version: str = ""
     python: str = ""
     started: datetime
     #: Worker processes, and how many of them are at work.
-    workers: int = 0
-    busy: int = 0
+    workers: Count = 0
+    busy: Count = 0
     #: What it holds, most tasks first, the first dozens only.
     holds: tuple[Holding, ...] = ()
     #: Outcomes that it committed since it started.
-    succeeded: int = 0
-    failed: int = 0
+    succeeded: Count = 0
+    failed: Count = 0
     #: Whether it was told to stop, and whether it has.
     draining: bool = False
     ended: bool = False
@@ -68,6 +70,19 @@ class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
     #: What its calls to the grid's services have come to since it started, as :meth:`Provided.usage` tells it.
     usage: dict[str, float] = {}
     schema: int = defaults.SCHEMA
+
+
+def check_report(report: AgentReport) -> None:
+    """Refuse a report that no agent of this version would give, and that could not be reckoned with.
+
+    Raises:
+        ValueError: it is one.
+    """
+    check_within("interval", report.interval)
+    if report.started.tzinfo is None:
+        raise ValueError("the time when it was started has no time zone")
+    if not all(map(math.isfinite, report.usage.values())):
+        raise ValueError("its usage is not finite")
 
 
 class AgentStatus(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ import hashlib
 import msgspec
 
 from htcgrid.errors import ConfigError
+from htcgrid.model.decoding import number_of
 from htcgrid.model.name import check_name
 from htcgrid.model.session import SessionId
 
@@ -54,11 +55,12 @@ def parse_shared(ref: object) -> SharedInput:
         ConfigError: it is none.
     """
     parts = ref.split(":") if isinstance(ref, str) else []
-    if len(parts) != 5 or parts[0] != _PREFIX or not parts[3].isdecimal() or not _is_digest(parts[4]):
+    found = number_of(parts[3]) if len(parts) == 5 else None
+    if found is None or parts[0] != _PREFIX or not _is_digest(parts[4]):
         raise ConfigError(f"a shared input is named by what grid.put returned, not by a value of type {_shown(ref)}")
-    _, session, codec, size, digest = parts
+    _, session, codec, _, digest = parts
     check_name("shared input's session", session)
-    return SharedInput(session=SessionId(session), codec=codec, size=int(size), digest=digest)
+    return SharedInput(session=SessionId(session), codec=codec, size=found, digest=digest)
 
 
 def _is_digest(text: str) -> bool:

@@ -1,6 +1,5 @@
 """What the state store on SQLite does beyond its contract, and where it could break it."""
 
-import sqlite3
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -12,9 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htcgrid.errors import ConfigError, ConflictError, ProviderError, SessionNotFoundError
+from htcgrid.errors import ConfigError, ConflictError, SessionNotFoundError
 from htcgrid.local import collection, submissions
-from htcgrid.local.queue import SqliteTaskQueue
 from htcgrid.local.record import read_open, written_open
 from htcgrid.local.state import SqliteStateStore
 from htcgrid.model import (
@@ -26,6 +24,7 @@ from htcgrid.model import (
     Ranges,
     Remainder,
     Session,
+    SessionId,
     SessionState,
     child_birth,
     defaults,
@@ -533,7 +532,7 @@ class TestEnding:
 def test_open_tasks_are_read_as_they_were_written(indexes: set[int]) -> None:
     ranges = Ranges.of_indexes(indexes)
     for start, stop in ((ranges.first, ranges.stop), (0, 50)):
-        assert read_open(start, stop, written_open(start, stop, ranges)) == ranges
+        assert read_open(BundleKey(SessionId("s"), start), stop, written_open(start, stop, ranges)) == ranges
     assert written_open(3, 9, tasks(3, 9)) is None
 
 
@@ -552,31 +551,3 @@ def test_the_late_hint_of_this_store_is_that_of_the_contract(store: SqliteStateS
     assert store.due(10) == []
     clock.advance(timedelta(seconds=1))
     assert len(store.due(10)) == 1
-
-
-@pytest.mark.parametrize("damage", ["sessions.header", "bundles.open", "bundles.tries"])
-def test_a_record_that_cannot_be_read_stands_in_nobodys_way(
-    store: SqliteStateStore, queue: SqliteTaskQueue, clock: VirtualClock, folder: Path, damage: str
-) -> None:
-    damaged, sound = submit(store, (0, 2)), submit(store, (0, 3))
-    with closing(sqlite3.connect(folder / "grid.db", isolation_level=None)) as connection:
-        table, _, column = damage.partition(".")
-        identity = "sid" if table == "sessions" else "(SELECT sid FROM sessions WHERE id = session)"
-        connection.execute(f"UPDATE {table} SET {column} = x'c1c1' WHERE {identity} = ?", (damaged.id,))
-    keys = [BundleKey(damaged.id, 0), BundleKey(sound.id, 0)]
-    assert [won.key for won in store.claim(keys, agent=A, lease=LEASE)] == [keys[1]]
-    assert queue.receive(10, wait=timedelta(0), pool="default") == []
-    clock.advance(timedelta(minutes=2))
-    assert [delivery.hint.key for delivery in queue.receive(10, wait=timedelta(0), pool="default")] == [keys[0]]
-    store.due(10)
-    store.cancel([damaged.id])
-    assert queue.receive(10, wait=timedelta(0), pool="default") == []
-
-
-def test_the_status_of_a_session_whose_record_cannot_be_read_says_so(store: SqliteStateStore, folder: Path) -> None:
-    damaged, sound = submit(store, (0, 2)), submit(store, (0, 3))
-    with closing(sqlite3.connect(folder / "grid.db", isolation_level=None)) as connection:
-        connection.execute("UPDATE sessions SET header = x'c1c1' WHERE sid = ?", (damaged.id,))
-    with pytest.raises(ProviderError, match=r"grid\.db: a record in it cannot be read: it is damaged, or a later"):
-        store.status([damaged.id])
-    assert store.status([sound.id])[0].total == 3

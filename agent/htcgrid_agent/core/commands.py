@@ -76,8 +76,9 @@ class Load(Command, frozen=True, kw_only=True):
 
     lease: Lease
     input: Pack
-    #: The task of the first payload.
+    #: The task of the first payload, and one more than that of the last that is needed.
     first: int
+    stop: int
 
 
 class CommitPart(msgspec.Struct, frozen=True, kw_only=True):

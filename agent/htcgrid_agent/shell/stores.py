@@ -92,7 +92,8 @@ class StoreCalls:
         for claim in claims:
             if claim.input.data is not None:
                 try:
-                    self._keep(claim.lease, claim.first, claim.input.checked(claim.input.data))
+                    data = claim.input.checked(claim.input.data)
+                    self._keep(claim.lease, data, first=claim.first, stop=claim.open.stop)
                 except EncodingError as error:
                     unreadable[claim.lease.nonce] = _lost(str(error))
         return events.Acquired(
@@ -123,7 +124,7 @@ class StoreCalls:
     def load(self, command: commands.Load) -> events.Loaded:
         """Fetch payloads."""
         try:
-            self._keep(command.lease, command.first, self._fetched(command.input))
+            self._keep(command.lease, self._fetched(command.input), first=command.first, stop=command.stop)
         except ProviderError as error:
             self._log.warning("payloads not loaded", **about(command.lease), error=str(error))
             return events.Loaded(command=command, unavailable=True)
@@ -188,9 +189,16 @@ class StoreCalls:
                     raise
         return call()
 
-    def _keep(self, lease: Lease, first: int, data: bytes) -> None:
-        """Keep payloads for the loop."""
-        self._inputs.keep(lease.nonce, first, unpack_payloads(data))
+    def _keep(self, lease: Lease, data: bytes, *, first: int, stop: int) -> None:
+        """Keep payloads for the loop.
+
+        Raises:
+            EncodingError: the pack is none, or has not those of all tasks.
+        """
+        payloads = unpack_payloads(data)
+        if len(payloads) < stop - first:
+            raise EncodingError(f"a pack has {len(payloads)} payloads, and tasks {first} to {stop - 1} are in it")
+        self._inputs.keep(lease.nonce, first, payloads)
 
     def _fetched(self, pack: Pack) -> bytes:
         """Return the bytes of a pack from the payload store.
