@@ -1,15 +1,19 @@
 """``htcgrid agents``: which agents there are, and what they do."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import click
 
 from htcgrid.cli.facts import json_option, print_facts
+from htcgrid.cli.leaving_out import leaving_out
 from htcgrid.cli.options import config_option, required_config
 from htcgrid.cli.table import Column, show_table
+from htcgrid.errors import UnreadableError
 from htcgrid.findings.phrasing import counted, span
-from htcgrid.model import AgentStatus, defaults
+from htcgrid.interfaces import BEGINNING, StateStore
+from htcgrid.model import AgentStatus, check_name, defaults
 from htcgrid.nearest import did_you_mean
 
 _COLUMNS = (
@@ -41,25 +45,36 @@ def command(config: Path | None, pool: str | None, *, everyone: bool, as_json: b
     An agent is READY, DRAINING when it was told to stop, ENDED, or LOST when it has not been heard of for three times
     as long as it wanted to be. "busy" is how many of its workers are at work.
     """
-    from htcgrid.connector import Grid
     from htcgrid.findings.phrasing import plain
     from htcgrid.findings.pool import code_findings
 
-    with Grid.open(required_config(config).file) as grid:
-        known = list(grid.agents(pool=pool))
+    if pool is not None:
+        check_name("pool", pool)
+    with leaving_out() as left_out, closing(required_config(config).open_state()) as state:
+        known = list(_agents(state, pool, left_out))
         # Only who asks for agents of a pool that has none is told of other pools.
-        pools = [] if known or pool is None else sorted({agent.report.pool for agent in grid.agents()})
-    shown = [agent for agent in known if everyone or agent.state in _THERE]
-    if as_json:
-        for agent in shown:
-            print_facts(facts_of(agent))
-        return
-    if shown:
-        show_table(_COLUMNS, [_row(agent) for agent in shown], map(_lines, shown))
-        for finding in code_findings(shown):
-            click.echo(plain(f"{finding.message}: {finding.advice}"))
-    if note := _note(known, shown, pool, pools):
-        click.echo(note)
+        pools = [] if known or pool is None else sorted({agent.report.pool for agent in _agents(state, None, left_out)})
+        shown = [agent for agent in known if everyone or agent.state in _THERE]
+        if as_json:
+            for agent in shown:
+                print_facts(facts_of(agent))
+            return
+        if shown:
+            show_table(_COLUMNS, [_row(agent) for agent in shown], map(_lines, shown))
+            for finding in code_findings(shown):
+                click.echo(plain(f"{finding.message}: {finding.advice}"))
+        if note := _note(known, shown, pool, pools):
+            click.echo(note)
+
+
+def _agents(state: StateStore, pool: str | None, left_out: Callable[[UnreadableError], None]) -> Iterator[AgentStatus]:
+    cursor: str | None = BEGINNING
+    while cursor is not None:
+        page = state.agents(cursor, pool=pool)
+        yield from page.agents
+        for error in page.unreadable:
+            left_out(error)
+        cursor = page.cursor
 
 
 def facts_of(agent: AgentStatus) -> dict[str, object]:

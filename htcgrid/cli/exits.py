@@ -2,7 +2,7 @@
 
 from enum import IntEnum
 
-from htcgrid.errors import HtcGridError, ResultTimeoutError, TaskError
+from htcgrid.errors import HtcGridError, ResultTimeoutError, TaskError, UnreadableError
 
 
 class Exit(IntEnum):
@@ -14,6 +14,7 @@ class Exit(IntEnum):
         2,
         "The command's words, grid.toml, a session's id, a provider or its service cannot be used.",
     )
+    UNREADABLE = 3, "Something that was asked for is damaged in its store, and is left out; all else is shown."
     TIME_OUT = 124, "The time that --timeout gives was over; the tasks go on. timeout(1) exits with the same."
     INTERRUPTED = 130, "Ctrl-C (128 + SIGINT)."
     UNREAD = 141, "Whoever read the output had enough, as head does (128 + SIGPIPE)."
@@ -32,4 +33,6 @@ def exit_of(error: HtcGridError) -> Exit:
     """Return the exit status of a command that this error ends."""
     if isinstance(error, ResultTimeoutError):
         return Exit.TIME_OUT
+    if isinstance(error, UnreadableError):
+        return Exit.UNREADABLE
     return Exit.TASKS_FAILED if isinstance(error, TaskError) else Exit.WRONG

@@ -1,5 +1,6 @@
 """``htcgrid sessions``: look for sessions."""
 
+from contextlib import closing
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import click
 
 from htcgrid.cli.facts import json_option
+from htcgrid.cli.leaving_out import leaving_out
 from htcgrid.cli.listing import show
 from htcgrid.cli.options import config_option, required_config, to_duration, to_labels
+from htcgrid.model import utcnow
 
 
 @click.command()
@@ -32,8 +35,8 @@ def command(
     as_json: bool,
 ) -> None:
     """List the grid's sessions, newest first, whoever submitted them."""
-    from htcgrid.connector import Grid
+    from htcgrid.connector.listing import SessionFilter, listed, since_of
 
-    with Grid.open(required_config(config).file) as grid:
-        found = grid.sessions(labels=labels, handler=handler, finished=finished, since=since)
-        show(islice(found, limit), as_json=as_json)
+    wanted = SessionFilter(labels=labels, handler=handler, finished=finished, since=since_of(since, utcnow()))
+    with leaving_out() as left_out, closing(required_config(config).open_state()) as state:
+        show(islice(listed(state, wanted, left_out), limit), as_json=as_json)

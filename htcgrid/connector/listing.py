@@ -1,12 +1,12 @@
 """Looking through a grid's sessions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 
 import msgspec
 
-from htcgrid.errors import ConfigError
+from htcgrid.errors import ConfigError, UnreadableError
 from htcgrid.interfaces import BEGINNING, StateStore
 from htcgrid.model import SHARED, SessionStatus
 
@@ -62,8 +62,10 @@ def since_of(value: datetime | timedelta | None, now: datetime) -> datetime | No
         raise ConfigError(f"since reaches back beyond the calendar: {value!r}") from error
 
 
-def listed(state: StateStore, wanted: SessionFilter) -> Iterator[SessionStatus]:
-    """Yield the sessions that are wanted, newest first, a page at a time.
+def listed(
+    state: StateStore, wanted: SessionFilter, left_out: Callable[[UnreadableError], object] | None = None
+) -> Iterator[SessionStatus]:
+    """Yield the sessions that are wanted, newest first, a page at a time; ``left_out`` is told what cannot be read.
 
     Costs what :meth:`StateStore.sessions` costs for each page that is looked through: labels and handlers have no
     index, so a rare one costs as many pages as there are sessions since ``since``.
@@ -71,6 +73,9 @@ def listed(state: StateStore, wanted: SessionFilter) -> Iterator[SessionStatus]:
     cursor: str | None = BEGINNING
     while cursor is not None:
         page = state.sessions(cursor, limit=_PAGE)
+        if left_out is not None:
+            for error in page.unreadable:
+                left_out(error)
         for status in page.sessions:
             if wanted.since is not None and status.session.created < wanted.since:
                 return

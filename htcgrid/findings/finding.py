@@ -15,6 +15,7 @@ class FindingKind(StrEnum):
     SUCCEEDED = "SUCCEEDED", "The task succeeded."
     FAILED = "FAILED", "A task failed."
     WENT_WRONG = "WENT_WRONG", "The last try of a task went wrong."
+    UNREADABLE = "UNREADABLE", "A record of tasks is damaged in the store, so that they do not run."
     RUNNING = "RUNNING", "An agent holds tasks."
     LOST = "LOST", "The agent that holds tasks is not heard of."
     PENDING = "PENDING", "Tasks wait for an agent."

@@ -6,6 +6,7 @@ Pure: a function of a :class:`Sight`, which is all that was seen.
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from htcgrid.errors import UnreadableError
 from htcgrid.findings.failures import Failures
 from htcgrid.findings.finding import Finding, FindingKind
 from htcgrid.findings.held import held_findings, lapse_findings, trouble_findings
@@ -31,6 +32,7 @@ def findings(sight: "Sight") -> Iterator[Finding]:
     if sight.status.finished:
         yield from code_findings(sight.agents, sight.status.session.handler)
         return
+    yield from map(_unreadable, sight.unreadable)
     yield from held_findings(sight)
     yield from pool_findings(sight)
     yield from trouble_findings(sight)
@@ -65,6 +67,14 @@ def _session(sight: "Sight") -> Iterator[Finding]:
         )
     if groups and (left := status.failed - sum(group.count for group in groups)) > 0:
         yield Finding(kind=FindingKind.FAILED, message=f"{counted(left, 'more task')} failed")
+
+
+def _unreadable(error: UnreadableError) -> Finding:
+    return Finding(
+        kind=FindingKind.UNREADABLE,
+        message=f"{error}; so its tasks do not run",
+        advice="put it right from a copy of the store, or cancel and delete the session, and submit it again",
+    )
 
 
 def _open(sight: "Sight") -> Finding:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 
 from htcgrid import __version__
-from htcgrid.errors import ConfigError
+from htcgrid.errors import ConfigError, UnreadableError
 from htcgrid.findings.failed import FailedTask, first_failures
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore
 from htcgrid.model import AgentStatus, BundleStatus, Session, SessionId, SessionState, SessionStatus, defaults
@@ -38,6 +38,8 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     outcome: "Outcome | None" = None
     #: Those with tasks that have not ended: the first, or the one that holds the task.
     bundles: Sequence[BundleStatus] = ()
+    #: What of them cannot be read: its tasks do not run.
+    unreadable: Sequence[UnreadableError] = ()
     #: Whether there are more bundles than were read.
     more: bool = False
     #: The agents of the session's pool that were heard of last.
@@ -82,7 +84,7 @@ def look(
         so_far = " so far" if status.state is SessionState.OPEN else ""
         range_ = f"tasks 0 to {status.total - 1}{so_far}" if status.total else f"no tasks{so_far}"
         raise ConfigError(f"session {session} has {range_}, so none of the index {index}")
-    bundles, more = _bundles(state, status, index)
+    bundles, unreadable, more = _bundles(state, status, index)
     outcome = None
     if index is not None and not bundles:
         outcome = outcome_of(status.session, index)
@@ -95,6 +97,7 @@ def look(
         index=index,
         outcome=outcome,
         bundles=bundles,
+        unreadable=unreadable,
         more=more,
         agents=agents,
         others=[] if ended or any(agent.alive for agent in agents) else state.agents().agents,
@@ -105,25 +108,32 @@ def look(
     )
 
 
-def _bundles(state: StateStore, status: SessionStatus, index: int | None) -> tuple[list[BundleStatus], bool]:
+def _bundles(
+    state: StateStore, status: SessionStatus, index: int | None
+) -> tuple[list[BundleStatus], list[UnreadableError], bool]:
     session = status.session.id
     if index is not None:
-        return state.bundles(session, task=index).bundles, False
-    return ([], False) if status.finished else _pages(lambda cursor: state.bundles(session, cursor))
+        page = state.bundles(session, task=index)
+        return page.bundles, list(page.unreadable), False
+    return ([], [], False) if status.finished else _pages(lambda cursor: state.bundles(session, cursor))
 
 
 def _agents(state: StateStore, pool: str) -> list[AgentStatus]:
-    found, _ = _pages(lambda cursor: state.agents(cursor, pool=pool))
+    found, _, _ = _pages(lambda cursor: state.agents(cursor, pool=pool))
     return found
 
 
-def _pages(read: Callable[[str], tuple[list[_Item], str | None]]) -> tuple[list[_Item], bool]:
-    """Return what the first pages hold, and whether there are more."""
+def _pages(
+    read: Callable[[str], tuple[list[_Item], str | None, Sequence[UnreadableError]]],
+) -> tuple[list[_Item], list[UnreadableError], bool]:
+    """Return what the first pages hold, what of them cannot be read, and whether there are more."""
     found: list[_Item] = []
+    left_out: list[UnreadableError] = []
     cursor: str | None = BEGINNING
     pages = 0
     while cursor is not None and pages < _PAGES:
-        page, cursor = read(cursor)
+        page, cursor, errors = read(cursor)
         found += page
+        left_out += errors
         pages += 1
-    return found, cursor is not None
+    return found, left_out, cursor is not None

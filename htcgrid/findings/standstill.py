@@ -16,6 +16,7 @@ from htcgrid.model import AgentStatus, BundleStatus, SessionState, SessionStatus
 #: What may be why nothing goes on; the first of a look come into the line.
 _CAUSES = {
     FindingKind.OPEN,
+    FindingKind.UNREADABLE,
     FindingKind.LOST,
     FindingKind.NO_AGENT,
     FindingKind.DRAINING,
@@ -72,9 +73,9 @@ def look_for_standstill(
         mine: whether this program adds tasks to it by hand, and seals it.
     """
     session = status.session
-    bundles, cursor = state.bundles(session.id)
+    bundles, cursor, unreadable = state.bundles(session.id)
     more = cursor is not None
-    if not bundles and (filling or status.state is not SessionState.OPEN):
+    if not bundles and not unreadable and (filling or status.state is not SessionState.OPEN):
         return None
     agents = state.agents(pool=session.pool).agents if bundles else []
     there = [agent for agent in agents if agent.alive]
@@ -87,6 +88,7 @@ def look_for_standstill(
         Sight(
             status=status,
             bundles=bundles,
+            unreadable=unreadable,
             more=more,
             agents=agents,
             others=others,
@@ -101,7 +103,7 @@ def look_for_standstill(
 def standstill(sight: Sight) -> Standstill | None:
     """Return the gist of what explains a sight; None when nothing does."""
     # Of a session with tasks that have not ended, it is these that are waited for, whether more may come or not.
-    kinds = _CAUSES - {FindingKind.OPEN} if sight.bundles else {FindingKind.OPEN}
+    kinds = _CAUSES - {FindingKind.OPEN} if sight.bundles or sight.unreadable else {FindingKind.OPEN}
     causes = [finding for finding in findings(sight) if finding.kind in kinds][:_FEW]
     if not causes:
         return None

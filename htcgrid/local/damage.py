@@ -5,7 +5,7 @@ behind it. So it is put down beside it, and passed over until it may be looked a
 """
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from htcgrid.errors import UnreadableError
@@ -37,6 +37,7 @@ ON CONFLICT (session, start, birth) DO UPDATE SET
 _ANY = "SELECT EXISTS (SELECT 1 FROM damaged)"
 _CLEAR = "DELETE FROM damaged WHERE session = ? AND start IN (-1, ?) AND birth IN (x'', CAST(? AS BLOB))"
 _FORGET = "DELETE FROM damaged WHERE session = ?"
+_OF_SESSION = "SELECT what, place, why FROM damaged WHERE session = ? LIMIT ?"
 _KNOWN = "SELECT what, place, why FROM damaged LIMIT ?"
 
 
@@ -65,9 +66,19 @@ class Damage:
 
     def concerns(self, connection: sqlite3.Connection) -> Sequence[Concern]:
         """Return what whoever runs the grid should know of; see :meth:`Provided.concerns`."""
-        for what, where, why in connection.execute(_KNOWN, (_TOLD,)):
-            self.met.note(UnreadableError(str(what), str(where), str(why)))
+        for error in _read(connection.execute(_KNOWN, (_TOLD,))):
+            self.met.note(error)
         return self.met.concerns()
+
+
+def known(connection: sqlite3.Connection, session: int) -> list[UnreadableError]:
+    """Return what is on record of a session."""
+    return list(_read(connection.execute(_OF_SESSION, (session, _TOLD))))
+
+
+def _read(rows: Iterable[tuple[object, ...]]) -> Iterator[UnreadableError]:
+    for what, where, why in rows:
+        yield UnreadableError(str(what), str(where), str(why))
 
 
 def clear(connection: sqlite3.Connection, places: Iterable[tuple[int, int, str]]) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import BEGINNING, Agents, Bundles, Submitted
+from htcgrid.local.damage import known
 from htcgrid.local.record import read_open, read_tries
 from htcgrid.local.schema import BundleRow, SessionRow
 from htcgrid.local.submissions import not_found
@@ -107,6 +108,11 @@ def bundles(
         return Bundles([bundle for bundle in found if task in bundle.open], None, left_out)
     rows = connection.execute(_PAGE, (session, *_bundle_position(cursor), limit + 1)).fetchall()
     page, left_out = met.page(read, rows[:limit])
+    if cursor == BEGINNING:
+        # What is damaged elsewhere than in its row, as in its payloads, was found by whoever claimed it.
+        left_out += [
+            error for error in known(connection, session) if error.where not in {one.where for one in left_out}
+        ]
     return Bundles(page, f"{rows[limit - 1][0]}/{rows[limit - 1][1]}" if len(rows) > limit else None, left_out)
 
 

@@ -80,7 +80,7 @@ class Desk:
         acquired = self.calls.acquire(RECEIVE)
         self.ack(acquired)
         loads = (
-            commands.Load(lease=claim.lease, input=claim.input, first=claim.first)
+            commands.Load(lease=claim.lease, input=claim.input, first=claim.first, stop=claim.open.stop)
             for claim in acquired.claims
             if claim.input.data is None
         )
@@ -270,5 +270,5 @@ def test_an_agent_that_stops_and_does_not_wait_says_of_no_payload_that_it_is_los
     acquired = desk.calls.acquire(RECEIVE)
     desk.calls._stopping.set()
     [claim] = acquired.claims
-    loaded = desk.calls.load(commands.Load(lease=claim.lease, input=claim.input, first=0))
+    loaded = desk.calls.load(commands.Load(lease=claim.lease, input=claim.input, first=0, stop=claim.open.stop))
     assert (loaded.failure, loaded.unavailable) == (None, True)

@@ -155,7 +155,9 @@ class AgentCore:
                 self._leave_to_others(bundle)
                 continue
             if not bundle.loaded:
-                self._out.append(commands.Load(lease=claim.lease, input=claim.input, first=claim.first, stop=claim.open.stop))
+                self._out.append(
+                    commands.Load(lease=claim.lease, input=claim.input, first=claim.first, stop=claim.open.stop)
+                )
             if claim.lapses + claim.lapses_alone > defaults.LAPSES_SUSPECT and claim.open.count > 1:
                 self._isolate(bundle)
         if event.claims:
