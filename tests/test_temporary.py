@@ -288,7 +288,7 @@ own.remove()
 @pytest.mark.parametrize("free", range(7))
 def test_what_few_descriptors_leave_is_removed_by_the_next_one(place: Path, free: int) -> None:
     abandoned(place)
-    tried = subprocess.run(  # noqa: S603 - this Python, and the program above
+    tried = subprocess.run(
         [sys.executable, "-c", FEW, place, str(free)], env={**os.environ, "TMPDIR": str(place)}, timeout=60, check=False
     )
     assert tried.returncode == 0
