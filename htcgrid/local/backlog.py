@@ -56,7 +56,7 @@ class _Pending(msgspec.Struct, array_like=True):
     lapses: Count
 
 
-_decode = Decoder(_Report, "the report of an agent")
+_decode: Decoder[_Report] = Decoder(_Report, "the report of an agent")
 _row = Row(_Pending, "bundle")
 
 

@@ -15,7 +15,7 @@ _KEPT = 256
 
 def session_decoder(what: str = "the header of session") -> DecodeSession:
     """Return what decodes headers, and keeps some of them."""
-    decode = Decoder(Session, what, check=_check)
+    decode: Decoder[Session] = Decoder(Session, what, check=_check)
 
     @lru_cache(_KEPT)
     def decoded(data: bytes, session: SessionId) -> Session:

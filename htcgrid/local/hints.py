@@ -13,7 +13,7 @@ from htcgrid.model.decoding import Decoder
 from htcgrid.unreadables import Unreadables
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = Decoder(Hint, "hint")
+_decode: Decoder[Hint] = Decoder(Hint, "hint")
 
 #: A hint that was received and not deleted is received again after this: seconds.
 _HIDDEN = 20.0

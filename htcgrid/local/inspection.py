@@ -21,7 +21,7 @@ from htcgrid.unreadables import Unreadables
 Columns = Sequence[object]
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode = Decoder(AgentReport, "the report of agent", check=check_report)
+_decode: Decoder[AgentReport] = Decoder(AgentReport, "the report of agent", check=check_report)
 
 _SESSION = "SELECT id, state FROM sessions WHERE sid = ? AND state < 3"
 _COLUMNS = "SELECT start, birth, stop, state, due, attempt, agent, lapses, lapses_alone, open, tries FROM bundles "

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
-from typing import Self, cast
+from typing import NamedTuple, Self, cast
 
 import msgspec
 
+from htcgrid.errors import UnreadableError
 from htcgrid.interfaces import Concern, Source, TaskQueue
 from htcgrid.local import backlog
 from htcgrid.local import hints as stored
-from htcgrid.local.damage import Damage
+from htcgrid.local.damage import Damage, Place
 from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, Listener, Topic, pool_topic, topics_of
 from htcgrid.local.settings import PATIENCE, LocalSettings, Mode
@@ -136,30 +137,39 @@ class SqliteTaskQueue(TaskQueue):
 
     def _look(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
         now = self._now()
+        seen = self._see(limit, pool, above, now)
         for _ in range(_PASSES):
-            with self._database.reading() as connection:
-                found, damaged = backlog.pending(connection, pool, now, 2 * limit, above)
-                # They stand behind all others, and would wait as long as others come: one of them is always told of.
-                crowded = len(found) >= limit
-                suspects, more = (
-                    backlog.suspects(connection, pool, now, _SUSPECTS, above) if crowded else backlog.Pending([], [])
-                )
-                waits = stored.any_waits(connection, pool, now, above)
-                shared = len(found) > limit and backlog.has_several_agents(connection, pool, now)
-            if not damaged and not more:
+            if not seen.damaged:
                 break
-            # Others may stand behind these; and from now on they are passed over.
+            # Others may stand behind what cannot be read; from now on it is passed over.
             with self._database.writing(durable=False) as connection:
-                for place, error in (*damaged, *more):
+                for place, error in seen.damaged:
                     self._damage.note(connection, place, error)
-        if waits:
+            seen = self._see(limit, pool, above, now)
+        if seen.stored:
             with self._database.writing(durable=False) as connection:
                 taken = stored.take(connection, pool, now, limit, above=above, met=self._damage.met)
-            return sorted(taken + _deliveries(found), key=lambda delivery: -stored.rank(delivery.hint))[:limit]
-        some = _some(found, limit) if shared else found[:limit]
-        if suspects and not any(hint.suspect for hint in some):
-            some[-1] = random.choice(suspects)
+            return sorted(taken + _deliveries(seen.hints), key=lambda delivery: -stored.rank(delivery.hint))[:limit]
+        some = _some(seen.hints, limit) if seen.shared else seen.hints[:limit]
+        if seen.suspects and not any(hint.suspect for hint in some):
+            some[-1] = random.choice(seen.suspects)
         return _deliveries(some)
+
+    def _see(self, limit: int, pool: str, above: int | None, now: float) -> "_Seen":
+        with self._database.reading() as connection:
+            found, damaged = backlog.pending(connection, pool, now, 2 * limit, above)
+            suspects: list[Hint] = []
+            if len(found) >= limit:
+                # They stand behind all others, and would wait as long as others come: one of them is always told of.
+                suspects, more = backlog.suspects(connection, pool, now, _SUSPECTS, above)
+                damaged += more
+            return _Seen(
+                hints=found,
+                suspects=suspects,
+                damaged=damaged,
+                stored=stored.any_waits(connection, pool, now, above),
+                shared=len(found) > limit and backlog.has_several_agents(connection, pool, now),
+            )
 
     def _ripening(self, pool: str) -> float:
         """The time until a delayed bundle comes due."""
@@ -167,6 +177,19 @@ class SqliteTaskQueue(TaskQueue):
         with self._database.reading() as connection:
             due = backlog.next_due(connection, pool, now)
         return float("inf") if due is None else due - now
+
+
+class _Seen(NamedTuple):
+    """What one look at the file has shown."""
+
+    hints: list[Hint]
+    #: Of those that are suspect, when there are more hints than are wanted.
+    suspects: list[Hint]
+    damaged: list[tuple[Place, UnreadableError]]
+    #: Whether hints of other state stores wait.
+    stored: bool
+    #: Whether other agents look at the same ones.
+    shared: bool
 
 
 def _some(hints: list[Hint], limit: int) -> list[Hint]:

@@ -13,8 +13,10 @@ from htcgrid.model import BundleKey, Lease, Ranges, SessionId
 from htcgrid.model.decoding import Count, Decoder, Row, unreadable
 
 _encode = msgspec.msgpack.Encoder().encode
-_decode_spans = Decoder(tuple[tuple[Count, Count], ...], "the open tasks of bundle")
-_decode_tries = Decoder(dict[Count, Count], "the tries of bundle")
+_decode_spans: Decoder[tuple[tuple[Count, Count], ...]] = Decoder(
+    tuple[tuple[Count, Count], ...], "the open tasks of bundle"
+)
+_decode_tries: Decoder[dict[Count, Count]] = Decoder(dict[Count, Count], "the tries of bundle")
 
 _LOAD = """
 SELECT s.id, s.state, b.state, s.total, s.succeeded, s.failed, s.entries,

@@ -14,7 +14,7 @@ from htcgrid.model import Entry, SessionId, SessionState, SessionStatus
 from htcgrid.model.decoding import Count, Decoder, Row, number_of, unreadable
 from htcgrid.unreadables import Unreadables
 
-_decode_entry = Decoder(Entry, "entry")
+_decode_entry: Decoder[Entry] = Decoder(Entry, "entry")
 
 #: A page of entries ends after about this many bytes.
 _PAGE_BYTES = 8 << 20

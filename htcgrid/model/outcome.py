@@ -144,7 +144,7 @@ def _check(blocks: list[Block]) -> None:
         check_block(block)
 
 
-_decode = Decoder(list[Block], "a pack of outcomes", check=_check)
+_decode: Decoder[list[Block]] = Decoder(list[Block], "a pack of outcomes", check=_check)
 
 
 def pack_blocks(blocks: list[Block]) -> bytes:

@@ -50,7 +50,7 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-_decode = Decoder(list[bytes], "a pack of payloads")
+_decode: Decoder[list[bytes]] = Decoder(list[bytes], "a pack of payloads")
 _encoder = msgspec.msgpack.Encoder()
 
 
