@@ -11,10 +11,10 @@ from htcgrid.errors import UnreadableError
 from htcgrid.interfaces import Renewal
 from htcgrid.local import damage as damaged
 from htcgrid.local.damage import READABLE, Damage, Place
-from htcgrid.local.headers import DecodeSession
 from htcgrid.local.record import RUN, read_open, read_tries
 from htcgrid.model import AgentId, BundleKey, Claim, Lease, LossCause, Lost, Pack, Session, defaults
 from htcgrid.model.decoding import Count, Row, unreadable
+from htcgrid.model.header import DecodeSession
 
 #: A bundle whose submission is gone is found, too: without it nobody would be told.
 _WIN = (

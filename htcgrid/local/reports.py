@@ -7,11 +7,11 @@ import msgspec
 
 from htcgrid.errors import ConfigError, UnreadableError
 from htcgrid.interfaces import BEGINNING, Entries, Sessions
-from htcgrid.local.headers import DecodeSession
 from htcgrid.local.schema import SessionRow
 from htcgrid.local.submissions import not_found
 from htcgrid.model import Entry, SessionId, SessionState, SessionStatus
 from htcgrid.model.decoding import Count, Decoder, Row, number_of, unreadable
+from htcgrid.model.header import DecodeSession
 from htcgrid.unreadables import Unreadables
 
 _decode_entry: Decoder[Entry] = Decoder(Entry, "entry")

@@ -29,7 +29,6 @@ from htcgrid.local.damage import Damage
 from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, Topic, pool_topics, session_topic, topics_of
 from htcgrid.local.group import GroupCommit
-from htcgrid.local.headers import session_decoder
 from htcgrid.local.liveness import AgentLiveness
 from htcgrid.local.settings import PATIENCE, LocalSettings, Mode
 from htcgrid.model import (
@@ -52,6 +51,7 @@ from htcgrid.model import (
     in_order,
     in_parts,
 )
+from htcgrid.model.header import session_decoder
 
 #: How often a waiting reader looks though no bell rang: a lost ring costs this much.
 _POLL = 0.25

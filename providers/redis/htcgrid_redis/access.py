@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import NamedTuple, TypeVar
 
-from htcgrid.errors import SessionNotFoundError
+from htcgrid.errors import SessionNotFoundError, UnreadableError
 from htcgrid.model import SessionId
+from htcgrid.model.header import DecodeSession
+from htcgrid.unreadables import Unreadables
 from htcgrid_redis.keys import Layout, Shard
 from htcgrid_redis.server import Server
 
@@ -22,6 +24,9 @@ class Access(NamedTuple):
     layout: Layout
     #: Keys that nobody has touched for so long go: milliseconds.
     forget: int
+    #: What was met that cannot be read.
+    met: Unreadables
+    decode: DecodeSession
     #: Seconds since the epoch; None for the server's own time.
     clock: Callable[[], float] | None = None
 
@@ -41,6 +46,23 @@ class Access(NamedTuple):
 def random_number() -> int:
     """Return what tells an entry of a log from another one of its number, should the server forget some."""
     return secrets.randbits(32)
+
+
+def unreadable(session: SessionId) -> UnreadableError:
+    """Return the error for a session whose own record is damaged."""
+    return UnreadableError("the record of session", session, "it is damaged")
+
+
+def text_of(name: bytes, what: str) -> str:
+    """Return a name that the server told.
+
+    Raises:
+        UnreadableError: it is no text.
+    """
+    try:
+        return name.decode()
+    except UnicodeDecodeError as error:
+        raise UnreadableError(what, repr(name[:100]), "it is no UTF-8") from error
 
 
 def not_found(session: SessionId) -> SessionNotFoundError:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from htcgrid.model import CancelCounts, SessionId, defaults
-from htcgrid_redis.access import Access, milliseconds, not_found, random_number
+from htcgrid_redis.access import Access, milliseconds, not_found, random_number, text_of, unreadable
 from htcgrid_redis.keys import Shard
 from htcgrid_redis.server import Call
 
@@ -16,6 +16,7 @@ def cancel(access: Access, session_ids: Sequence[SessionId]) -> list[CancelCount
 
     Raises:
         SessionNotFoundError: there is no such session; the others are cancelled.
+        UnreadableError: one cannot be read; the others are cancelled.
     """
     calls = []
     for session in session_ids:
@@ -24,11 +25,13 @@ def cancel(access: Access, session_ids: Sequence[SessionId]) -> list[CancelCount
         calls.append(Call("cancel", keys, (access.now, random_number(), session)))
     answers = access.server.calls(calls, lasting=True) if calls else []
     for session, counts in zip(session_ids, answers, strict=True):
-        if counts is not None:
+        if isinstance(counts, list):
             sweep(access, access.layout.shard(session), session)
     for session, counts in zip(session_ids, answers, strict=True):
         if counts is None:
             raise not_found(session)
+        if counts == b"damaged":
+            raise unreadable(session)
     return [
         CancelCounts(session=session, succeeded=counts[0], failed=counts[1], cancelled=counts[2])
         for session, counts in zip(session_ids, answers, strict=True)
@@ -56,7 +59,8 @@ def expired(access: Access, limit: int) -> list[SessionId]:
     shards = access.layout.shards
     looks = access.server.calls([Call("ended", [shard.ends], (access.now, limit)) for shard in shards])
     for shard, names in zip(shards, looks, strict=True):
-        sessions = [SessionId(name.decode()) for name in names[: limit - len(found)]]
+        texts, _ = access.met.page(lambda name: text_of(name, "the name of a session"), names[: limit - len(found)])
+        sessions = [SessionId(text) for text in texts]
         calls = [_bury(access, shard, session, deleted=False) for session in sessions]
         answers = access.server.calls(calls) if calls else []
         found += [session for session, answer in zip(sessions, answers, strict=True) if answer]

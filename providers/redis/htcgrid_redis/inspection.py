@@ -2,15 +2,15 @@
 
 from datetime import timedelta
 
-import msgspec
-
-from htcgrid.errors import ConfigError
+from htcgrid.errors import ConfigError, UnreadableError
 from htcgrid.interfaces import BEGINNING, Agents, Bundles, Submitted
 from htcgrid.model import AgentReport, AgentStatus, SessionId
-from htcgrid_redis.access import Access, not_found
+from htcgrid.model.decoding import Decoder
+from htcgrid.model.report import check_report
+from htcgrid_redis.access import Access, not_found, text_of, unreadable
 from htcgrid_redis.records import bundle_of, bundle_status, encode
 
-_decode = msgspec.msgpack.Decoder(AgentReport).decode
+_decode: Decoder[AgentReport] = Decoder(AgentReport, "the report of agent", check=check_report)
 
 
 def bundles(access: Access, session: SessionId, cursor: str, *, limit: int, task: int | None) -> Bundles:
@@ -28,18 +28,20 @@ def bundles(access: Access, session: SessionId, cursor: str, *, limit: int, task
         [places.header, places.bundles, places.open, places.roots],
         access.now,
         start,
-        cursor,
+        cursor.encode("utf-8", "surrogateescape"),
         limit + 1,
         "" if task is None else task,
     )
-    if answer is None:
-        raise not_found(session)
+    _check(session, answer)
     now, rows = answer
-    page = [bundle_status(session, field, record, now) for field, record in zip(rows[::2], rows[1::2], strict=True)]
+    found = list(zip(rows[::2], rows[1::2], strict=True))
+    page, left_out = access.met.page(lambda row: bundle_status(session, *row, now), found[:limit])
     if task is not None:
-        return Bundles(page, None)
-    more = len(page) > limit
-    return Bundles(page[:limit], rows[2 * (limit - 1)].decode() if more else None)
+        return Bundles([bundle for bundle in page if task in bundle.open], None, left_out)
+    told = {error.where for error in left_out}
+    left_out += [error for error in put_down(access, session) if not cursor and error.where not in told]
+    more = len(found) > limit
+    return Bundles(page, rows[2 * (limit - 1)].decode("utf-8", "surrogateescape") if more else None, left_out)
 
 
 def submitted(access: Access, session: SessionId, cursor: str, limit: int) -> Submitted:
@@ -53,8 +55,7 @@ def submitted(access: Access, session: SessionId, cursor: str, limit: int) -> Su
     places = access.layout.shard(session).session(session)
     keys = [places.header, places.inputs, places.roots]
     rows = access.server.call("submitted", keys, cursor or "-1", limit + 1)
-    if rows is None:
-        raise not_found(session)
+    _check(session, rows)
     found = [bundle_of(session, root, pack) for root, pack in zip(rows[::2], rows[1::2], strict=True)]
     return Submitted(found[:limit], str(found[limit - 1].key.start) if len(found) > limit else None)
 
@@ -69,12 +70,39 @@ def agents(access: Access, cursor: str, limit: int, pool: str | None) -> Agents:
     at, _, after = cursor.partition("/")
     if cursor and not (at.isascii() and at.isdigit() and after):
         raise ConfigError(f"{cursor!r} is not a cursor of this grid's agents; start with {BEGINNING!r}")
-    arguments = (access.now, at, after, limit + 1, pool or "")
+    arguments = (access.now, at, after.encode("utf-8", "surrogateescape"), limit + 1, pool or "")
     now, rows = access.server.call("agents", access.layout.agents, *arguments)
     found = list(zip(rows[::3], rows[1::3], rows[2::3], strict=True))
-    page = [
-        AgentStatus(report=_decode(report), silent=timedelta(milliseconds=max(0, now - int(heard))))
-        for _, heard, report in found[:limit]
-    ]
-    more = len(found) > limit
-    return Agents(page, f"{found[limit - 1][1].decode()}/{found[limit - 1][0].decode()}" if more else None)
+    page, left_out = access.met.page(lambda row: _agent(now, *row), found[:limit])
+    if len(found) <= limit:
+        return Agents(page, None, left_out)
+    name, heard, _ = found[limit - 1]
+    return Agents(page, f"{heard.decode()}/{name.decode('utf-8', 'surrogateescape')}", left_out)
+
+
+def _agent(now: int, name: bytes, heard: bytes, report: bytes) -> AgentStatus:
+    agent = text_of(name, "the name of an agent")
+    silent = timedelta(milliseconds=max(0, now - int(heard)))
+    return AgentStatus(report=_decode(report, agent), silent=silent)
+
+
+def put_down(access: Access, session: SessionId | None = None) -> list[UnreadableError]:
+    """Return what was put down since it cannot be read, of one session or of all. Costs 1 request, or 1 per shard."""
+    shards = access.layout.shards if session is None else [access.layout.shard(session)]
+    found: list[UnreadableError] = []
+    for rows in access.server.commands([("HGETALL", shard.damaged) for shard in shards]):
+        pairs = rows.items() if isinstance(rows, dict) else zip(rows[::2], rows[1::2], strict=True)
+        for name, told in pairs:
+            what = name.decode("utf-8", "replace")
+            if session is None or what.partition("/")[0] == session:
+                why = told.decode("utf-8", "replace").partition("/")[2]
+                found.append(UnreadableError("bundle" if "/" in what else "session", what, why))
+    return found
+
+
+def _check(session: SessionId, answer: object) -> None:
+    """Raise for a session that is not there, or cannot be read."""
+    if answer is None:
+        raise not_found(session)
+    if answer == b"damaged":
+        raise unreadable(session)

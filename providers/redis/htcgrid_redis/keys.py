@@ -3,7 +3,9 @@
 import zlib
 from typing import NamedTuple
 
+from htcgrid.errors import UnreadableError
 from htcgrid.model import BundleKey, SessionId
+from htcgrid.model.decoding import number_of
 
 
 class SessionKeys(NamedTuple):
@@ -42,6 +44,11 @@ class Shard(NamedTuple):
     def sweep(self) -> str:
         """A set: sessions that are over and have bundles."""
         return f"{self.prefix}sweep"
+
+    @property
+    def damaged(self) -> str:
+        """A hash: sessions and bundles that cannot be read, until when nobody looks at them, and why."""
+        return f"{self.prefix}damaged"
 
     @property
     def ends(self) -> str:
@@ -96,12 +103,23 @@ def field_of(key: BundleKey) -> str:
 
 
 def key_of(session: SessionId, field: str) -> BundleKey:
-    """Return the bundle of this name."""
+    """Return the bundle of this name.
+
+    Raises:
+        UnreadableError: there can be none.
+    """
     start, _, birth = field.partition("/")
-    return BundleKey(session, int(start), birth)
+    found = number_of(start)
+    if found is None:
+        raise UnreadableError("the name of a bundle", f"{session}/{field}", "it has no number of a task")
+    return BundleKey(session, found, birth)
 
 
 def parse_name(name: str) -> BundleKey:
-    """Return the bundle of a name within the grid: ``session/start/birth``."""
-    session, start, birth = name.rsplit("/", 2)
-    return BundleKey(SessionId(session), int(start), birth)
+    """Return the bundle of a name within the grid: ``session/start/birth``.
+
+    Raises:
+        UnreadableError: there can be none.
+    """
+    session, _, rest = name.partition("/")
+    return key_of(SessionId(session), rest)

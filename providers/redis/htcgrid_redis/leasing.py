@@ -4,9 +4,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-import msgspec
-
-from htcgrid.errors import HtcGridError
+from htcgrid.errors import UnreadableError
 from htcgrid.interfaces import Renewal
 from htcgrid.model import (
     AgentId,
@@ -21,8 +19,9 @@ from htcgrid.model import (
     child_birth,
     defaults,
 )
+from htcgrid.model.header import HEADER
 from htcgrid_redis.access import Access, milliseconds, numbered
-from htcgrid_redis.keys import field_of, key_of
+from htcgrid_redis.keys import Shard, field_of, key_of
 from htcgrid_redis.records import claim_of, encode, flat, flat_tries, hint_of, ranges_of
 from htcgrid_redis.server import Call
 
@@ -31,9 +30,9 @@ _PARTS = 64
 
 
 def claim(access: Access, keys: Sequence[BundleKey], agent: AgentId, lease: timedelta) -> list[Claim]:
-    """Win pending bundles. Costs 1 request, on a cluster 1 per shard.
+    """Win pending bundles. Costs 1 request, on a cluster 1 per shard, and another when some cannot be read.
 
-    One whose record cannot be read is not claimed for the agent: its lease lapses.
+    Such a one is put down: nobody wins it for an hour.
     """
     claims: list[Claim] = []
     asked = [(key, secrets.token_hex(8)) for key in dict.fromkeys(keys)]
@@ -44,15 +43,33 @@ def claim(access: Access, keys: Sequence[BundleKey], agent: AgentId, lease: time
         wanted = [(sessions[key.session], key.session, field_of(key), nonce) for key, nonce in items]
         places = [place for session in sessions for place in shard.session(session)]
         arguments = (access.now, access.forget, agent, milliseconds(lease), defaults.SCHEMA, encode(wanted))
-        calls.append(Call("claim", [shard.due, shard.wait, *places], arguments))
-    for items, won in zip(groups.values(), access.server.calls(calls) if calls else [], strict=True):
+        calls.append(Call("claim", [shard.due, shard.wait, shard.damaged, *places], arguments))
+    withdrawn: list[Call] = []
+    for (shard, items), won in zip(groups.items(), access.server.calls(calls) if calls else [], strict=True):
+        refused: list[tuple[BundleKey, str, UnreadableError]] = []
         for number, *answer in won:
             key, nonce = items[number - 1]
             try:
-                claims.append(claim_of(key, agent, nonce, answer))
-            except (msgspec.MsgspecError, HtcGridError):
-                continue
+                claims.append(claim_of(key, agent, nonce, answer, access.decode))
+            except UnreadableError as error:
+                access.met.note(error)
+                refused.append((key, nonce, error))
+        if refused:
+            withdrawn.append(_withdrawal(access, shard, refused))
+    if withdrawn:
+        access.server.calls(withdrawn)
     return claims
+
+
+def _withdrawal(access: Access, shard: Shard, refused: Sequence[tuple[BundleKey, str, UnreadableError]]) -> Call:
+    """Return what takes claims back, of bundles that cannot be read after all."""
+    sessions = numbered([key.session for key, _, _ in refused])
+    places = [place for session in sessions for place in shard.session(session)[:2]]
+    claims = [
+        (sessions[key.session], key.session, field_of(key), nonce, int(error.what == HEADER), str(error))
+        for key, nonce, error in refused
+    ]
+    return Call("withdraw", [shard.due, shard.wait, shard.damaged, *places], (access.now, encode(claims)))
 
 
 def renew(access: Access, leases: Sequence[Lease]) -> Renewal:

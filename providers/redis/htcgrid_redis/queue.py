@@ -9,9 +9,11 @@ from datetime import timedelta
 
 import msgspec
 
-from htcgrid.errors import HtcGridError
+from htcgrid.errors import UnreadableError
 from htcgrid.interfaces import Concern, TaskQueue
 from htcgrid.model import Delivery, Hint, QueueLimits, defaults
+from htcgrid.model.decoding import Decoder
+from htcgrid.unreadables import Unreadables
 from htcgrid_redis.access import milliseconds
 from htcgrid_redis.health import concerns
 from htcgrid_redis.served import Served
@@ -24,6 +26,8 @@ _RANKS = 2 * (defaults.PRIORITY_LIMIT + 1)
 _COUNT = 1000
 #: A hint that was received and not acknowledged comes again after this.
 _HIDDEN = timedelta(seconds=30)
+#: What was received and is no hint comes again after this.
+_ASIDE = timedelta(hours=1)
 #: Hints of a pool that nobody has touched for so long go; the state hints again what is pending.
 _FORGET = timedelta(days=2)
 
@@ -38,6 +42,7 @@ class RedisTaskQueue(Served, TaskQueue):
     def __init__(self, settings: RedisSettings, *, clock: Callable[[], float] | None = None) -> None:
         super().__init__(settings)
         self._clock = clock
+        self._met = Unreadables()
         self.limits = QueueLimits(again_first=True, wait=timedelta(seconds=self._server.block))
         #: The lists by which the calls of this object that wait can be woken.
         self._waiting: set[str] = set()
@@ -47,7 +52,7 @@ class RedisTaskQueue(Served, TaskQueue):
 
     def concerns(self) -> Sequence[Concern]:
         # Hints may be lost: what is pending is hinted again.
-        return concerns(self._server, waits_for_replicas=True, must_last=False)
+        return [*concerns(self._server, waits_for_replicas=True, must_last=False), *self._met.concerns()]
 
     def send(self, hints: Sequence[Hint]) -> None:
         """Queue hints, each under a name of its own. Costs 1 request per pool and 1,000 hints."""
@@ -92,19 +97,37 @@ class RedisTaskQueue(Served, TaskQueue):
             if len(popped[1]) >= limit:
                 # There may be more, and then no reaper would see that some were lost with their agent: see the class.
                 self._look_at.pop(pool, None)
-            return [Delivery(hint=hint) for hint in map(_hint, popped[1]) if hint is not None]
+            hints, strange = self._read(popped[1])
+            if strange:
+                self._set_aside(pool, strange)
+            return [Delivery(hint=hint) for _, hint in hints]
         return []
 
     def _hidden(self, pool: str, bodies: Sequence[bytes]) -> list[Delivery]:
-        """Return deliveries of what was hidden; what no version of this one can read goes."""
-        hints = [_hint(body) for body in bodies]
-        if strange := [body for body, hint in zip(bodies, hints, strict=True) if hint is None]:
-            self._server.commands([("ZREM", self._layout.held(pool), *strange)])
-        return [
-            Delivery(hint=hint, token=f"{pool}/{body.decode()}")
-            for body, hint in zip(bodies, hints, strict=True)
-            if hint is not None
-        ]
+        """Return deliveries of what was hidden."""
+        hints, strange = self._read(bodies)
+        if strange:
+            self._set_aside(pool, strange)
+        return [Delivery(hint=hint, token=f"{pool}/{body.decode()}") for body, hint in hints]
+
+    def _read(self, bodies: Sequence[bytes]) -> tuple[list[tuple[bytes, Hint]], list[bytes]]:
+        """Return hints and their bodies, and the bodies of those that cannot be read."""
+        hints: list[tuple[bytes, Hint]] = []
+        strange: list[bytes] = []
+        for body in bodies:
+            try:
+                hints.append((body, _hint(body)))
+            except UnreadableError as error:
+                self._met.note(error)
+                strange.append(body)
+        return hints, strange
+
+    def _set_aside(self, pool: str, bodies: Sequence[bytes]) -> None:
+        """Hide what is no hint for long: it stands in nobody's way, and is there for whoever looks for it."""
+        (seconds, _) = self._server.commands([("TIME",)])[0] if self._clock is None else (self._clock(), 0)
+        at = (int(seconds) + int(_ASIDE.total_seconds())) * 1000
+        pairs = [word for body in bodies for word in (at, body)]
+        self._server.commands([("ZADD", self._layout.held(pool), *pairs)])
 
     def wake(self) -> None:
         """End the waits of this object. Costs 1 request for each."""
@@ -155,15 +178,20 @@ def _rank(priority: int, *, again: bool) -> int:
     return 2 * priority + again
 
 
-def _hint(body: bytes) -> Hint | None:
+def _hint(body: bytes) -> Hint:
     """Return the hint in a body: a digit for its rank, 16 that make it unlike all others, and itself.
 
-    None when it is none that is understood: the state store tells of the bundle again.
+    Raises:
+        UnreadableError: it is none; the state store tells of the bundle again.
     """
+    where = body[:17].decode("ascii", "replace")
+    if not (len(where) == 17 and where[0].isdigit()):
+        raise _decode.unreadable(ValueError("it does not begin with a rank and a name"), repr(where))
     try:
-        return _decode(body[17:])
-    except (msgspec.MsgspecError, HtcGridError):
-        return None
+        body.decode()
+    except UnicodeDecodeError as error:
+        raise _decode.unreadable(error, where) from error
+    return _decode(body[17:], where)
 
 
-_decode = msgspec.json.Decoder(Hint).decode
+_decode: Decoder[Hint] = Decoder(Hint, "hint", json=True)

@@ -2,12 +2,16 @@
 
 from typing import NamedTuple
 
+from htcgrid.errors import UnreadableError
 from htcgrid.model import BundleKey, Hint, defaults
 from htcgrid_redis import endings
-from htcgrid_redis.access import Access, numbered
+from htcgrid_redis.access import Access, numbered, text_of
 from htcgrid_redis.keys import Shard, field_of, parse_name
 from htcgrid_redis.records import encode, hint_of
-from htcgrid_redis.server import Call
+from htcgrid_redis.server import Call, Command
+
+#: Milliseconds.
+_HOUR = 3_600_000
 
 
 class _Found(NamedTuple):
@@ -28,16 +32,36 @@ def due(access: Access, limit: int, dry: str | None) -> list[Hint]:
     arguments = (access.now, limit, dry or "")
     looks = access.server.calls([Call("look", [shard.due, shard.wait, shard.sweep], arguments) for shard in shards])
     hints: list[Hint] = []
-    for shard, (timed, waiting, sweep) in zip(shards, looks, strict=True):
+    for shard, (timed, waiting, sweep, now) in zip(shards, looks, strict=True):
         if sweep is not None:
-            endings.sweep(access, shard, sweep.decode())
-        found = {name: _Found(parse_name(name), name, "") for name in map(bytes.decode, timed)}
-        for member in map(bytes.decode, waiting):
-            name = member.split("/", 2)[2]
-            found.setdefault(name, _Found(parse_name(name), name, member))
+            endings.sweep(access, shard, sweep.decode("utf-8", "replace"))
+        found: dict[str, _Found] = {}
+        for is_member, row in (*((False, row) for row in timed), *((True, row) for row in waiting)):
+            try:
+                one = _found(row, is_member=is_member)
+            except UnreadableError as error:
+                access.met.note(error)
+                _set_aside(access, shard, row, int(now), is_member=is_member)
+                continue
+            found.setdefault(one.name, one)
         if found:
             hints += _take(access, shard, list(found.values())[: max(0, limit - len(hints))])
     return hints
+
+
+def _found(row: bytes, *, is_member: bool) -> _Found:
+    member = text_of(row, "the name of a bundle")
+    name = member.split("/", 2)[-1] if is_member else member
+    return _Found(parse_name(name), name, member if is_member else "")
+
+
+def _set_aside(access: Access, shard: Shard, row: bytes, now: int, *, is_member: bool) -> None:
+    """Let what is no bundle's name not stand in front of others: it is looked at again after an hour, or a look.
+
+    What waits is listed there again by its own record; the name of none is no record.
+    """
+    aside: Command = ("ZREM", shard.wait, row) if is_member else ("ZADD", shard.due, "XX", now + _HOUR, row)
+    access.server.commands([aside])
 
 
 def _take(access: Access, shard: Shard, found: list[_Found]) -> list[Hint]:
@@ -47,5 +71,5 @@ def _take(access: Access, shard: Shard, found: list[_Found]) -> list[Hint]:
     places = [place for session in sessions for place in shard.session(session)]
     wanted = [(sessions[one.key.session], one.name, field_of(one.key), one.member) for one in found]
     arguments = (access.now, access.forget, defaults.SCHEMA, encode(wanted))
-    hints = access.server.call("revive", [shard.due, shard.wait, *places], *arguments)
+    hints = access.server.call("revive", [shard.due, shard.wait, shard.damaged, *places], *arguments)
     return [hint_of(found[number - 1].key, facts) for number, *facts in hints]

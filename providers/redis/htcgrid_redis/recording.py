@@ -40,7 +40,7 @@ def _call(access: Access, session: SessionId, commits: Sequence[Commit]) -> Call
     arguments = (access.now, access.forget, random_number(), session, encode(facts))
     return Call(
         "commit",
-        [*shard.session(session), shard.due, shard.wait, shard.ends],
+        [*shard.session(session), shard.due, shard.wait, shard.ends, shard.damaged],
         (*arguments, *(encode(one.pack) for one in commits)),
     )
 

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from htcgrid.errors import ConfigError, ProviderError
+from htcgrid.errors import ConfigError, ProviderError, UnreadableError
 from htcgrid.interfaces import BEGINNING, Entries, Sessions
 from htcgrid.model import Entry, SessionId, SessionStatus
-from htcgrid_redis.access import Access, not_found
+from htcgrid.model.decoding import number_of
+from htcgrid_redis.access import Access, not_found, text_of, unreadable
 from htcgrid_redis.records import STATUS_FIELDS, entry_of, status_of
 from htcgrid_redis.server import Command
 
@@ -20,12 +21,15 @@ def status(access: Access, session_ids: Sequence[SessionId]) -> list[SessionStat
 
     Raises:
         SessionNotFoundError: there is no such session.
+        UnreadableError: one of them cannot be read.
     """
-    found = _status(access, session_ids)
-    for session, one in zip(session_ids, found, strict=True):
+    found = []
+    for session, values in zip(session_ids, _values(access, session_ids), strict=True):
+        one = status_of(session, values, access.decode)
         if one is None:
             raise not_found(session)
-    return [one for one in found if one is not None]
+        found.append(one)
+    return found
 
 
 def sessions(access: Access, cursor: str, limit: int) -> Sessions:
@@ -36,19 +40,22 @@ def sessions(access: Access, cursor: str, limit: int) -> Sessions:
     """
     if cursor and "/" not in cursor:
         raise ConfigError(f"{cursor!r} is not a cursor of this grid's sessions; start with {BEGINNING!r}")
-    top = f"({cursor}" if cursor else "+"
+    top = b"(" + cursor.encode("utf-8", "surrogateescape") if cursor else "+"
     commands: list[Command] = [
         ("ZREVRANGEBYLEX", shard.sessions, top, "-", "LIMIT", 0, limit + 1) for shard in access.layout.shards
     ]
-    listed = sorted((row.decode() for rows in access.server.commands(commands) for row in rows), reverse=True)
-    page = listed[:limit]
-    found = _status(access, [SessionId(row.split("/", 1)[1]) for row in page])
+    listed = sorted((row for rows in access.server.commands(commands) for row in rows), reverse=True)
+    rows, left_out = access.met.page(_row, listed[:limit])
+    sessions = [session for _, session in rows]
+    asked = zip(sessions, _values(access, sessions), strict=True)
+    found, more = access.met.page(lambda one: (one[0], status_of(*one, access.decode)), asked)
     # One that has aged out is listed until somebody sees it.
-    gone = [row for row, one in zip(page, found, strict=True) if one is None]
+    gone = {session for session, one in found if one is None}
     if gone:
-        shards = access.by_shard(gone, lambda row: SessionId(row.split("/", 1)[1]))
-        access.server.commands([("ZREM", shard.sessions, *rows) for shard, rows in shards.items()])
-    return Sessions([one for one in found if one is not None], page[-1] if listed[limit:] else None)
+        shards = access.by_shard([row for row in rows if row[1] in gone], lambda row: row[1])
+        access.server.commands([("ZREM", shard.sessions, *(row for row, _ in some)) for shard, some in shards.items()])
+    last = listed[limit - 1].decode("utf-8", "surrogateescape") if listed[limit:] else None
+    return Sessions([one for _, one in found if one is not None], last, [*left_out, *more])
 
 
 def outcomes(access: Access, session: SessionId, cursor: str, limit: int, wait: timedelta) -> Entries:
@@ -79,12 +86,21 @@ def outcomes(access: Access, session: SessionId, cursor: str, limit: int, wait: 
                 return entries
 
 
-def _status(access: Access, session_ids: Sequence[SessionId]) -> list[SessionStatus | None]:
+def _values(access: Access, session_ids: Sequence[SessionId]) -> list[Any]:
+    """Return what status is told by of each session, or the error when its record is of another kind."""
     if not session_ids:
         return []
     headers = (access.layout.shard(session).session(session).header for session in session_ids)
     commands: list[Command] = [("HMGET", header, *STATUS_FIELDS) for header in headers]
-    return [status_of(values) for values in access.server.commands(commands)]
+    return access.server.each(commands)
+
+
+def _row(row: bytes) -> tuple[bytes, SessionId]:
+    """Return a row of the list of sessions, and the session that it is of."""
+    _, slash, session = text_of(row, "a row of the list of sessions").partition("/")
+    if not slash:
+        raise UnreadableError("a row of the list of sessions", repr(row[:100]), "it names no session")
+    return row, SessionId(session)
 
 
 def _look(access: Access, session: SessionId, cursor: str, limit: int) -> tuple[Entries, bool]:
@@ -99,7 +115,13 @@ def _look(access: Access, session: SessionId, cursor: str, limit: int) -> tuple[
             ("XRANGE", places.log, cursor or "-", "+", "COUNT", limit + bool(cursor)),
         ]
     )
-    if values[0] is None or int(values[0]) >= _DELETED:
+    if values[0] is None:
+        raise not_found(session)
+    numbers = [number_of((value or b"").decode("ascii", "replace")) for value in values]
+    if None in numbers:
+        raise unreadable(session)
+    state, total, succeeded, failed, entries = (number or 0 for number in numbers)
+    if state >= _DELETED:
         raise not_found(session)
     if cursor:
         if not rows or rows[0][0].decode() != cursor:
@@ -108,7 +130,6 @@ def _look(access: Access, session: SessionId, cursor: str, limit: int) -> tuple[
                 "may when it is not durable: submit the session again, under another id"
             )
         rows = rows[1:]
-    state, total, succeeded, failed, entries = map(int, values)
     found = _page(session, cursor, rows)
     at_end = int(found.cursor.partition("-")[0] or 0) >= entries
     closed = found.closed or (state == _CANCELLED and at_end)
@@ -118,9 +139,16 @@ def _look(access: Access, session: SessionId, cursor: str, limit: int) -> tuple[
 
 def _page(session: SessionId, cursor: str, rows: Sequence[tuple[bytes, Any]]) -> Entries:
     entries: list[Entry] = []
-    for _, fields in rows:
-        entry = entry_of(session, fields[b"e"])
+    for number, fields in rows:
+        try:
+            entry = entry_of(session, (fields or {}).get(b"e", b""))
+        except UnreadableError:
+            if not entries:
+                raise
+            # What stands before it is told first.
+            break
+        cursor = number.decode()
         if entry is not None:
             entries.append(entry)
     closed = bool(entries) and entries[-1].closing
-    return Entries(entries, rows[-1][0].decode() if rows else cursor, closed)
+    return Entries(entries, cursor, closed)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 #: What a server without memory does, too: all but what brings in more. What was accepted ends, and makes room.
 _WHEN_FULL = frozenset(
-    {"bury", "cancel", "claim", "collect", "commit", "give_back", "renew", "revive", "seal", "sweep"},
+    {"bury", "cancel", "claim", "collect", "commit", "give_back", "renew", "revive", "seal", "sweep", "withdraw"},
 )
 #: Scripts that are another one under the name of what they are called for.
 _SAME = {"seal": "submit"}

@@ -147,6 +147,12 @@ class Server:
         self._check(answers, waited=bool(wait))
         return answers[: len(commands)]
 
+    def each(self, commands: Sequence[Command]) -> list[Any]:
+        """Return what commands answer, and for keys that hold something of another kind the error. Costs the same."""
+        answers = self._answers(commands)
+        self._check([answer for answer in answers if not _is_of_another_kind(answer)], waited=False)
+        return answers
+
     def command(self, *command: _Argument) -> Any:
         """Return what one command answers; also one that blocks, for at most :attr:`block` seconds."""
         self._count(1)
@@ -236,6 +242,10 @@ class Server:
         """What waits until replicas have what was written on the same connection."""
         replicas = self._settings.replicas
         return (("WAIT", replicas, int(self._settings.timeout * 500)),) if replicas else ()
+
+
+def _is_of_another_kind(answer: object) -> bool:
+    return isinstance(answer, ResponseError) and str(answer).startswith("WRONGTYPE")
 
 
 def _text(value: str | bytes) -> str:

@@ -11,6 +11,7 @@ from htcgrid.interfaces import (
     BEGINNING,
     Agents,
     Bundles,
+    Concern,
     Entries,
     Renewal,
     Sessions,
@@ -36,6 +37,8 @@ from htcgrid.model import (
     SessionStatus,
     StateLimits,
 )
+from htcgrid.model.header import session_decoder
+from htcgrid.unreadables import Unreadables
 from htcgrid_redis import endings, inspection, leasing, reaping, recording, reports, submissions
 from htcgrid_redis.access import Access, milliseconds
 from htcgrid_redis.health import examine
@@ -53,7 +56,7 @@ class RedisStateStore(Served, StateStore):
     def __init__(self, settings: RedisSettings, *, clock: Callable[[], float] | None = None) -> None:
         super().__init__(settings)
         forget = milliseconds(timedelta(days=settings.forget))
-        self._access = Access(self._server, self._layout, forget, clock)
+        self._access = Access(self._server, self._layout, forget, Unreadables(), session_decoder(), clock)
         self.limits = StateLimits(
             inline=64 << 10, own_clock=True, durable=False, look=max(_LOOK, settings.parts * _LOOK_PER_SHARD)
         )
@@ -84,6 +87,12 @@ class RedisStateStore(Served, StateStore):
                 f"the grid {self._settings.name!r} on Redis at {self._server.place} is spread over {int(there)} "
                 f"shards, not {shards}: set `shards = {int(there)}`, or another `name`"
             )
+
+    def concerns(self) -> Sequence[Concern]:
+        """Return what is to be known of the server, and of what on it cannot be read. Costs 1 request more per shard."""
+        for error in inspection.put_down(self._access):
+            self._access.met.note(error)
+        return [*super().concerns(), *self._access.met.concerns()]
 
     def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
         submissions.create(self._access, session, bundles, sealed=sealed)

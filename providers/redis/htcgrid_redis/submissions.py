@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from htcgrid.errors import ConflictError
 from htcgrid.model import Bundle, Session, SessionId, SessionState, in_order, in_parts, other_content
-from htcgrid_redis.access import Access, milliseconds, not_found, random_number
+from htcgrid_redis.access import Access, milliseconds, not_found, random_number, unreadable
 from htcgrid_redis.records import encode
 
 #: Most bundles, and about most bytes, of one call, for which all others wait.
@@ -18,6 +18,7 @@ def create(access: Access, session: Session, bundles: Sequence[Bundle], *, seale
 
     Raises:
         ConflictError: the id is taken, or the session holds other tasks.
+        UnreadableError: the session cannot be read.
     """
     ordered = in_order(session.id, bundles)
     header = encode(
@@ -45,6 +46,7 @@ def add(access: Access, session: SessionId, bundles: Sequence[Bundle]) -> None:
     Raises:
         ConflictError: a bundle is there with other content, or the session takes no more.
         SessionNotFoundError: there is no such session.
+        UnreadableError: it cannot be read.
     """
     for part in in_parts(in_order(session, bundles), count=_COUNT, size=_SIZE):
         submit(access, session, part)
@@ -76,6 +78,8 @@ def submit(
     match answer:
         case [b"done", _]:
             return
+        case [b"damaged"]:
+            raise unreadable(session)
         case [b"missing"]:
             raise not_found(session)
         case [b"deleted"] if header[0]:

@@ -16,7 +16,7 @@ local function page()
         local top = at == '' and '(' .. pool .. '0' or '[' .. pool .. '/' .. string.format('%016d', at) .. '0'
         for _, row in ipairs(redis.call('ZREVRANGEBYLEX', pools, top, low, 'LIMIT', offset, limit)) do
             local when, name = string.match(row, '^[^/]*/(%d+)/(.*)$')
-            names[#names + 1] = { name, tonumber(when) }
+            names[#names + 1] = { name or row, tonumber(when) or now }
         end
     end
     return names
@@ -29,7 +29,7 @@ repeat
         if known and #found < 3 * limit and not (at ~= '' and row[2] == tonumber(at) and row[1] >= after) then
             found[#found + 1] = row[1]
             found[#found + 1] = string.format('%d', row[2])
-            found[#found + 1] = string.match(known, '^[^\n]*\n(.*)$')
+            found[#found + 1] = string.match(known, '^[^\n]*\n(.*)$') or known
         end
     end
 until #names < limit or #found >= 3 * limit

@@ -4,8 +4,10 @@
 -- Answers {now, records as {field, record, …}}; nothing when there is no such session.
 local header, bundles, open, roots = unpack(KEYS, 1, 4)
 local now, start, after, limit = time(ARGV[1]), ARGV[2], ARGV[3], tonumber(ARGV[4])
-local state = tonumber(redis.call('HGET', header, 'state'))
-if not state or state >= DELETED then return false end
+local facts, damaged = head(header, 'state')
+if damaged then return 'damaged' end
+if not facts or facts[1] >= DELETED then return false end
+local state = facts[1]
 local found, fields = {}, {}
 if state ~= CANCELLED and ARGV[5] ~= '' then
     local root = redis.call('ZREVRANGEBYSCORE', roots, ARGV[5], '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
@@ -24,7 +26,9 @@ elseif state ~= CANCELLED then
 end
 for _, field in ipairs(fields) do
     local record = redis.call('HGET', bundles, field)
-    if record and (ARGV[5] == '' or holds(cmsgpack.unpack(record)[OPEN], tonumber(ARGV[5]))) then
+    local known, damaged = load(bundles, field)
+    -- What cannot be read is told, too: it may be that of the task.
+    if record and (damaged or ARGV[5] == '' or holds(known[OPEN], tonumber(ARGV[5]))) then
         found[#found + 1] = field
         found[#found + 1] = record
     end

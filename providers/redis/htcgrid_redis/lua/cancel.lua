@@ -1,12 +1,13 @@
 -- Ends a session and closes its log; its bundles are swept later.
 -- KEYS: header, bundles, open, log, inputs, roots, ends, sweep
 -- ARGV: now, random, sid
--- Answers {succeeded, failed, cancelled}; nothing when there is no such session.
+-- Answers {succeeded, failed, cancelled}; 'damaged' when it cannot be read; nothing when there is no such session.
 local header, log = KEYS[1], KEYS[4]
 local now, random, sid = time(ARGV[1]), ARGV[2], ARGV[3]
-local facts = redis.call('HMGET', header, 'state', 'total', 'succeeded', 'failed')
-local state, total = tonumber(facts[1]), tonumber(facts[2])
-if not state or state >= DELETED then return false end
+local facts, damaged = head(header, 'state', 'total', 'succeeded', 'failed', 'entries', 'keep')
+if damaged then return 'damaged' end
+if not facts or facts[1] >= DELETED then return false end
+local state, total = facts[1], facts[2]
 local ended = facts[3] + facts[4]
 if state == OPENED or (state == SEALED and ended < total) then
     state = CANCELLED
@@ -15,4 +16,4 @@ if state == OPENED or (state == SEALED and ended < total) then
     append(header, log, now, true, {}, random)
     note_end(header, { unpack(KEYS, 2, 6) }, KEYS[7], sid, now)
 end
-return { tonumber(facts[3]), tonumber(facts[4]), state == CANCELLED and total - ended or 0 }
+return { facts[3], facts[4], state == CANCELLED and total - ended or 0 }

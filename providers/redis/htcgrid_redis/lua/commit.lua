@@ -1,19 +1,28 @@
 -- Records outcomes of one session: bundles, one entry of the log, and the counts.
--- KEYS: header, bundles, open, log, inputs, roots, due, wait, ends
+-- Of what cannot be read nothing is recorded.
+-- KEYS: header, bundles, open, log, inputs, roots, due, wait, ends, damaged
 -- ARGV: now, forget, random, sid, {field, start, birth, attempt, nonce, succeeded, failed, token} of each commit, its packs
 -- Answers for each: {whether the lease stays, accepted successes, accepted failures}; nothing when the session is over.
 local header, bundles, open, log, inputs, roots = unpack(KEYS, 1, 6)
-local keys = { due = KEYS[7], wait = KEYS[8] }
+local keys = { due = KEYS[7], wait = KEYS[8], damaged = KEYS[10] }
 local now, forget, random, sid = time(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local facts = redis.call('HMGET', header, 'state', 'pool', 'born')
-if not facts[1] or tonumber(facts[1]) >= CANCELLED then return false end
+local facts, hurt = head(header, 'state', 'pool', 'born', 'total', 'succeeded', 'failed', 'entries', 'keep')
+if hurt or (facts and facts[5] + facts[6] > facts[4]) then
+    put_down(keys, sid, now, 'session')
+    facts = { false, '', false }
+elseif not facts or facts[1] >= CANCELLED then
+    return false
+end
 
 local records, order, answers, parts = {}, {}, {}, {}
 local succeeded, failed, running = 0, 0, 0
 for number, commit in ipairs(cmsgpack.unpack(ARGV[5])) do
     local field, start, birth, attempt, nonce = unpack(commit, 1, 5)
     if records[field] == nil then
-        records[field] = load(bundles, field) or false
+        local record, damaged
+        if facts[1] then record, damaged = load(bundles, field) end
+        if damaged then put_down(keys, sid .. '/' .. field, now, 'bundle') end
+        records[field] = record or false
         order[#order + 1] = field
     end
     local record = records[field]
@@ -52,6 +61,7 @@ for _, field in ipairs(order) do
         redis.call('ZREM', open, field)
     end
 end
+if not facts[1] then return answers end
 if running > 0 then redis.call('HINCRBY', header, 'running', -running) end
 local others = { bundles, open, log, inputs, roots }
 refresh(header, others, now, forget)

@@ -15,9 +15,76 @@ local function time(given)
     return now[1] * 1000 + math.floor(now[2] / 1000)
 end
 
+-- What can be counted with, as it is and exactly.
+local MOST = 2 ^ 53
+local function whole(value)
+    return type(value) == 'number' and value >= 0 and value <= MOST and value == math.floor(value)
+end
+
+local function all_whole(list)
+    if type(list) ~= 'table' then return false end
+    for i = 1, #list do
+        if not whole(list[i]) then return false end
+    end
+    return #list % 2 == 0
+end
+
+-- Whether a set of tasks is one: sorted spans between two tasks, at least one.
+local function is_set(set, position, most)
+    if not all_whole(set) or #set == 0 then return false end
+    for i = 1, #set, 2 do
+        if set[i] < position or set[i + 1] <= set[i] or set[i + 1] > most then return false end
+        position = set[i + 1]
+    end
+    return true
+end
+
+local function is_sound(record)
+    if type(record) ~= 'table' then return false end
+    for _, place in ipairs({ STOP, ROOT, STATE, ATTEMPT, HEARD, LEASE, LAPSES, ALONE, DUE, HINTED }) do
+        if not whole(record[place]) then return false end
+    end
+    return record[STATE] <= RUNNING and type(record[NONCE]) == 'string' and type(record[AGENT]) == 'string'
+        and is_set(record[OPEN], record[ROOT], record[STOP]) and all_whole(record[TRIES])
+end
+
+-- Returns the record of a bundle, if it is there; else nothing, and whether it is there and cannot be read.
 local function load(bundles, field)
-    local raw = redis.call('HGET', bundles, field)
-    return raw and cmsgpack.unpack(raw)
+    local raw = redis.pcall('HGET', bundles, field)
+    if not raw then return nil, false end
+    if type(raw) ~= 'string' then return nil, true end
+    local read, record = pcall(cmsgpack.unpack, raw)
+    if read and is_sound(record) then return record, false end
+    return nil, true
+end
+
+local NUMBERS = { state = true, total = true, succeeded = true, failed = true, entries = true, schema = true,
+    priority = true, keep = true }
+
+-- Returns some fields of a header, `state` the first, those of numbers as such; nothing when there is none, and then
+-- whether it is there and cannot be read.
+local function head(header, ...)
+    local facts = redis.pcall('HMGET', header, ...)
+    if facts.err then return false, true end
+    if not facts[1] then return false, redis.call('EXISTS', header) == 1 end
+    for i, name in ipairs({ ... }) do
+        if NUMBERS[name] then facts[i] = tonumber(facts[i]) end
+        if not facts[i] or (NUMBERS[name] and not whole(facts[i])) then return false, true end
+    end
+    return facts, false
+end
+
+-- Puts down that a session, or a bundle of this name, cannot be read: for an hour nobody looks at it.
+local function put_down(keys, name, now, what)
+    redis.call('HSET', keys.damaged, name, string.format('%d', now + HOUR) .. '/' .. what)
+    redis.call('PEXPIRE', keys.damaged, 2 * DAY)
+end
+
+-- Whether a session was put down, and is not to be looked at yet.
+local function is_down(keys, sid, now)
+    local told = redis.call('HGET', keys.damaged, sid)
+    local till = told and tonumber(string.match(told, '^%d+'))
+    return till and now < till and till <= now + HOUR
 end
 
 local function save(bundles, field, record)

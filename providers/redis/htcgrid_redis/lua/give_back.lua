@@ -6,8 +6,8 @@
 local header, bundles, open = unpack(KEYS, 1, 3)
 local keys = { due = KEYS[4], wait = KEYS[5] }
 local now, sid, field, attempt, nonce, birth = time(ARGV[1]), unpack(ARGV, 2, 6)
-local facts = redis.call('HMGET', header, 'state', 'pool', 'priority')
-if not facts[1] or tonumber(facts[1]) >= CANCELLED then return false end
+local facts = head(header, 'state', 'pool', 'priority')
+if not facts or facts[1] >= CANCELLED then return false end
 local record = load(bundles, field)
 if not record or record[STATE] ~= RUNNING or record[ATTEMPT] ~= tonumber(attempt) or record[NONCE] ~= nonce then
     return false
@@ -50,4 +50,4 @@ if record[STATE] == RUNNING then
     record[HEARD] = now
     save(bundles, field, record)
 end
-return { record[STATE] == RUNNING and 1 or 0, carved, facts[2], tonumber(facts[3]), fields }
+return { record[STATE] == RUNNING and 1 or 0, carved, facts[2], facts[3], fields }

@@ -8,4 +8,4 @@ if ARGV[3] ~= '' then
     local first, ripe = '[' .. ARGV[3] .. '/', '(' .. ARGV[3] .. '/' .. string.format('%016d', now + 1)
     waiting = redis.call('ZRANGEBYLEX', KEYS[2], first, ripe, 'LIMIT', 0, limit)
 end
-return { timed, waiting, redis.call('SRANDMEMBER', KEYS[3]) }
+return { timed, waiting, redis.call('SRANDMEMBER', KEYS[3]), string.format('%d', now) }

@@ -5,7 +5,9 @@ local held = KEYS[1]
 local now, limit, lists, hidden = time(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 for _, body in ipairs(redis.call('ZRANGEBYSCORE', held, '-inf', now, 'LIMIT', 0, 100)) do
     redis.call('ZREM', held, body)
-    redis.call('LPUSH', KEYS[#KEYS - tonumber(string.sub(body, 1, 1))], body)
+    -- One that cannot be read is told of to whoever receives it.
+    local rank = math.min(tonumber(string.match(body, '^%d')) or 0, #KEYS - 2)
+    redis.call('LPUSH', KEYS[#KEYS - rank], body)
 end
 local found = {}
 for list = 2, lists + 1 do

@@ -7,7 +7,7 @@ local function place(of, at, name) return of .. '/' .. string.format('%016d', at
 local function forget(name)
     local known = redis.call('HGET', reports, name)
     local at = redis.call('ZSCORE', heard, name)
-    if known and at then redis.call('ZREM', pools, place(string.match(known, '^([^\n]*)\n'), at, name)) end
+    if known and at then redis.call('ZREM', pools, place(string.match(known, '^([^\n]*)\n') or '', at, name)) end
     redis.call('ZREM', heard, name)
     redis.call('HDEL', reports, name)
 end

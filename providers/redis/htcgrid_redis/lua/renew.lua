@@ -9,9 +9,9 @@ for number, lease in ipairs(cmsgpack.unpack(ARGV[3])) do
     local session, field, attempt, nonce = unpack(lease)
     local header, bundles, open, log, inputs, roots = unpack(KEYS, 1 + 6 * (session - 1), 6 * session)
     if over[session] == nil then
-        local state = tonumber(redis.call('HGET', header, 'state'))
-        over[session] = not state or state >= CANCELLED
-        if not over[session] then refresh(header, { bundles, open, log, inputs, roots }, now, forget) end
+        local facts, damaged = head(header, 'state')
+        over[session] = not damaged and (not facts or facts[1] >= CANCELLED)
+        if facts and not over[session] then refresh(header, { bundles, open, log, inputs, roots }, now, forget) end
     end
     local record = not over[session] and load(bundles, field)
     if over[session] then

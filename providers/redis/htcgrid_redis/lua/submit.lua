@@ -6,11 +6,13 @@ local keys = { due = KEYS[7], wait = KEYS[8] }
 local now, forget, random, sid = time(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
 local new, given, sealing = ARGV[5] ~= '' and cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[7]), ARGV[8]
 
-local known = redis.call('HMGET', header, 'digest', 'state', 'total', 'pool', 'priority')
-local state, total, pool = tonumber(known[2]), tonumber(known[3] or 0), known[4]
+local known, damaged = head(header, 'state', 'digest', 'total', 'pool', 'priority', 'entries', 'keep', 'succeeded', 'failed')
+if damaged then return { 'damaged' } end
+known = known or {}
+local state, total, pool = known[1], known[3] or 0, known[4]
 if state and state >= DELETED then return { 'deleted' } end
 if not state and not new then return { 'missing' } end
-if state and new and known[1] ~= new.digest then return { 'taken' } end
+if state and new and known[2] ~= new.digest then return { 'taken' } end
 
 local fresh = {}
 for number, bundle in ipairs(given) do
@@ -18,6 +20,7 @@ for number, bundle in ipairs(given) do
     -- All that is there lies below the total, so a submission that only appends looks nothing up.
     local before = start < total and redis.call('ZREVRANGEBYSCORE', roots, '(' .. stop, '-inf', 'LIMIT', 0, 1)[1]
     local from, to, of = string.match(before or '', '^(%d+)/(%d+)/(.*)$')
+    if before and not of then return { 'damaged' } end
     if before and tonumber(to) > start then
         if tonumber(from) ~= start or tonumber(to) ~= stop or of ~= digest then return { 'conflict', number } end
     else

@@ -2,11 +2,12 @@
 -- KEYS: header, inputs, roots
 -- ARGV: start, limit
 -- Answers {root, input, …}; nothing when there is no such session.
-local state = tonumber(redis.call('HGET', KEYS[1], 'state'))
-if not state or state >= DELETED then return false end
+local facts, damaged = head(KEYS[1], 'state')
+if damaged then return 'damaged' end
+if not facts or facts[1] >= DELETED then return false end
 local found = {}
 for _, root in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '(' .. ARGV[1], '+inf', 'LIMIT', 0, ARGV[2])) do
     found[#found + 1] = root
-    found[#found + 1] = redis.call('HGET', KEYS[2], string.match(root, '^%d+'))
+    found[#found + 1] = redis.call('HGET', KEYS[2], string.match(root, '^%d+') or '') or ''
 end
 return found

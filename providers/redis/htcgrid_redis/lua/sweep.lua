@@ -4,16 +4,20 @@
 local header, bundles, open = unpack(KEYS, 1, 3)
 local keys = { due = KEYS[4], wait = KEYS[5] }
 local sid, limit = ARGV[1], tonumber(ARGV[2])
-local facts = redis.call('HMGET', header, 'state', 'pool')
-if facts[1] and tonumber(facts[1]) < CANCELLED then
+local facts = redis.pcall('HMGET', header, 'state', 'pool')
+if facts.err then facts = {} end
+local state = tonumber(facts[1])
+if state and state < CANCELLED then
     redis.call('SREM', KEYS[6], sid)
     return 0
 end
-local fields = redis.call('ZRANGE', open, 0, limit - 1)
+local fields = redis.pcall('ZRANGE', open, 0, limit - 1)
+if fields.err then fields = {} end
 for _, field in ipairs(fields) do
-    local record = load(bundles, field)
+    local record, damaged = load(bundles, field)
     if record then unlist(keys, facts[2] or '', sid .. '/' .. field, record) end
-    redis.call('HDEL', bundles, field)
+    if damaged then redis.call('ZREM', keys.due, sid .. '/' .. field) end
+    redis.pcall('HDEL', bundles, field)
     redis.call('ZREM', open, field)
 end
 if #fields == limit then return 1 end

@@ -4,18 +4,20 @@ from collections.abc import Callable
 from datetime import timedelta
 from functools import lru_cache
 
-from htcgrid.model import Session, SessionId
 from htcgrid.model.decoding import Decoder, check_within
+from htcgrid.model.session import Session, SessionId
 
 #: Makes the session of a header, and of the id that it is on record under.
 DecodeSession = Callable[[bytes, SessionId], Session]
+#: What is damaged when no bundle of a session can be run.
+HEADER = "the header of session"
 #: Few sessions are at work at a time, and each is read again and again.
 _KEPT = 256
 
 
-def session_decoder(what: str = "the header of session") -> DecodeSession:
-    """Return what decodes headers, and keeps some of them."""
-    decode: Decoder[Session] = Decoder(Session, what, check=_check)
+def session_decoder() -> DecodeSession:
+    """Return what decodes headers, and keeps some of them; its errors are of a :data:`HEADER`."""
+    decode: Decoder[Session] = Decoder(Session, HEADER, check=_check)
 
     @lru_cache(_KEPT)
     def decoded(data: bytes, session: SessionId) -> Session:
