@@ -16,7 +16,7 @@ from htcgrid.model.error_text import said
 T = TypeVar("T")
 
 #: Every count and index fits into what each store, and a double, can hold.
-_MOST = (1 << 53) - 1
+_MOST = 1 << 53
 #: Most letters of what is told of the cause.
 _REASON = 300
 

@@ -89,7 +89,7 @@ class RedisStateStore(Served, StateStore):
             )
 
     def concerns(self) -> Sequence[Concern]:
-        """Return what is to be known of the server, and of what on it cannot be read. Costs 1 request more per shard."""
+        """Return what is to be known of the server and its records. Costs 1 request more per shard."""
         for error in inspection.put_down(self._access):
             self._access.met.note(error)
         return [*super().concerns(), *self._access.met.concerns()]

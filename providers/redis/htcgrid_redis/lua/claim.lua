@@ -10,7 +10,10 @@ for number, asked in ipairs(cmsgpack.unpack(ARGV[6])) do
     local session, sid, field, nonce = unpack(asked)
     local header, bundles, open, log, inputs, roots = unpack(KEYS, 4 + 6 * (session - 1), 3 + 6 * session)
     if headers[session] == nil then
-        local facts, damaged = head(header, 'state', 'total', 'schema', 'pool', 'body', 'born')
+        local facts, damaged = head(header, 'state', 'total', 'schema', 'pool', 'body', 'born', 'running')
+        if damaged or (facts and not are_of_their_kinds({ header, bundles, open, log, inputs, roots })) then
+            facts, damaged = false, true
+        end
         if damaged then put_down(keys, sid, now, 'session') end
         headers[session] = facts and facts[1] < CANCELLED and facts[3] <= schema and not is_down(keys, sid, now) and facts
         if headers[session] then refresh(header, { bundles, open, log, inputs, roots }, now, forget) end
@@ -29,7 +32,7 @@ for number, asked in ipairs(cmsgpack.unpack(ARGV[6])) do
         redis.call('HINCRBY', header, 'running', count(record[OPEN]))
     end
     if record and record[STATE] == RUNNING and record[NONCE] == nonce then
-        won[#won + 1] = { number, facts[5], redis.call('HGET', inputs, record[ROOT]), cmsgpack.pack({
+        won[#won + 1] = { number, facts[5], redis.call('HGET', inputs, record[ROOT]) or '', cmsgpack.pack({
             record[ATTEMPT], record[ROOT], record[OPEN], record[TRIES], record[LAPSES], record[ALONE], facts[6] }) }
     end
 end

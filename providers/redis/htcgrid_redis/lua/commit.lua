@@ -6,8 +6,8 @@
 local header, bundles, open, log, inputs, roots = unpack(KEYS, 1, 6)
 local keys = { due = KEYS[7], wait = KEYS[8], damaged = KEYS[10] }
 local now, forget, random, sid = time(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
-local facts, hurt = head(header, 'state', 'pool', 'born', 'total', 'succeeded', 'failed', 'entries', 'keep')
-if hurt or (facts and facts[5] + facts[6] > facts[4]) then
+local facts, hurt = head(header, 'state', 'pool', 'born', 'total', 'succeeded', 'failed', 'entries', 'keep', 'running')
+if hurt or not are_of_their_kinds({ unpack(KEYS, 1, 6) }) or (facts and facts[5] + facts[6] > facts[4]) then
     put_down(keys, sid, now, 'session')
     facts = { false, '', false }
 elseif not facts or facts[1] >= CANCELLED then
@@ -49,7 +49,11 @@ for number, commit in ipairs(cmsgpack.unpack(ARGV[5])) do
 end
 
 -- The log first: should it refuse the entry, nothing else has changed.
-if #parts > 0 then append(header, log, now, false, parts, random) end
+if #parts > 0 and not append(header, log, now, false, parts, random) then
+    put_down(keys, sid, now, 'log')
+    for number in ipairs(answers) do answers[number] = { 0, {}, {} } end
+    return answers
+end
 for _, field in ipairs(order) do
     local record = records[field]
     if record and #record[OPEN] > 0 then

@@ -68,10 +68,26 @@ local function head(header, ...)
     if facts.err then return false, true end
     if not facts[1] then return false, redis.call('EXISTS', header) == 1 end
     for i, name in ipairs({ ... }) do
-        if NUMBERS[name] then facts[i] = tonumber(facts[i]) end
-        if not facts[i] or (NUMBERS[name] and not whole(facts[i])) then return false, true end
+        local signed = name == 'running'
+        if NUMBERS[name] or signed then
+            -- As a count in a hash has to be: tonumber takes more.
+            local digits = facts[i] and string.match(facts[i], signed and '^%-?%d+$' or '^%d+$')
+            facts[i] = digits and #digits < 18 and tonumber(digits)
+            if facts[i] and not signed and not whole(facts[i]) then facts[i] = false end
+        end
+        if not facts[i] then return false, true end
     end
     return facts, false
+end
+
+-- Whether the keys of a session are of their kinds: header, bundles, open, log, inputs, roots.
+local KINDS = { 'hash', 'hash', 'zset', 'stream', 'hash', 'zset' }
+local function are_of_their_kinds(keys)
+    for i, key in ipairs(keys) do
+        local kind = redis.call('TYPE', key).ok
+        if kind ~= KINDS[i] and kind ~= 'none' then return false end
+    end
+    return true
 end
 
 -- Puts down that a session, or a bundle of this name, cannot be read: for an hour nobody looks at it.
@@ -84,7 +100,10 @@ end
 local function is_down(keys, sid, now)
     local told = redis.call('HGET', keys.damaged, sid)
     local till = told and tonumber(string.match(told, '^%d+'))
-    return till and now < till and till <= now + HOUR
+    local down = till and now < till and till <= now + HOUR
+    -- Whoever looks at it now finds out whether it was put right.
+    if told and not down then redis.call('HDEL', keys.damaged, sid) end
+    return down
 end
 
 local function save(bundles, field, record)
@@ -174,9 +193,10 @@ end
 -- in between take the time of the header: see `join`.
 local function refresh(header, others, now, forget)
     local known = redis.call('HMGET', header, 'kept', 'keep')
-    if not known[1] or now - tonumber(known[1]) >= HOUR then
+    local kept = tonumber(known[1])
+    if not kept or now - kept >= HOUR or kept > now + HOUR then
         redis.call('HSET', header, 'kept', now)
-        local life = math.max(forget, tonumber(known[2] or 0) + 2 * DAY)
+        local life = math.max(forget, (tonumber(known[2]) or 0) + 2 * DAY)
         redis.call('PEXPIRE', header, life)
         for _, key in ipairs(others) do redis.call('PEXPIRE', key, life) end
     end
@@ -202,12 +222,18 @@ local function note_end(header, others, ends, sid, now)
 end
 
 -- Appends an entry, whose parts are encoded, to a log. Its id is its number, and a random one by which a reader finds
--- that what it read before is still there.
+-- that what it read before is still there. Returns whether the log took it: one that has something behind its last entry
+-- does not, and then nothing has changed.
 local function append(header, log, now, closing, parts, random)
     local size = #parts
     local array = size < 16 and string.char(0x90 + size) or '\220' .. struct.pack('>H', size)
     local entry = '\147' .. cmsgpack.pack(now) .. cmsgpack.pack(closing) .. array .. table.concat(parts)
     local number = redis.call('HINCRBY', header, 'entries', 1)
-    redis.call('XADD', log, string.format('%d-%s', number, random), 'e', entry)
+    local added = redis.pcall('XADD', log, string.format('%d-%s', number, random), 'e', entry)
+    if type(added) == 'table' and added.err then
+        redis.call('HINCRBY', header, 'entries', -1)
+        return false
+    end
     join(header, log)
+    return true
 end

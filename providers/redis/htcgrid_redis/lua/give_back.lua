@@ -6,7 +6,7 @@
 local header, bundles, open = unpack(KEYS, 1, 3)
 local keys = { due = KEYS[4], wait = KEYS[5] }
 local now, sid, field, attempt, nonce, birth = time(ARGV[1]), unpack(ARGV, 2, 6)
-local facts = head(header, 'state', 'pool', 'priority')
+local facts = head(header, 'state', 'pool', 'priority', 'running')
 if not facts or facts[1] >= CANCELLED then return false end
 local record = load(bundles, field)
 if not record or record[STATE] ~= RUNNING or record[ATTEMPT] ~= tonumber(attempt) or record[NONCE] ~= nonce then

@@ -12,7 +12,7 @@ for number, bundle in ipairs(cmsgpack.unpack(ARGV[4])) do
     local header, bundles, open, log, inputs, roots = unpack(KEYS, 4 + 6 * (session - 1), 3 + 6 * session)
     if headers[session] == nil then
         local sid = string.match(name, '^(.*)/[^/]*/[^/]*$')
-        local facts, damaged = head(header, 'state', 'pool', 'priority', 'schema')
+        local facts, damaged = head(header, 'state', 'pool', 'priority', 'schema', 'running')
         if damaged then put_down(keys, sid, now, 'session') end
         down[session] = damaged or is_down(keys, sid, now)
         headers[session] = facts and facts[1] < CANCELLED and facts

@@ -7,7 +7,7 @@ local now, forget, random, sid = time(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV
 local new, given, sealing = ARGV[5] ~= '' and cmsgpack.unpack(ARGV[5]), cmsgpack.unpack(ARGV[7]), ARGV[8]
 
 local known, damaged = head(header, 'state', 'digest', 'total', 'pool', 'priority', 'entries', 'keep', 'succeeded', 'failed')
-if damaged then return { 'damaged' } end
+if damaged or not are_of_their_kinds({ unpack(KEYS, 1, 6) }) then return { 'damaged' } end
 known = known or {}
 local state, total, pool = known[1], known[3] or 0, known[4]
 if state and state >= DELETED then return { 'deleted' } end

@@ -8,11 +8,14 @@ for _, claim in ipairs(cmsgpack.unpack(ARGV[2])) do
     local header, bundles = unpack(KEYS, 4 + 2 * (session - 1), 3 + 2 * session)
     local name = sid .. '/' .. field
     put_down(keys, whole_session == 1 and sid or name, now, why)
-    local facts, record = head(header, 'state', 'pool'), load(bundles, field)
+    local facts, record = head(header, 'state', 'running'), load(bundles, field)
     if facts and record and record[STATE] == RUNNING and record[NONCE] == nonce then
         redis.call('HINCRBY', header, 'running', -count(record[OPEN]))
-        pend(keys, facts[2], name, record, now, HOUR)
+        -- As if it had not been won.
+        record[STATE], record[ATTEMPT], record[NONCE], record[AGENT] = PENDING, record[ATTEMPT] - 1, '', ''
+        record[HEARD], record[LEASE] = 0, 0
         save(bundles, field, record)
+        redis.call('ZADD', keys.due, now + HOUR, name)
     end
 end
 return 0
