@@ -1,7 +1,7 @@
 """Every record on the server, damaged in every way: what cannot be read is left alone, and stops nobody else."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import timedelta
 from typing import Any
@@ -208,45 +208,45 @@ def reports(grid: Grid) -> str:
     return grid.layout.agents[2]
 
 
-def damages() -> Iterator[tuple[str, Damage]]:
-    """Yield each damage and its name."""
-    for name in ("header", "bundles", "open", "log", "inputs", "roots"):
-        yield f"a key of another kind: {name}", of_another_kind(name)
-    for field in FIELDS:
-        yield f"a field that is gone: {field}", gone(field)
-        for value in VALUES:
-            yield f"a field of the header: {field} {value[:8]!r}", put(header, field, value)
-    for place in range(14):
-        for part in PARTS:
-            yield f"a part of a record: {place} {part!r}", with_part(place, part)
-    for value in (*VALUES, b"\x90", b"\x9e" + b"\x00" * 14, b"\xdd\xff\xff\xff\xff", b"\x91" * 5000):
-        yield f"a bundle: {value[:8]!r}", put(bundles, b"8/0", value)
-    for value in VALUES:
-        yield f"payloads: {value[:8]!r}", put(inputs, b"8", value)
-    yield "payloads that are gone", lambda grid: grid.server.hdel(inputs(grid), b"8")
-    yield "an entry of the log", logged("e")
-    yield "an entry without anything", logged("x")
-    for where in ("due", "wait", "ends", "sessions"):
-        for row in (b"\xff", b"x", b"a/b/c", b"default/0000000000000000/x", b"damaged/8/0/9", b"/", b""):
-            yield f"a name in {where}: {row!r}", listed(sorted_set(where), row)
-    for row in (b"\xff", b"nobody", b""):
-        yield f"a name to sweep: {row!r}", swept(row)
-    for row in (b"\xff", b"x/0", b"0", b"9" * 400 + b"/0"):
-        yield f"a bundle's name: {row!r}", listed(lambda grid: str(grid.keys.open), row)
-    for row in (b"\xff", b"x/9/d", b"8", b"8/4/d"):
-        yield f"a submitted bundle's name: {row!r}", listed(lambda grid: str(grid.keys.roots), row, 8)
-    for value in (*VALUES, b"default\n\xc1", b"default\n\x80"):
-        yield f"an agent's report: {value[:8]!r}", put(reports, "damaged", value)
-    for row in (b"\xff", b""):
-        yield f"an agent's name: {row!r}", listed(lambda grid: grid.layout.agents[0], row)
-    name = b"70123456789abcdef"
-    for body in (b"\xff", b"", b"x", name, name + b"{}", name + b"\xff", b"[" * 5000):
-        yield f"a hint: {body[:20]!r}", queued(body)
-    for body in (b"\xff", b"", b"90123456789abcdef", b"x"):
-        yield f"a hidden hint: {body[:20]!r}", listed(lambda grid: grid.layout.held(POOL), body)
-
-
-DAMAGES = dict(damages())
+NAME = b"70123456789abcdef"
+RECORDS = (*VALUES, b"\x90", b"\x9e" + b"\x00" * 14, b"\xdd\xff\xff\xff\xff", b"\x91" * 5000)
+ROWS = (b"\xff", b"x", b"a/b/c", b"default/0000000000000000/x", b"damaged/8/0/9", b"/", b"")
+HINTS = (b"\xff", b"", b"x", NAME, NAME + b"{}", NAME + b"\xff", b"[" * 5000)
+#: By what is damaged: what there is to put there, and what puts it.
+KINDS: dict[str, tuple[Sequence[Any], Callable[..., Damage]]] = {
+    "a key of another kind": (("header", "bundles", "open", "log", "inputs", "roots"), of_another_kind),
+    "a field that is gone": (FIELDS, gone),
+    "a field of the header": (
+        [(field, value) for field in FIELDS for value in VALUES],
+        lambda pair: put(header, *pair),
+    ),
+    "a part of a record": ([(place, part) for place in range(14) for part in PARTS], lambda pair: with_part(*pair)),
+    "a bundle": (RECORDS, lambda value: put(bundles, b"8/0", value)),
+    "payloads": (VALUES, lambda value: put(inputs, b"8", value)),
+    "payloads that are gone": ((b"8",), lambda field: lambda grid: grid.server.hdel(inputs(grid), field)),
+    "an entry of the log": (("e", "x"), logged),
+    "a name in a set": (
+        [(where, row) for where in ("due", "wait", "ends", "sessions") for row in ROWS],
+        lambda pair: listed(sorted_set(pair[0]), pair[1]),
+    ),
+    "a name to sweep": ((b"\xff", b"nobody", b""), swept),
+    "a bundle's name": (
+        (b"\xff", b"x/0", b"0", b"9" * 400 + b"/0"),
+        lambda row: listed(lambda grid: grid.keys.open, row),
+    ),
+    "a submitted bundle's name": (
+        (b"\xff", b"x/9/d", b"8", b"8/4/d"),
+        lambda row: listed(lambda grid: grid.keys.roots, row, 8),
+    ),
+    "an agent's report": ((*VALUES, b"default\n\xc1", b"default\n\x80"), lambda value: put(reports, "damaged", value)),
+    "an agent's name": ((b"\xff", b""), lambda row: listed(lambda grid: grid.layout.agents[0], row)),
+    "a hint": (HINTS, queued),
+    "a hidden hint": (
+        (b"\xff", b"", b"90123456789abcdef", b"x"),
+        lambda body: listed(lambda grid: grid.layout.held(POOL), body),
+    ),
+}
+DAMAGES = {f"{kind}: {str(value)[:40]}": make(value) for kind, (values, make) in KINDS.items() for value in values}
 
 
 @pytest.mark.parametrize("name", DAMAGES)
