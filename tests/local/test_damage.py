@@ -201,8 +201,8 @@ def test_what_cannot_be_read_is_told(grid: Grid, caplog: pytest.LogCaptureFixtur
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             grid.run(grid.sound.id)
-            page = grid.state.sessions()
-            agents = grid.state.agents()
+            grid.ask()
+        page, agents = grid.state.sessions(), grid.state.agents()
     assert [str(error.where) for error in page.unreadable] == ["damaged"]
     assert [status.session.id for status in page.sessions] == ["sound"]
     assert [str(error.where) for error in agents.unreadable] == ["damaged"]

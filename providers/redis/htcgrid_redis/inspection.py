@@ -93,10 +93,10 @@ def put_down(access: Access, session: SessionId | None = None) -> list[Unreadabl
     for rows in access.server.commands([("HGETALL", shard.damaged) for shard in shards]):
         pairs = rows.items() if isinstance(rows, dict) else zip(rows[::2], rows[1::2], strict=True)
         for name, told in pairs:
-            what = name.decode("utf-8", "replace")
-            if session is None or what.partition("/")[0] == session:
-                why = told.decode("utf-8", "replace").partition("/")[2]
-                found.append(UnreadableError("bundle" if "/" in what else "session", what, why))
+            where = name.decode("utf-8", "replace")
+            if session is None or where.partition("/")[0] == session:
+                kind, _, why = told.decode("utf-8", "replace").partition("/")[2].partition("\n")
+                found.append(UnreadableError(kind, where, why or "it is damaged"))
     return found
 
 

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import msgspec
@@ -92,7 +93,9 @@ class Grid:
 
     def record(self) -> tuple[bytes, list[Any]]:
         """Return the name and the record of a bundle that waits."""
-        return b"8/0", msgspec.msgpack.decode(self.server.hget(self.keys.bundles, b"8/0"))
+        raw = self.server.hget(self.keys.bundles, "8/0")
+        assert isinstance(raw, bytes)
+        return b"8/0", msgspec.msgpack.decode(raw)
 
     def run(self, session: SessionId) -> list[int]:
         """Run what is hinted, of whatever session, as an agent would; return the tasks of one that have an outcome."""
@@ -220,13 +223,13 @@ KINDS: dict[str, tuple[Sequence[Any], Callable[..., Damage]]] = {
         [(field, value) for field in FIELDS for value in VALUES],
         lambda pair: put(header, *pair),
     ),
-    "a part of a record": ([(place, part) for place in range(14) for part in PARTS], lambda pair: with_part(*pair)),
+    "a part of a record": (list(product(range(14), PARTS)), lambda pair: with_part(*pair)),
     "a bundle": (RECORDS, lambda value: put(bundles, b"8/0", value)),
     "payloads": (VALUES, lambda value: put(inputs, b"8", value)),
     "payloads that are gone": ((b"8",), lambda field: lambda grid: grid.server.hdel(inputs(grid), field)),
     "an entry of the log": (("e", "x"), logged),
     "a name in a set": (
-        [(where, row) for where in ("due", "wait", "ends", "sessions") for row in ROWS],
+        list(product(("due", "wait", "ends", "sessions"), ROWS)),
         lambda pair: listed(sorted_set(pair[0]), pair[1]),
     ),
     "a name to sweep": ((b"\xff", b"nobody", b""), swept),
@@ -270,8 +273,8 @@ def test_what_cannot_be_read_is_told_and_left_as_it_is(grid: Grid, caplog: pytes
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             grid.run(grid.sound.id)
-            page = grid.state.sessions()
-            agents = grid.state.agents()
+            grid.ask()
+        page, agents = grid.state.sessions(), grid.state.agents()
     assert [error.where for error in page.unreadable] == ["damaged"]
     assert [status.session.id for status in page.sessions] == ["sound"]
     assert [error.where for error in agents.unreadable] == ["damaged"]

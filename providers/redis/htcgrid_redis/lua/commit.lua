@@ -50,7 +50,7 @@ end
 
 -- The log first: should it refuse the entry, nothing else has changed.
 if #parts > 0 and not append(header, log, now, false, parts, random) then
-    put_down(keys, sid, now, 'log')
+    put_down(keys, sid, now, 'the log of session')
     for number in ipairs(answers) do answers[number] = { 0, {}, {} } end
     return answers
 end
