@@ -8,22 +8,25 @@ from typing import NamedTuple
 from htcgrid.errors import UnreadableError
 from htcgrid.local.damage import READABLE, Damage, Place
 from htcgrid.local.liveness import AgentLiveness
+from htcgrid.local.record import load
 from htcgrid.local.schema import AGAIN, LATE, SUSPECT
 from htcgrid.model import AgentId, BundleKey, Hint, SessionId, defaults
 from htcgrid.model.decoding import Count, Row, Seconds
 from htcgrid.unreadables import Unreadables
 
-_RUNNING = """
+_RUNNING = (
+    """
 SELECT s.sid, b.session, b.start, b.birth, b.attempt, b.beat, b.agent, b.lease
 FROM bundles b INDEXED BY bundles_running CROSS JOIN sessions s ON s.id = b.session
-WHERE b.state = 1 AND s.state < 2 AND s.schema <= ?
+WHERE b.state = 1 AND s.state < 2 AND s.schema <= :schema
 """
+    + READABLE
+)
 _HOLDERS = "SELECT DISTINCT agent FROM bundles INDEXED BY bundles_running WHERE state = 1"
 _LAPSE = """
 UPDATE bundles SET state = 0, agent = NULL, due = iif(lapses + lapses_alone + 1 < :limit, :again, :suspect),
     hint_at = :hint_at, hinted = 0, lapses = lapses + (tasks > 1), lapses_alone = lapses_alone + (tasks = 1)
 WHERE session = :session AND start = :start AND birth = :birth AND state = 1 AND attempt = :attempt AND beat = :beat
-RETURNING pool, priority, tasks, lapses + lapses_alone
 """
 #: Whether a pending bundle is to be hinted, or has a delay that reaches further than any that was asked for.
 _ANY_TIMED = """
@@ -114,12 +117,13 @@ class Watch:
         self._lock = threading.Lock()
         self._seen: dict[tuple[int, int, str], tuple[int, int, float]] = {}
 
-    def lapsed(self, connection: sqlite3.Connection, met: Unreadables) -> list[Running]:
+    def lapsed(self, connection: sqlite3.Connection, now: float, met: Unreadables) -> list[Running]:
         """Return the bundles whose lease lapsed, or whose agent died; those that cannot be read stay as they are."""
         # A beat is taken to be as late as it can be, and the silence after it as short as it can be.
         with self._lock:
             before = self._clock()
-            running, _ = met.page(_read_running, connection.execute(_RUNNING, (defaults.SCHEMA,)))
+            rows = connection.execute(_RUNNING, {"schema": defaults.SCHEMA, "now": now})
+            running, _ = met.page(_read_running, rows)
             after = self._clock()
             self._seen = {bundle.place: self._since(bundle, after) for bundle in running}
             late = [bundle for bundle in running if before - self._seen[bundle.place][2] >= bundle.lease]
@@ -146,15 +150,16 @@ class Watch:
         return {agent for agent in agents if self._liveness.is_dead(agent)}
 
 
-def lapse(connection: sqlite3.Connection, bundles: Iterable[Running], now: float) -> list[Hint]:
-    """Make pending those that have not changed since they were seen."""
+def lapse(connection: sqlite3.Connection, bundles: Iterable[Running], now: float, damage: Damage) -> list[Hint]:
+    """Make pending those that have not changed since they were seen, and can be read."""
     hints = []
     same = {"hint_at": now + LATE, "limit": defaults.LAPSES_SUSPECT, "again": AGAIN, "suspect": SUSPECT}
     for bundle in bundles:
-        row = connection.execute(_LAPSE, same | bundle.fence).fetchone()
-        if row is not None:
-            key = BundleKey(bundle.sid, bundle.start, bundle.birth)
-            hints.append(Hint.of(key, row[0], row[1], tasks=row[2], attempts=bundle.attempt, lapses=row[3]))
+        key = BundleKey(bundle.sid, bundle.start, bundle.birth)
+        record = load(connection, key, damage).record
+        if record is not None and connection.execute(_LAPSE, same | bundle.fence).rowcount:
+            facts = {"tasks": record.open.count, "lapses": record.lapses + record.lapses_alone + 1}
+            hints.append(Hint.of(key, record.pool, record.priority, attempts=bundle.attempt, **facts))
     return hints
 
 

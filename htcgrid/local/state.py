@@ -191,13 +191,13 @@ class SqliteStateStore(StateStore):
         Costs 1 read, and 1 write when a lease lapsed or a delay passed; with ``dry`` 1 read more.
         """
         with self._database.reading() as connection:
-            lapsed = self._watch.lapsed(connection, self._damage.met)
+            lapsed = self._watch.lapsed(connection, self._now(), self._damage.met)
             timed = reaping.any_timed(connection, self._now())
             unswept = cancels.unswept(connection)
         hints: list[Hint] = []
         if lapsed or timed:
             with self._database.writing() as connection:
-                hints += reaping.lapse(connection, lapsed[:limit], self._now())
+                hints += reaping.lapse(connection, lapsed[:limit], self._now(), self._damage)
                 if timed:
                     hints += reaping.ripen(connection, self._now(), limit - len(hints), self._damage)
             self._ring(topics_of(hints))
