@@ -38,14 +38,11 @@ AGENT = AgentId("agent-1")
 VALUES = (
     "CAST(x'ff41' AS TEXT)",
     "x'c1c1'",
-    "x'ffffffffff'",
     "'text'",
     "-1",
     "9223372036854775807",
     "9e999",
     "0.5",
-    "''",
-    "x''",
     "NULL",
 )
 #: Of which row of a table: that of the damaged session.
