@@ -106,8 +106,14 @@ class Heard(WorkerProcess):
     """A worker with the reports that came and were not asked for yet."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(number)
+        super().__init__(number, name="a/0")
         self.reports: deque[Report | None] = deque()
+
+    def send(self, message: msgspec.Struct) -> None:
+        """Send a message, and expect reports of the tasks that it hands over."""
+        if isinstance(message, RunTasks):
+            self.hand(message.run, message.start, message.start + len(message.payloads), time.monotonic())
+        super().send(message)
 
 
 @pytest.fixture
@@ -304,7 +310,7 @@ NESTED = b"\x98\xa6report\x07\xc0\xc2\xc2\xa0\xc2" + b"\x91" * 100_000
 def test_a_worker_that_talks_nonsense_is_given_up(worker: Heard, said: bytes) -> None:
     run(worker, "nonsense", said, codec="bytes")
     assert next_report(worker) is None
-    assert worker.end() == "closed its connection to the agent, and was killed"
+    assert worker.end().startswith("sent what is no message for its agent, and was killed: a message of worker a/0 ")
 
 
 @pytest.mark.parametrize("by", ["the kernel", "its own thread"])

@@ -217,9 +217,10 @@ class Agent:
                 self._handle(event)
 
     def _bury_dead(self) -> None:
-        """Find workers that ended while a process that they started holds their channel open."""
+        """Find workers that ended while a process that they started holds their channel open, or that say no more."""
+        now = time.monotonic()
         for worker in list(self._workers.values()):
-            if worker.ended:
+            if worker.ended or worker.is_stuck(now):
                 self._bury(worker, kill=False)
 
     def _take_held_up(self, now: float) -> None:
@@ -318,7 +319,7 @@ class Agent:
         session = command.session
         timeout = None if session.timeout is None else session.timeout.total_seconds()
         payloads = self._inputs.cut(command.lease.nonce, command.start, command.stop)
-        worker.journal.hand(command.run, command.start, command.stop, time.monotonic())
+        worker.hand(command.run, command.start, command.stop, time.monotonic())
         worker.send(
             RunTasks(
                 command.run,

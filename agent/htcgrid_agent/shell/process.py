@@ -11,14 +11,22 @@ from typing import IO, cast
 
 import msgspec
 
+from htcgrid.errors import UnreadableError
+from htcgrid.model import defaults
+from htcgrid.model.decoding import Decoder
 from htcgrid.model.interpreter import interpreter
+from htcgrid_agent.shell.expected import Expected
 from htcgrid_agent.shell.group import end_group_with
 from htcgrid_agent.shell.journal_reader import JournalReader
 from htcgrid_agent.workers.cell import Cell
 from htcgrid_agent.workers.messages import Frames, Need, Report, frame
 
 _encoder = msgspec.msgpack.Encoder()
-_decode = msgspec.msgpack.Decoder(Report | Need).decode
+_decode: Decoder[Report | Need] = Decoder(Report | Need, "a message of worker")
+#: Most bytes of a message: a result of the greatest length, and what may be reported with it.
+_MOST = defaults.PAYLOAD_BYTES + (16 << 20)
+#: For how long the rest of a message may not come: seconds.
+_PATIENCE = 2.0
 
 
 class WorkerProcess:
@@ -43,7 +51,13 @@ class WorkerProcess:
         #: Arguments of the interpreter.
         self._flags = flags
         self._unsent: deque[memoryview] = deque()
-        self._frames = Frames()
+        self._frames = Frames(_MOST)
+        self._expected = Expected(name)
+        #: The bytes that had come at the last look of :meth:`is_stuck`, when that was, and for how long none came.
+        self._read = 0
+        self._looked = self._still = 0.0
+        #: What it sent that is no message for its agent; nothing that it sends after that counts.
+        self.wrong = ""
         #: Bytes of the message that :meth:`receive` yielded last.
         self.size = 0
         with contextlib.ExitStack() as kept, contextlib.ExitStack() as lent:
@@ -119,23 +133,46 @@ class WorkerProcess:
             self._unsent.clear()
         return True
 
+    def hand(self, run: int, start: int, stop: int, now: float) -> None:
+        """Note that it is handed a run, tasks ``start`` to ``stop - 1``: it may tell of these."""
+        self._expected.hand(run, start, stop)
+        self.journal.hand(run, start, stop, now)
+
     def receive(self) -> Iterator[Report | Need | None]:
         """Yield the messages that have come; None, last, when the channel has ended or what came is no message."""
+        if self.wrong:
+            return
         try:
             bodies = self._frames.read(self.channel)
+            if bodies is None:
+                yield None
+                return
+            for body in bodies:
+                self.size = len(body)
+                message = _decode(body, self.name)
+                if isinstance(message, Report):
+                    self._expected.check(message)
+                yield message
         except BlockingIOError:
             return
         except OSError:
-            bodies = None
-        if bodies is None:
             yield None
-            return
-        try:
-            for body in bodies:
-                self.size = len(body)
-                yield _decode(body)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except (UnreadableError, ValueError) as error:
+            self.wrong = str(error)
             yield None
+
+    def is_stuck(self, now: float) -> bool:
+        """Return whether it has begun a message, and the rest does not come; to be asked again and again."""
+        passed, self._looked = now - self._looked, now
+        if not self._frames.is_amid or self._frames.count != self._read:
+            self._read, self._still = self._frames.count, 0.0
+            return False
+        # What is long for a moment is long for the whole machine.
+        self._still += min(passed, 0.25)
+        if self._still < _PATIENCE:
+            return False
+        self.wrong = self.wrong or f"the rest of a message has not come for {_PATIENCE:g} s"
+        return True
 
     def leave(self) -> None:
         """Let the process, which has nothing to do, call what its modules want to be called, and end."""
@@ -150,12 +187,15 @@ class WorkerProcess:
     def end(self) -> str:
         """Make sure that the process is gone; return how it ended, in words. What it has said can still be read."""
         reason = None
+        if self.wrong:
+            reason = f"sent what is no message for its agent, and was killed: {self.wrong}"
+            self.kill()
         try:
             # A process that is dying by itself closes its channel a moment before its status can be had.
             self._process.wait(timeout=0.2)
         except subprocess.TimeoutExpired:
             self.kill()
-            reason = "closed its connection to the agent, and was killed"
+            reason = reason or "closed its connection to the agent, and was killed"
         code = self._process.wait()
         self.kill()
         return reason or _ending(code)

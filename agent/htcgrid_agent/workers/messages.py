@@ -107,15 +107,18 @@ def frame(message: msgspec.Struct, encoder: msgspec.msgpack.Encoder) -> bytearra
 class Frames:
     """Cuts the stream of bytes of a connection into the bodies that were framed.
 
-    It holds no more than has come: what says how long a body is may be garbage.
+    It holds no more than has come, and of no body more than ``most`` bytes: what says how long it is may be garbage.
     """
 
     #: About as many bytes as a socket holds. They are kept: to allocate as many for each message costs more than to
     #: read it.
     _ROOM = 256 << 10
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = (1 << 32) - 1) -> None:
+        self._most = most
         self._room = memoryview(bytearray(self._ROOM))
+        #: Bytes that were read.
+        self.count = 0
         #: What has come of the next frame.
         self._begun = bytearray()
         #: What has come of a body that is longer than that, and how many of its bytes are still to come.
@@ -123,9 +126,19 @@ class Frames:
         self._missing = 0
 
     def read(self, connection: socket.socket) -> list[bytearray] | None:
-        """Read once what a connection has; return the bodies that are whole by now, None when it has ended."""
+        """Read once what a connection has; return the bodies that are whole by now, None when it has ended.
+
+        Raises:
+            ValueError: a body is to be longer than may be.
+        """
         count = connection.recv_into(self._room)
+        self.count += count
         return list(self._cut(self._room[:count])) if count else None
+
+    @property
+    def is_amid(self) -> bool:
+        """Whether a body has begun to come, and is not whole."""
+        return bool(self._begun or self._missing)
 
     def _cut(self, data: memoryview) -> Iterator[bytearray]:
         if self._missing:
@@ -138,6 +151,8 @@ class Frames:
         self._begun += data
         while len(self._begun) >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(self._begun)
+            if length > self._most:
+                raise ValueError(f"a message of {length:,} bytes is longer than the {self._most:,} that may be")
             end = _LENGTH.size + length
             if len(self._begun) >= end:
                 body = self._begun[_LENGTH.size : end]
