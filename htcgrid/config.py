@@ -200,10 +200,15 @@ def read_document(file: Path) -> dict[str, Any]:
         ConfigError: it is missing, unreadable or no TOML.
     """
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{file}: cannot be read: {error.strerror or error}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{file}: is not TOML: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        # Beside what is no TOML: a number of thousands of digits, tables in each other without end.
         raise ConfigError(f"{file}: is not TOML: {error}") from error
 
 

@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from htcgrid.config import Config
@@ -22,7 +23,9 @@ def mark_of(config: Config) -> str:
     """Return what tells a grid from others: its table ``[state]``, wherever the file stands."""
     values = dict(config.tables["state"])
     if isinstance(path := values.get("path"), str):
-        values["path"] = str((config.folder / Path(path).expanduser()).resolve())
+        # Of a home that is not there, opening it tells.
+        with suppress(RuntimeError, ValueError):
+            values["path"] = str((config.folder / Path(path).expanduser()).resolve())
     # What it says may name places that are nobody's business.
     return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

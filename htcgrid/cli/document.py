@@ -18,7 +18,7 @@ def decoded(data: bytes, what: str) -> Any:
     """
     try:
         return msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise EncodingError(f"{what} is not JSON: {error}{_place(data, str(error))}") from error
 
 

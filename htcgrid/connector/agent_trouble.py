@@ -6,6 +6,9 @@ from pathlib import Path
 
 import msgspec
 
+from htcgrid.errors import UnreadableError
+from htcgrid.model.decoding import Decoder
+
 #: What a line of a log holds that tells of a call which failed, and is made again.
 _SIGN = b'"event": "call failed"'
 #: How much of a log's end is read: bytes.
@@ -22,7 +25,12 @@ class _Line(msgspec.Struct):
     timestamp: datetime
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+def _check(line: _Line) -> None:
+    if line.timestamp.tzinfo is None:
+        raise ValueError("its time has no time zone")
+
+
+_decode: Decoder[_Line] = Decoder(_Line, "a line of an agent's log", json=True, check=_check)
 
 
 def agent_trouble(folder: Path, now: datetime) -> str | None:
@@ -52,6 +60,6 @@ def _failed(data: bytes) -> Iterator[_Line]:
         if _SIGN in line:
             try:
                 yield _decode(line)
-            except msgspec.MsgspecError:
+            except UnreadableError:
                 # Half a line, or what a handler has printed.
                 continue

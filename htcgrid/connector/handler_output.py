@@ -10,7 +10,9 @@ from typing import BinaryIO, TextIO
 
 import msgspec
 
+from htcgrid.errors import UnreadableError
 from htcgrid.host import Host
+from htcgrid.model.decoding import Decoder
 
 #: How much of a log is read at once.
 _BLOCK = 1 << 18
@@ -26,7 +28,7 @@ class _Line(msgspec.Struct):
     stream: str = "stdout"
 
 
-_decode = msgspec.json.Decoder(_Line).decode
+_decode: Decoder[_Line] = Decoder(_Line, "a line of an agent's log", json=True)
 
 
 class HandlerOutput:
@@ -164,7 +166,7 @@ def _printed(lines: Iterable[bytes]) -> Iterator[_Line]:
         if _SIGN in line:
             try:
                 yield _decode(line)
-            except msgspec.MsgspecError:
+            except UnreadableError:
                 # A text that holds the sign, or half a line of an agent that was killed.
                 continue
 

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from htcgrid.errors import UnreadableError
 from htcgrid.local.process import birthmark
 from htcgrid.local.settings import Mode, make_folder
 from htcgrid.model import AgentId, AgentInfo
+from htcgrid.model.decoding import Count, Decoder
 
 
 class AgentRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +21,7 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     id: AgentId
     pool: str
-    pid: int
+    pid: Count
     #: See :func:`birthmark`.
     mark: str
     started: datetime
@@ -32,6 +34,14 @@ class AgentRecord(msgspec.Struct, frozen=True, kw_only=True):
         return AgentInfo(
             id=self.id, pool=self.pool, started=self.started, host=self.host, pid=self.pid, draining=self.draining
         )
+
+
+def _check(record: AgentRecord) -> None:
+    if record.started.tzinfo is None:
+        raise ValueError("the time when it was started has no time zone")
+
+
+_decode: Decoder[AgentRecord] = Decoder(AgentRecord, "the record of an agent", json=True, check=_check)
 
 
 class Roster:
@@ -74,8 +84,8 @@ class Roster:
 
     def _read(self, file: Path) -> AgentRecord | None:
         try:
-            record = msgspec.json.decode(file.read_bytes(), type=AgentRecord)
-        except (OSError, msgspec.MsgspecError):
+            record = _decode(file.read_bytes(), file)
+        except (OSError, UnreadableError):
             return None
         if birthmark(record.pid) == record.mark:
             return record

@@ -39,14 +39,23 @@ class LocalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     def __post_init__(self) -> None:
         if not self.path.strip():
             raise ValueError("`path` must name a folder")
+        if "\0" in self.path:
+            raise ValueError("`path` must name a folder, and no name has a NUL")
         if self.workers is not None and not 1 <= self.workers <= 1024:
             raise ValueError(f"`workers` must be from 1 to 1024, not {self.workers}")
         if not 0 < self.patience <= 3600 or not 0 <= self.grace <= 86_400:
             raise ValueError("`patience` must be more than 0 and at most 3600, `grace` from 0 to 86400 seconds")
 
     def folder(self, source: Source) -> Path:
-        """Return the grid's folder; a relative path starts where grid.toml stands."""
-        return (source.folder / Path(self.path).expanduser()).absolute()
+        """Return the grid's folder; a relative path starts where grid.toml stands.
+
+        Raises:
+            ConfigError: it begins with the home of somebody who is not there.
+        """
+        try:
+            return (source.folder / Path(self.path).expanduser()).absolute()
+        except RuntimeError as error:
+            raise ConfigError(f"{source.table}: 'path' is {self.path!r}: {error}; name another folder") from error
 
 
 def make_folder(folder: Path, inside: str = "", *, mode: Mode = "private") -> Path:

@@ -12,7 +12,8 @@ people.
 
 import msgspec
 
-from htcgrid.errors import EncodingError
+from htcgrid.errors import EncodingError, UnreadableError
+from htcgrid.model.decoding import Count, Decoder
 from htcgrid.model.session import SessionId
 from htcgrid.model.shared import SharedInput
 
@@ -33,7 +34,7 @@ class FunctionKey(msgspec.Struct, frozen=True, array_like=True):
     """What a session has a function under; calls that are submitted again take it along to another session."""
 
     digest: str
-    size: int
+    size: Count
 
     def shared(self, session: SessionId) -> SharedInput:
         """Return the shared input that is the function, as this session has it."""
@@ -51,6 +52,9 @@ class PickledCall(msgspec.Struct, frozen=True, array_like=True):
     refers: bool = False
 
 
+_decode: Decoder[PickledCall] = Decoder(PickledCall, "a call")
+
+
 def write_call(call: PickledCall) -> bytes:
     """Return a call as a payload."""
     return msgspec.msgpack.encode(call)
@@ -63,6 +67,6 @@ def read_call(payload: bytes) -> PickledCall:
         EncodingError: it is none.
     """
     try:
-        return msgspec.msgpack.decode(payload, type=PickledCall)
-    except msgspec.MsgspecError as error:
-        raise EncodingError(f"{len(payload)} bytes are no call of a pickled function: {error}") from error
+        return _decode(payload)
+    except UnreadableError as error:
+        raise EncodingError(f"{len(payload)} bytes are no call of a pickled function: {error.why}") from error

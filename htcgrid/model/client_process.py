@@ -7,9 +7,11 @@ hold a password.
 import json
 import sys
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Self
+from typing import Self
 
 import msgspec
+
+from htcgrid.errors import ConfigError
 
 #: The variables' names begin with it. Linux bounds each to 128 KiB (execve(2), MAX_ARG_STRLEN), and their
 #: sum to some megabytes, as it does with the client's own command line.
@@ -50,15 +52,15 @@ class ClientProcess(msgspec.Struct, frozen=True, kw_only=True):
         parts: list[str] = []
         while (part := environment.pop(f"{_PREFIX}{len(parts)}", None)) is not None:
             parts.append(part)
-        told: dict[str, Any] = json.loads("".join(parts)) if parts else {}
-        # msgspec would not take letters that no encoding has, as file names have them.
-        argv = told.get("argv")
-        return cls(
-            argv=None if argv is None else tuple(argv),
-            flags=tuple(told.get("flags", ())),
-            script=told.get("script"),
-            path=tuple(told.get("path", ())),
-        )
+        if not parts:
+            return cls()
+        try:
+            # msgspec would not take letters that no encoding has, as file names have them.
+            return msgspec.convert(json.loads("".join(parts)), cls)
+        except (ValueError, RecursionError) as error:
+            raise ConfigError(
+                f"{_PREFIX}0, and the variables behind it, are not what an embedded grid gives its agents: {error}"
+            ) from error
 
     def environment(self) -> Mapping[str, str]:
         """Return variables that tell an agent."""

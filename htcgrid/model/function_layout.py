@@ -38,6 +38,8 @@ def split_function(data: bytes | memoryview) -> tuple[memoryview, list[memoryvie
         (count,) = _COUNT.unpack_from(view)
         if not count:
             return view[_COUNT.size :], []
+        if count > view.nbytes:
+            raise EncodingError(f"{view.nbytes} bytes are no pickled function: it would have {count} parts")
         sizes = struct.unpack_from(f"<{count + 1}Q", view, _COUNT.size)
     except struct.error as error:
         raise EncodingError(f"{view.nbytes} bytes are no pickled function: {error}") from error

@@ -68,7 +68,7 @@ def json_codec(others: _Others, *, lossy: bool) -> tuple[_Encode, Callable[[byte
     def decode(data: bytes) -> Any:
         try:
             return read(data)
-        except (msgspec.MsgspecError, RecursionError, ValueError) as error:
+        except Exception as error:
             raise EncodingError(f"{len(data)} bytes cannot be decoded as JSON: {error}") from error
 
     return encode, decode
@@ -105,7 +105,7 @@ def msgpack_codec(others: _Others, *, lossy: bool) -> tuple[_Encode, Callable[[b
     def decode(data: bytes) -> Any:
         try:
             return read(data)
-        except (msgspec.MsgspecError, RecursionError, ValueError, TypeError) as error:
+        except Exception as error:
             raise EncodingError(f"{len(data)} bytes cannot be decoded as MessagePack: {error}") from error
 
     return encode, decode
