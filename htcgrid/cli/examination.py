@@ -18,7 +18,7 @@ from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.findings.phrasing import counted, listed, span
 from htcgrid.findings.pool import code_findings, starting, version_findings
 from htcgrid.interfaces import Provided, StateStore
-from htcgrid.model import AgentStatus, SessionStatus, utcnow
+from htcgrid.model import AgentId, AgentStatus, BundleKey, Lease, SessionId, SessionStatus, utcnow
 
 #: Clocks that differ by less are taken for equal.
 _SKEW = timedelta(seconds=5)
@@ -105,12 +105,15 @@ class Examination:
         began = time.monotonic()
         with closing(self._config.open_state()) as state:
             newest = state.sessions(limit=1).sessions
+            # Of a lease that nobody has: it changes nothing, and goes the way of what is written.
+            nobodys = BundleKey(SessionId(f"doctor-{token_hex(8)}"), 0)
+            state.renew([Lease(key=nobodys, agent=AgentId("doctor"), attempt=1, nonce=token_hex(8))])
             self._agents = _agents(state)
             told_more = self._note("state", state)
             durable = state.limits.durable or told_more
         self._newest = newest[0] if newest else None
         told = f"the newest session is {newest[0].session.id}" if newest else "there is no session"
-        message = f"opened and read in {_since(began)}; {told}"
+        message = f"opened, read and written to in {_since(began)}; {told}"
         if durable:
             return Check(name="state", level=Level.OK, message=message)
         lost = "what it acknowledges may be lost when power is: submit again under the session's id, then"
