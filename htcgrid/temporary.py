@@ -9,7 +9,6 @@ import os
 import shutil
 import stat
 import tempfile
-import time
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -90,7 +89,7 @@ def _remove_if_abandoned(path: Path, folder: int) -> None:
         lock = os.open(_LOCK, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     except FileNotFoundError:
         # One that has anything in it is not empty, and stays.
-        if path.name.count("-") == 1 and time.time() - found.st_mtime > _UNFINISHED:
+        if path.name.count("-") == 1 and _time_of(path.parent) - found.st_mtime > _UNFINISHED:
             path.rmdir()
         return
     try:
@@ -118,6 +117,12 @@ def _remove(path: Path, folder: int) -> None:
     with suppress(FileNotFoundError):
         # If another was put in its place, that is not empty.
         path.rmdir()
+
+
+def _time_of(place: Path) -> float:
+    """Return the time by which files in a place are stamped, which this process's clock need not have."""
+    with tempfile.TemporaryFile(dir=place) as file:
+        return os.fstat(file.fileno()).st_mtime
 
 
 def _made() -> Path:

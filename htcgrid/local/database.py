@@ -15,6 +15,7 @@ from htcgrid.local.faults import FAULTS, fault, translated
 from htcgrid.local.gate import Gate
 from htcgrid.local.schema import is_prepared, prepare
 from htcgrid.local.settings import PATIENCE, Mode, make_folder
+from htcgrid.local.stamp import StoreClock
 
 _FILE = "grid.db"
 #: Connections for reading that are kept open; more are opened when more threads read, and closed after.
@@ -43,6 +44,8 @@ class Database:
         self._durable: bool | None = True
         _check(self.file)
         self._gate = Gate(folder / f"{_FILE}.lock", patience, partial(continue_stopped, self.file))
+        #: The time by which all processes of the grid judge what is due: see :class:`StoreClock`.
+        self.clock = StoreClock(self._gate.stamp)
         try:
             with translated(self.file):
                 self._writer = self._connect()

@@ -97,6 +97,11 @@ class Gate:
             raise
         return self._turn
 
+    def stamp(self) -> float:
+        """Return the time that the kernel gives to what is written now: seconds since the epoch."""
+        os.utime(self._descriptor)
+        return os.fstat(self._descriptor).st_mtime
+
     def is_turn(self, turn: int) -> bool:
         """Return whether this thread is inside, and its turn is this one."""
         return self._turn == turn and self._holder == threading.get_ident()

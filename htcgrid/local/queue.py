@@ -32,7 +32,7 @@ class SqliteTaskQueue(TaskQueue):
     """The hints of a grid on one machine, in ``folder``.
 
     What :class:`SqliteStateStore` makes pending is a hint by that, and rings. Hints of a session that is in another
-    state store are kept in the file. ``now`` is the wall clock.
+    state store are kept in the file. ``now`` is the time, that of the file's own machine unless it is given.
     """
 
     Settings = LocalSettings
@@ -43,13 +43,13 @@ class SqliteTaskQueue(TaskQueue):
         folder: Path,
         *,
         patience: timedelta = PATIENCE,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
         mode: Mode = "private",
     ) -> None:
         self._database = Database(folder, patience, mode=mode)
         self._doorbell = Doorbell(folder / "bells")
-        self._now = now
-        self._damage = Damage(now)
+        self._now = now or self._database.clock
+        self._damage = Damage(self._now)
         #: What the calls that wait listen to, and how often they were told to return.
         self._topics: list[Topic] = []
         self._wakes = 0

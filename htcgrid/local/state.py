@@ -52,6 +52,7 @@ from htcgrid.model import (
     in_parts,
 )
 from htcgrid.model.header import session_decoder
+from htcgrid.skew import clocks_agree, skew_concerns
 
 #: How often a waiting reader looks though no bell rang: a lost ring costs this much.
 _POLL = 0.25
@@ -60,8 +61,9 @@ _POLL = 0.25
 class SqliteStateStore(StateStore):
     """The truth of a grid on one machine, in ``folder``.
 
-    ``clock`` is monotonic and judges leases; ``now`` is the wall clock, for delays and retention, which have to outlast
-    processes. With ``liveness``, the default unless ``clock`` is another one, a dead agent's bundles lapse at once.
+    ``clock`` is monotonic and judges leases; ``now`` is for delays and retention, which have to outlast processes: the
+    time of the file's own machine, unless it is given. With ``liveness``, the default unless ``clock`` is another one, a
+    dead agent's bundles lapse at once.
     """
 
     Settings = LocalSettings
@@ -73,7 +75,7 @@ class SqliteStateStore(StateStore):
         *,
         patience: timedelta = PATIENCE,
         clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] | None = None,
         liveness: bool | None = None,
         mode: Mode = "private",
     ) -> None:
@@ -83,9 +85,10 @@ class SqliteStateStore(StateStore):
         watched = clock is time.monotonic if liveness is None else liveness
         self._liveness = AgentLiveness(folder / "agents") if watched else None
         self._watch = reaping.Watch(clock, self._liveness)
-        self._now = now
+        self._own_time = now is None
+        self._now = now or self._database.clock
         self._decode = session_decoder()
-        self._damage = Damage(now)
+        self._damage = Damage(self._now)
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:
@@ -96,7 +99,8 @@ class SqliteStateStore(StateStore):
     def concerns(self) -> Sequence[Concern]:
         """Return what of the file cannot be read, as far as anybody has met it. Costs 1 read."""
         with self._database.reading() as connection:
-            return self._damage.concerns(connection)
+            found = list(self._damage.concerns(connection))
+        return [*found, *(skew_concerns(self._now()) if self._own_time else ())]
 
     def usage(self) -> Mapping[str, float]:
         return {"durable writes": float(self._database.commits)}
@@ -287,7 +291,13 @@ class SqliteStateStore(StateStore):
         self._sweep()
 
     def expired(self, limit: int) -> list[SessionId]:
-        """Return sessions to collect. Costs 1 read, and 1 write when one is past its retention."""
+        """Return sessions to collect, none while this process's clock and the file's differ by over an hour.
+
+        Costs 1 read, and 1 write when one is past its retention.
+        """
+        if self._own_time and not clocks_agree(self._now()):
+            # One of the two is wrong; and what is gone does not come again.
+            return []
         with self._database.reading() as connection:
             found = collection.look(connection, self._now(), limit)
         if not found.expired:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from htcgrid.model import CancelCounts, SessionId, defaults
+from htcgrid.skew import clocks_agree
 from htcgrid_redis.access import Access, milliseconds, not_found, random_number, text_of, unreadable
 from htcgrid_redis.keys import Shard
 from htcgrid_redis.server import Call
@@ -54,11 +55,17 @@ def delete(access: Access, session: SessionId) -> None:
 
 
 def expired(access: Access, limit: int) -> list[SessionId]:
-    """Return sessions to collect. Costs 1 request per shard, and another per shard that has some."""
+    """Return sessions to collect, none while this process's clock and the server's differ by over an hour.
+
+    Costs 1 request per shard, and another per shard that has some.
+    """
     found: list[SessionId] = []
     shards = access.layout.shards
     looks = access.server.calls([Call("ended", [shard.ends], (access.now, limit)) for shard in shards])
-    for shard, names in zip(shards, looks, strict=True):
+    for shard, (names, now) in zip(shards, looks, strict=True):
+        if access.clock is None and not clocks_agree(int(now) / 1000):
+            # One of the two is wrong; and what is gone does not come again.
+            continue
         texts, _ = access.met.page(lambda name: text_of(name, "the name of a session"), names[: limit - len(found)])
         sessions = [SessionId(text) for text in texts]
         calls = [_bury(access, shard, session, deleted=False) for session in sessions]

@@ -66,7 +66,14 @@ def _withdrawal(access: Access, shard: Shard, refused: Sequence[tuple[BundleKey,
     sessions = numbered([key.session for key, _, _ in refused])
     places = [place for session in sessions for place in shard.session(session)[:2]]
     claims = [
-        (sessions[key.session], key.session, field_of(key), nonce, int(error.what == HEADER), f"{error.what}\n{error.why}")
+        (
+            sessions[key.session],
+            key.session,
+            field_of(key),
+            nonce,
+            int(error.what == HEADER),
+            f"{error.what}\n{error.why}",
+        )
         for key, nonce, error in refused
     ]
     return Call("withdraw", [shard.due, shard.wait, shard.damaged, *places], (access.now, encode(claims)))
