@@ -1,4 +1,4 @@
-"""How far a process's clock may be from its store's: what is deleted does not come again, so both have to agree on it."""
+"""How far a process's clock may be from its store's: both have to agree on what is deleted, for it does not come again."""
 
 import time
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _MOST = 3600.0
 
 
 def clocks_agree(stores: float) -> bool:
-    """Return whether this process's clock is within an hour of the store's, which shows this: seconds since the epoch."""
+    """Return whether this process's clock is within an hour of the store's: seconds since the epoch."""
     return abs(time.time() - stores) <= _MOST
 
 

@@ -62,8 +62,8 @@ class SqliteStateStore(StateStore):
     """The truth of a grid on one machine, in ``folder``.
 
     ``clock`` is monotonic and judges leases; ``now`` is for delays and retention, which have to outlast processes: the
-    time of the file's own machine, unless it is given. With ``liveness``, the default unless ``clock`` is another one, a
-    dead agent's bundles lapse at once.
+    time of the file's own machine, unless it is given. With ``liveness``, the default unless ``clock`` is another one,
+    a dead agent's bundles lapse at once.
     """
 
     Settings = LocalSettings
