@@ -1,4 +1,4 @@
-"""How far a process's clock may be from its store's: both have to agree on what is deleted, for it does not come again."""
+"""How far a process's clock may be from its store's: both have to agree on what is deleted, which never comes again."""
 
 import time
 from collections.abc import Sequence
