@@ -35,8 +35,8 @@ def _claimed(store: StateStore, bundles: int) -> tuple[Session, list[Commit]]:
 def test_a_reader_wakes_when_an_outcome_comes() -> None:
     store = MemoryStateStore()
     session, commits = _claimed(store, 1)
-    Timer(0.05, lambda: store.commit(commits)).start()
     began = time.monotonic()
+    Timer(0.05, lambda: store.commit(commits)).start()
     assert succeeded_in(store.outcomes(session.id, wait=_LONG).entries) == [0]
     assert 0.04 < time.monotonic() - began < 10
 

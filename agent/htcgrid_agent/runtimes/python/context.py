@@ -28,6 +28,8 @@ class Context:
         self.deadline: float | None = None
         self._shared = shared
         self._logger: logging.Logger | None = None
+        #: The session that it was set up for.
+        self._logged = ""
 
     def remaining(self) -> float | None:
         """Return the seconds until the grid ends this try; None for no limit."""
@@ -36,11 +38,11 @@ class Context:
     @property
     def logger(self) -> "logging.Logger":
         """A logger whose lines name the task; they are kept with the outcome as all that a handler prints."""
-        if self._logger is None:
+        if self._logger is None or self._logged != self.session_id:
             # Most handlers log nothing, and importing this takes longer than most tasks.
             from htcgrid_agent.runtimes.python.task_logger import task_logger  # noqa: PLC0415
 
-            self._logger = task_logger(self)
+            self._logger, self._logged = task_logger(self), self.session_id
         return self._logger
 
     def get(self, ref: str) -> Any:

@@ -6,6 +6,8 @@ from typing import Any
 
 #: A new logger's level, whether it hands on and is silent, its handlers and filters.
 _LOGGER: tuple[Any, ...] = (0, True, False, [], [])
+#: The logger that handlers are given, which is set up anew for each session.
+TASK_LOGGER = "htcgrid.task"
 _LEVELS = {50: "CRITICAL", 40: "ERROR", 30: "WARNING", 20: "INFO", 10: "DEBUG", 0: "NOTSET"}
 _LOGGING: tuple[Any, ...] = (30, False, [], [], 0, True, None, None)
 
@@ -58,7 +60,7 @@ def _loggers() -> dict[str, tuple[Any, ...]] | None:
     values = {
         name: (logger.level, logger.propagate, logger.disabled, logger.handlers[:], logger.filters[:])
         for name, logger in root.manager.loggerDict.items()
-        if hasattr(logger, "handlers")
+        if name != TASK_LOGGER and hasattr(logger, "handlers")
     }
     return {name: held for name, held in values.items() if held != _LOGGER} or None
 
@@ -66,7 +68,7 @@ def _loggers() -> dict[str, tuple[Any, ...]] | None:
 def _put_loggers(was: dict[str, tuple[Any, ...]] | None) -> None:
     manager = sys.modules["logging"].root.manager
     for name, logger in manager.loggerDict.items():
-        if hasattr(logger, "handlers"):
+        if name != TASK_LOGGER and hasattr(logger, "handlers"):
             level, logger.propagate, logger.disabled, logger.handlers[:], logger.filters[:] = (was or {}).get(
                 name, _LOGGER
             )

@@ -4,17 +4,22 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
+from htcgrid_agent.runtimes.python.logging_settings import TASK_LOGGER
+
 if TYPE_CHECKING:
     from htcgrid_agent.runtimes.python.context import Context
 
 
 def task_logger(context: "Context") -> logging.Logger:
-    """Return a logger whose lines name the task that runs, on stderr, where they are kept as all that tasks print."""
-    logger = logging.getLogger("htcgrid.task")
+    """Return a logger whose lines name the task that runs, on stderr, where they are kept as all that tasks print.
+
+    It is set up anew: what another session's tasks have made of it is gone.
+    """
+    logger = logging.getLogger(TASK_LOGGER)
     logger.setLevel(logging.INFO)
     # A handler's own logging is its own affair.
-    logger.propagate = False
-    logger.handlers = [_Stderr(context)]
+    logger.propagate = logger.disabled = False
+    logger.handlers, logger.filters = [_Stderr(context)], []
     return logger
 
 

@@ -1,0 +1,5 @@
+"""Sets a logger up as libraries do."""
+
+import logging
+
+logging.getLogger("a.library").addHandler(logging.NullHandler())
