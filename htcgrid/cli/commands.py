@@ -58,7 +58,7 @@ _COMMANDS = {name: text for commands in GROUPS.values() for name, text in comman
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: In a line; docs/reference/command-line.md has a table.
-_EXITS = "Exit: 0 well; 1 tasks failed; 2 wrong; 3 unreadable; 124 time over; 130 Ctrl-C; 141 unread"
+_EXITS = "Exit: 0 well; 1 failed; 2 wrong; 3 damaged; 124 too late; 130 Ctrl-C; 141 unread"
 
 
 class Commands(SuggestingGroup):
