@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from htcgrid.cli.examples import show_examples
 from htcgrid.cli.exits import Exit, exit_of
+from htcgrid.cli.say import say_error
 from htcgrid.cli.suggesting import SuggestingGroup
 from htcgrid.errors import ConfigError, HtcGridError
 
@@ -149,7 +150,7 @@ def run(arguments: list[str] | None) -> None:
         error.show()
         sys.exit(Exit.WRONG)
     except HtcGridError as error:
-        click.echo(f"htcgrid: {error}", err=True)
+        say_error(error)
         sys.exit(exit_of(error))
     except (KeyboardInterrupt, click.Abort):
         # One more ends the end of this process, and shows nothing of it.

@@ -154,7 +154,7 @@ def _is_there(connection: sqlite3.Connection, header: Header, bundle: Bundle) ->
         return False
     if not all(type(number) is int for number in before[:2]):
         raise UnreadableError(
-            "what was submitted of session", header.id, f"the record before task {bundle.stop} is damaged"
+            "what was submitted of session", bundle.key.session, f"the record before task {bundle.stop} is damaged"
         )
     if before[1] <= bundle.key.start:
         return False

@@ -5,10 +5,12 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any, TextIO, cast
+
+from htcgrid.model.plain_text import plain, plain_lines
 
 Log = Any
 
@@ -80,6 +82,16 @@ def open_log(style: str, *, agent: str, verbose: bool = False) -> Log:
     return JsonLog(StandardError(), verbose=verbose, agent=agent)
 
 
+def _plainly(_logger: object, _level: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make all facts fit to be shown in a terminal; a traceback keeps its lines."""
+    for name, value in facts.items():
+        if name == "exception":
+            facts[name] = "\n".join(plain_lines(str(value)))
+        elif not isinstance(value, int | float | None):
+            facts[name] = plain(str(value))
+    return facts
+
+
 def _console_log(*, verbose: bool) -> Log:
     """Return a logger for people. Imported here: it takes longer than all else that an agent begins with."""
     import structlog  # noqa: PLC0415
@@ -96,6 +108,7 @@ def _console_log(*, verbose: bool) -> Log:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _plainly,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),
