@@ -87,8 +87,9 @@ def _plainly(_logger: object, _level: str, facts: MutableMapping[str, Any]) -> M
     for name, value in facts.items():
         if name == "exception":
             facts[name] = "\n".join(plain_lines(str(value)))
-        elif not isinstance(value, int | float | None):
-            facts[name] = plain(str(value))
+        elif isinstance(value, str):
+            # All else is shown by its repr, in which text is plain.
+            facts[name] = plain(value)
     return facts
 
 

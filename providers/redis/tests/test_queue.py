@@ -89,7 +89,7 @@ def test_nothing_is_above_the_highest_priority(queue: RedisTaskQueue) -> None:
     assert queue.receive(3, wait=_NO_WAIT, pool="default", above=3) == []
 
 
-def test_a_hint_that_nobody_understands_is_set_aside_and_takes_none_along(redis_url: str, queue: RedisTaskQueue) -> None:
+def test_a_hint_that_nobody_understands_is_set_aside(redis_url: str, queue: RedisTaskQueue) -> None:
     with redis.Redis.from_url(redis_url) as client:
         key = queue._layout.hints(_HINT.pool, 2)
         for wait in (_NO_WAIT, _LONG):
