@@ -36,6 +36,7 @@ class MemoryVandal(Vandal):
         return self._written.get((kind, session)) or b""
 
     def write(self, kind: str, session: SessionId, data: bytes | None) -> None:
+        self._written[kind, session] = data
         if kind == "hint":
             # Of a bundle that there is not, and of a schema that nobody knows.
             self.queue.send([Hint(key=BundleKey(session, 1000)), Hint(key=BundleKey(session, 0), schema=99)])
@@ -45,7 +46,7 @@ class MemoryVandal(Vandal):
 
 
 def _agent(stack: ExitStack, name: AgentId, vandal: MemoryVandal, payloads: MemoryPayloadStore) -> None:
-    """Start an agent of two workers in this process, and report that it is there."""
+    """Start an agent of two workers in this process."""
     stopping, inputs, log = threading.Event(), Inputs(), open_log("json", agent=name)
     policy = AgentPolicy(
         agent=name, workers=2, lease=30.0, heartbeat=5.0, grace=5.0, target=2.0, flush=0.1, handlers=("*",), wait=0.1
