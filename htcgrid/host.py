@@ -13,6 +13,8 @@ from secrets import token_hex
 from types import TracebackType
 from typing import Protocol, TypeVar
 
+from htcgrid.pause import pause
+
 _Item = TypeVar("_Item")
 
 
@@ -158,7 +160,7 @@ class RealHost:
 
     def sleep(self, seconds: float) -> None:
         """See :meth:`Host.sleep`."""
-        time.sleep(seconds)
+        pause(seconds)
 
     def token(self) -> str:
         """See :meth:`Host.token`."""

@@ -14,6 +14,7 @@ from htcgrid.cli.facts import json_option
 from htcgrid.cli.options import complete_sessions, config_option, required_config
 from htcgrid.errors import ResultTimeoutError
 from htcgrid.model import SessionId
+from htcgrid.pause import pause as pause_for
 
 if TYPE_CHECKING:
     from htcgrid.cli.stalled import Stalled
@@ -70,7 +71,7 @@ def _follow(watched: "Watched", stalled: "Stalled", show: "Show", limit: float |
         stalled.look(glances, looked - before)
         if late:
             raise _time_out(glances, limit, stalled)
-        time.sleep(pause if deadline is None else max(0.0, min(pause, deadline - time.monotonic())))
+        pause_for(pause if deadline is None else max(0.0, min(pause, deadline - time.monotonic())))
         pause = min(pause * 1.5, _PAUSE)
 
 

@@ -1,10 +1,11 @@
 """The log of an agent that was started on this machine: a file that grows while the agent runs."""
 
 import os
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+from htcgrid.pause import pause
 
 #: How much of a file is read at once, from its end on.
 _BLOCK = 1 << 16
@@ -37,7 +38,7 @@ class AgentLog:
                 if ended:
                     yield from _text(data)
                     return
-                time.sleep(_PAUSE)
+                pause(_PAUSE)
 
 
 def _tail(file: BinaryIO, count: int) -> bytes:

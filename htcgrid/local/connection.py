@@ -7,6 +7,7 @@ from typing import Any
 
 from htcgrid.local.faults import means_try_again
 from htcgrid.local.process import continue_lockers
+from htcgrid.pause import pause
 
 #: After each wait of this length it is looked whether somebody who holds a lock was stopped: seconds.
 _LOOK = 1.0
@@ -51,7 +52,7 @@ class Connection(sqlite3.Connection):
             except sqlite3.Error as error:
                 if not means_try_again(error) or time.monotonic() >= deadline:
                     raise
-            time.sleep(_PAUSE)
+            pause(_PAUSE)
 
 
 def _text(data: bytes) -> str | bytes:

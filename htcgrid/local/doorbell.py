@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 from htcgrid.local.network import Network
 from htcgrid.model import Hint
+from htcgrid.pause import pause
 
 #: The length of a socket's address is limited: 108 bytes on Linux, 104 elsewhere (unix(7)).
 _ADDRESS = 100
@@ -86,7 +87,7 @@ class Listener:
     def wait(self, seconds: float) -> bool:
         """Wait for a ring, and return whether there was one."""
         if self._bell is None:
-            time.sleep(max(0.0, seconds))
+            pause(seconds)
             return False
         deadline = time.monotonic() + seconds
         while self._poll.poll(max(0, ceil(seconds * 1000))):

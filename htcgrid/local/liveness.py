@@ -8,7 +8,6 @@ import fcntl
 import hashlib
 import os
 import threading
-import time
 import weakref
 from collections.abc import Container
 from contextlib import suppress
@@ -16,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from htcgrid.model import AgentId
+from htcgrid.pause import pause
 
 #: Who only looks whether an agent lives holds its lock for a moment.
 _ATTEMPTS = 20
@@ -88,7 +88,7 @@ class AgentLiveness:
                 if _locks(descriptor) and _names(file, descriptor):
                     return descriptor
                 os.close(descriptor)
-                time.sleep(_PAUSE)
+                pause(_PAUSE)
         return -1
 
     def _file(self, agent: AgentId) -> Path:

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,12 @@ from htcgrid import Grid
 from htcgrid.model import SessionStatus
 
 _PATIENCE = 180.0
+_NOTHING: Mapping[str, str] = {}
 _HTCGRID = Path(sys.executable).with_name("htcgrid")
 _WORK = """
 import multiprocessing
 import os
+import select
 import signal
 import time
 from pathlib import Path
@@ -27,6 +29,12 @@ RUNS = Path(__file__).with_name("runs")
 
 def square(event, context):
     time.sleep(0.02)
+    return event * event
+
+
+def steady(event, context):
+    # Not time.sleep, which some clocks that are not the machine's break.
+    select.select((), (), (), 0.02)
     return event * event
 
 
@@ -115,28 +123,35 @@ class Processes:
             _TOML.format(reaper=str(reaper).lower(), queue=queue, lease=lease, heartbeat=heartbeat, grace=grace)
         )
 
-    def agent(self, *options: str) -> subprocess.Popen[bytes]:
+    def agent(self, *options: str, environment: Mapping[str, str] = _NOTHING) -> subprocess.Popen[bytes]:
         """Start an agent; return when it has said so."""
-        process = self.starting_agent(*options)
+        process = self.starting_agent(*options, environment=environment)
         until(lambda: "agent started" in self.log(process))
         return process
 
-    def starting_agent(self, *options: str) -> subprocess.Popen[bytes]:
+    def starting_agent(self, *options: str, environment: Mapping[str, str] = _NOTHING) -> subprocess.Popen[bytes]:
         """Start an agent, and return at once."""
-        process, _ = self._start(_HTCGRID, "agent", "--config", self.config, "--log", "json", *options)
+        words = ("agent", "--config", self.config, "--log", "json", *options)
+        process, _ = self.command(*words, environment=environment)
         return process
 
-    def reaper(self) -> subprocess.Popen[bytes]:
+    def command(
+        self, *words: object, environment: Mapping[str, str] = _NOTHING
+    ) -> tuple[subprocess.Popen[bytes], Path]:
+        """Start a command; return it, and the file with what it prints."""
+        return self._start(_HTCGRID, *words, environment=environment)
+
+    def reaper(self, *, environment: Mapping[str, str] = _NOTHING) -> subprocess.Popen[bytes]:
         """Start a reaper; return when it has said so."""
-        process, log = self._start(_HTCGRID, "reaper", "--config", self.config)
+        process, log = self.command("reaper", "--config", self.config, environment=environment)
         until(lambda: "reaper started" in log.read_text())
         return process
 
-    def client(self, code: str) -> tuple[subprocess.Popen[bytes], Path]:
-        """Start a client; return it, and the file with what it prints."""
+    def client(self, code: str, *, environment: Mapping[str, str] = _NOTHING) -> tuple[subprocess.Popen[bytes], Path]:
+        """Start a client, to which one may write; return it, and the file with what it prints."""
         file = self.folder / "client.py"
         file.write_text(code)
-        return self._start(sys.executable, file)
+        return self._start(sys.executable, file, environment=environment, stdin=subprocess.PIPE)
 
     def log(self, process: subprocess.Popen[bytes]) -> str:
         """Return what a process has printed."""
@@ -161,14 +176,16 @@ class Processes:
         for process in self._started:
             process.wait(_PATIENCE)
 
-    def _start(self, *command: object) -> tuple[subprocess.Popen[bytes], Path]:
+    def _start(
+        self, *command: object, environment: Mapping[str, str], stdin: int = subprocess.DEVNULL
+    ) -> tuple[subprocess.Popen[bytes], Path]:
         log = self._file(len(self._started))
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [str(word) for word in command],
                 cwd=self.folder,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
-                stdin=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
+                stdin=stdin,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
