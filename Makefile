@@ -92,15 +92,18 @@ docs: .venv/dev.stamp ## Build the documentation into build/site
 	# Not --quiet: with it, mkdocs counts no warnings, and strict means nothing.
 	report=$$($(BIN)/mkdocs build --strict 2>&1) || { printf '%s\n' "$$report"; exit 1; }
 
-# Services that tests need, from Debian's packages when they are missing and this may install them; they are not started
-# by that. Else the tests that need them are skipped, and in CI fail.
+# What tests need of the machine, from Debian's packages when it is missing and this may install it; nothing is started
+# by that. Else the tests that need it are skipped, and in CI fail.
 .PHONY: services
 services:
-	if ! command -v redis-server >/dev/null && ! command -v valkey-server >/dev/null && test -z "$$HTCGRID_TEST_REDIS" \
-	    && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
-	    echo "== installing redis-server"; \
+	missing=; \
+	if ! command -v redis-server >/dev/null && ! command -v valkey-server >/dev/null && test -z "$$HTCGRID_TEST_REDIS"; \
+	    then missing=redis-server; fi; \
+	if ! ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1; then missing="$$missing libfaketime"; fi; \
+	if test -n "$$missing" && test "$$(id -u)" = 0 && command -v apt-get >/dev/null; then \
+	    echo "== installing $$missing"; \
 	    { apt-get update --quiet --quiet && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
-	        apt-get install --quiet --quiet --yes --no-install-recommends redis-server; } >/dev/null; \
+	        apt-get install --quiet --quiet --yes --no-install-recommends $$missing; } >/dev/null; \
 	fi
 
 # How many tests run at once: more than two cores can, for many wait for processes. JOBS=0: one after the other.

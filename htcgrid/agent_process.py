@@ -4,13 +4,14 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from htcgrid.errors import ProviderError
 from htcgrid.lifeline import Lifeline
 from htcgrid.model.interpreter import interpreter
+from htcgrid.pause import has_ended
 
 #: How much of what it said is told when it ends by itself: bytes.
 _TAIL = 2000
@@ -50,8 +51,7 @@ def agent_process(
         ):
             try:
                 while _STARTED not in _said(log):
-                    with suppress(subprocess.TimeoutExpired):
-                        agent.wait(_LOOK)
+                    if has_ended(agent, _LOOK):
                         raise _ended(log)
                 yield agent.pid
                 if agent.poll() is not None:

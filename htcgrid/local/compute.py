@@ -26,6 +26,7 @@ from htcgrid.local.settings import LocalSettings, Mode
 from htcgrid.model import AgentId, AgentInfo, Pool, defaults, utcnow
 from htcgrid.model.client_process import isolation_flags
 from htcgrid.model.interpreter import interpreter
+from htcgrid.pause import has_ended
 
 #: What an agent may take to end at once, with what modules' teardown() may take in an embedded grid: seconds.
 _MARGIN = 7.0
@@ -209,8 +210,7 @@ class ProcessComputeBackend(ComputeBackend):
     def _await_end(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
         for child in self._started.values():
-            with suppress(subprocess.TimeoutExpired):
-                child.wait(max(0.0, deadline - time.monotonic()))
+            has_ended(child, deadline - time.monotonic())
         self._reap()
 
 

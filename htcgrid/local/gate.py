@@ -100,7 +100,8 @@ class Gate:
 
     def stamp(self) -> float:
         """Return the time that the kernel gives to what is written now: seconds since the epoch."""
-        os.utime(self._descriptor)
+        # Written: what os.utime sets is the time of whoever gave this process another clock.
+        os.pwrite(self._descriptor, b"\0", 0)
         return os.fstat(self._descriptor).st_mtime
 
     def is_turn(self, turn: int) -> bool:

@@ -17,7 +17,7 @@ from htcgrid.testing.samples import new_id
 from tests.processes.conftest import Processes, until
 
 #: Where Debian, and others, put it.
-_LIBRARIES = sorted(Path("/usr/lib").glob("**/faketime/libfaketimeMT.so.1"))
+_LIBRARIES = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 _SHIFTS = ("-400d", "+400d", "jumping")
 _ROLES = ("client", "agent", "reaper")
 _LOCAL = '[state]\nprovider = "local"\npath = "state"\npatience = 120\n'
@@ -136,7 +136,7 @@ def test_a_clock_that_is_wrong_ends_and_collects_nothing_early(
 
 def test_doctor_tells_of_a_clock_that_is_wrong(processes: Processes, grid: Grid) -> None:
     grid.submit("work:square", [1])
-    for shift, told in (("-400d", "behind the store's"), ("+400d", "ahead of the store's")):
+    for shift, told in (("-400d", "behind"), ("+400d", "ahead of")):
         clocks = Clocks(processes, "doctor", shift)
         doctor, printed = processes.command("doctor", "--config", processes.config, environment=clocks.of("doctor"))
         doctor.wait(120)

@@ -15,6 +15,7 @@ from htcgrid.errors import UnreadableError
 from htcgrid.model import defaults
 from htcgrid.model.decoding import Decoder
 from htcgrid.model.interpreter import interpreter
+from htcgrid.pause import has_ended
 from htcgrid_agent.shell.expected import Expected
 from htcgrid_agent.shell.group import end_group_with
 from htcgrid_agent.shell.journal_reader import JournalReader
@@ -190,10 +191,8 @@ class WorkerProcess:
         if self.wrong:
             reason = f"sent what is no message for its agent, and was killed: {self.wrong}"
             self.kill()
-        try:
-            # A process that is dying by itself closes its channel a moment before its status can be had.
-            self._process.wait(timeout=0.2)
-        except subprocess.TimeoutExpired:
+        # A process that is dying by itself closes its channel a moment before its status can be had.
+        if not has_ended(self._process, 0.2):
             self.kill()
             reason = reason or "closed its connection to the agent, and was killed"
         code = self._process.wait()
