@@ -5,11 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
-import msgspec
-
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import Source
 from htcgrid.model import defaults
+from htcgrid.secrets import HiddenSettings
 
 #: Who may use a grid's folder: its user alone, or a group of users.
 Mode = Literal["private", "group"]
@@ -19,7 +18,7 @@ _GRIDS_OWN = ("agents", "bells", "embedded.toml", "grid.db", "grid.toml", "paylo
 PATIENCE = timedelta(seconds=10)
 
 
-class LocalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LocalSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One set of keys for all four tables, since a table that is left out takes those of ``[state]``."""
 
     #: The grid's folder; it is made when it is not there.

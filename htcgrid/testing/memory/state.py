@@ -38,12 +38,13 @@ from htcgrid.model import (
     StateLimits,
     defaults,
 )
+from htcgrid.secrets import HiddenSettings
 from htcgrid.testing.clock import Clock, is_real
 from htcgrid.testing.memory.bundle import LATE, BundleRecord
 from htcgrid.testing.memory.session import Log, SessionRecord
 
 
-class MemorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class MemorySettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What the memory store can be opened with."""
 
     #: Logs of each session; with several, a reader's cursor is a position in each.

@@ -2,12 +2,12 @@
 
 from urllib.parse import urlsplit
 
-import msgspec
+from htcgrid.secrets import HiddenSettings
 
 _SCHEMES = ("redis", "rediss", "unix")
 
 
-class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RedisSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One set of keys for the three tables, since a table that is left out takes those of ``[state]``."""
 
     #: ``redis://host:port/database``, ``rediss://…`` with TLS, or ``unix:///path``; of a cluster or of Sentinels, any.
@@ -105,10 +105,6 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         port = parts.port or (26379 if self.sentinel else 6379)
         host = parts.hostname or "localhost"
         return parts.path if parts.scheme == "unix" else f"{f'[{host}]' if ':' in host else host}:{port}"
-
-    def __repr__(self) -> str:
-        """Return the settings without anything secret."""
-        return f"{type(self).__name__}(url={self.url!r}, name={self.name!r})"
 
 
 def host_and_port(place: str) -> tuple[str, int]:
