@@ -16,6 +16,8 @@ _BYTES = 1 << 20
 _DEPTH = 32
 #: What TOML promises of whole numbers.
 _WHOLE = 2**63
+#: Most letters of an error's message.
+_MESSAGE = 2000
 #: How long to wait for what stands behind a pipe: seconds.
 _PATIENCE = 5.0
 #: A key of more parts than may be, for which the parser would take minutes.
@@ -82,6 +84,11 @@ def printable(key: str) -> str:
     """Return a key for a message: on one line, and not without end."""
     text = key if key.isprintable() else ascii(key)[1:-1]
     return text if len(text) <= 80 else f"{text[:80]}…"
+
+
+def brief(message: str) -> str:
+    """Return a message without the middle of what nobody would read to its end: a name of megabytes."""
+    return message if len(message) <= _MESSAGE else f"{message[: _MESSAGE // 2]} … {message[-_MESSAGE // 2 :]}"
 
 
 def _bytes_of(file: Path, shown: str) -> bytes:

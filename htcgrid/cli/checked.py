@@ -19,7 +19,7 @@ from htcgrid.config import (
     to_settings,
     unknown_key,
 )
-from htcgrid.document import read_document, shown_path
+from htcgrid.document import brief, read_document, shown_path
 from htcgrid.errors import ConfigError, HtcGridError, ProviderNotFoundError
 from htcgrid.plugins import installed_providers
 from htcgrid.secrets import Secrets, is_reference, variable
@@ -202,7 +202,7 @@ class _Checker:
         return f"{self._file}: [{table}]"
 
     def _add(self, table: str, error: HtcGridError, key: str | None = None) -> None:
-        message = self._secrets.hidden(str(error), self._where(table))
+        message = brief(self._secrets.hidden(str(error), self._where(table)))
         self.problems.append(Problem(table=table, key=key, message=message))
 
 

@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from htcgrid.cli.examples import show_examples
 from htcgrid.cli.exits import Exit, exit_of
 from htcgrid.cli.suggesting import SuggestingGroup
+from htcgrid.document import brief
 from htcgrid.errors import ConfigError, HtcGridError
 
 #: The commands by what they are about, in the order in which a new user needs them, and what each does. A command's
@@ -149,7 +150,7 @@ def run(arguments: list[str] | None) -> None:
         error.show()
         sys.exit(Exit.WRONG)
     except HtcGridError as error:
-        click.echo(f"htcgrid: {error}", err=True)
+        click.echo(f"htcgrid: {brief(str(error))}", err=True)
         sys.exit(exit_of(error))
     except (KeyboardInterrupt, click.Abort):
         # One more ends the end of this process, and shows nothing of it.
