@@ -18,7 +18,7 @@ from htcgrid.interfaces import ComputeBackend, PayloadStore, Provided, Source, S
 from htcgrid.model import check_name, defaults
 from htcgrid.nearest import did_you_mean
 from htcgrid.plugins import load_provider
-from htcgrid.secrets import HiddenSettings, Secrets, is_reference, variable
+from htcgrid.secrets import Secrets, is_reference, variable, without_texts
 
 #: The variable that names the grid.toml of a process.
 VARIABLE = "HTCGRID_CONFIG"
@@ -48,7 +48,7 @@ _BOUNDS = {
 }
 
 
-class AgentSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The table ``[agent]``; times are in seconds."""
 
     #: Patterns of the handlers that agents may run, as ``pricing:*``.
@@ -83,6 +83,8 @@ class AgentSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fi
     reaper: bool = True
     #: Whether workers are replaced when code that they have imported was edited.
     reload: bool = False
+
+    __repr__ = without_texts
 
     def __post_init__(self) -> None:
         check_name("`pool`", self.pool)
@@ -242,7 +244,9 @@ def check_table(table: str, values: object, shown: str) -> None:
     """
     if table not in _TABLES:
         there = ", ".join(f"[{name}]" for name in _TABLES)
-        raise ConfigError(f"{shown}: unknown table [{printable(table)}]; there are {there}{did_you_mean(table, _TABLES, '[{}]')}")
+        raise ConfigError(
+            f"{shown}: unknown table [{printable(table)}]; there are {there}{did_you_mean(table, _TABLES, '[{}]')}"
+        )
     if not isinstance(values, dict):
         raise ConfigError(f"{shown}: {table!r} must be a table, [{table}]")
     if table in INTERFACES and not isinstance(values.get("provider"), str):
@@ -320,4 +324,5 @@ def _converted(values: Mapping[str, Any], settings: type[_Settings], where: str)
 def unknown_key(key: str, known: Iterable[str], where: str) -> str:
     """Return what is said of a key that there is not."""
     names = sorted(known)
-    return f"{where}: unknown key {printable(key)!r}; it may have {', '.join(names) or 'no keys'}{did_you_mean(key, names)}"
+    meant = did_you_mean(key, names)
+    return f"{where}: unknown key {printable(key)!r}; it may have {', '.join(names) or 'no keys'}{meant}"

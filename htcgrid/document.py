@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from htcgrid.errors import ConfigError
+from htcgrid.model.spelled import spelled
 
 #: The most bytes of a file: more are no configuration.
 _BYTES = 1 << 20
@@ -21,7 +22,8 @@ _MESSAGE = 2000
 #: How long to wait for what stands behind a pipe: seconds.
 _PATIENCE = 5.0
 #: A key of more parts than may be, for which the parser would take minutes.
-_DEEP_KEY = re.compile(rf"""(?:^|[\[{{,])[ \t]*+(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{_DEPTH}}}""", re.M)
+_PART = r"""(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+"""
+_DEEP_KEY = re.compile(rf"(?:^|[\[{{,])[ \t]*+(?:{_PART}){{{_DEPTH}}}", re.MULTILINE)
 
 
 def read_document(file: Path) -> dict[str, Any]:
@@ -68,11 +70,13 @@ def check_bounds(document: Mapping[Any, Any], shown: str) -> None:
     while waiting:
         where, value, depth = waiting.pop()
         if depth > _DEPTH:
-            raise ConfigError(f"{shown}: {where} is not usable: it has tables or lists in each other over {_DEPTH} deep")
+            raise ConfigError(
+                f"{shown}: {where} is not usable: it has tables or lists in each other over {_DEPTH} deep"
+            )
         if isinstance(value, Mapping):
             for key, item in value.items():
                 if not isinstance(key, str):
-                    raise ConfigError(f"{shown}: {where or 'the configuration'}: a key must be a string, not {key!r:.80}")
+                    raise ConfigError(f"{shown}: {where or 'it'} has a key that is no string: {spelled(key)}")
                 waiting.append((where or f"[{printable(key)}]", item, depth + 1))
         elif isinstance(value, list | tuple):
             waiting += [(where, item, depth + 1) for item in value]

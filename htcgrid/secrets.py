@@ -8,7 +8,7 @@ import base64
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from pathlib import PurePath
 from types import GeneratorType
@@ -31,12 +31,10 @@ _Result = TypeVar("_Result")
 _Provided = TypeVar("_Provided")
 
 
-class HiddenSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings whose ``repr`` shows no text, since each may have come from the environment."""
-
-    def __repr__(self) -> str:
-        shown = (f"{name}={_shown(getattr(self, name))}" for name in self.__struct_fields__)
-        return f"{type(self).__name__}({', '.join(shown)})"
+def without_texts(settings: msgspec.Struct) -> str:
+    """Return settings as ``repr`` shows them: without any text, since each may have come from the environment."""
+    shown = (f"{name}={_shown(getattr(settings, name))}" for name in settings.__struct_fields__)
+    return f"{type(settings).__name__}({', '.join(shown)})"
 
 
 def _shown(value: object) -> str:
@@ -150,7 +148,9 @@ class Secrets:
             return {key: self._of(item) for key, item in value.items()}
         return value
 
-    def behind(self, call: Callable[_Arguments, _Result], *args: _Arguments.args, **named: _Arguments.kwargs) -> _Result:
+    def behind(
+        self, call: Callable[_Arguments, _Result], *args: _Arguments.args, **named: _Arguments.kwargs
+    ) -> _Result:
         """Return what a call returns; an error of it shows no value."""
         try:
             return call(*args, **named)
@@ -239,10 +239,14 @@ def _parts_of_url(value: str) -> Iterator[str]:
 
 def _written(text: str) -> Iterator[str]:
     """Yield a text in the ways in which messages, URLs and headers write it."""
-    data = text.encode("utf-8", "surrogateescape") if _is_encodable(text) else text.encode("utf-8", "backslashreplace")
+    data = text.encode("utf-8", "surrogateescape" if _is_encodable(text) else "backslashreplace")
     yield text
-    for form in (repr(text)[1:-1], ascii(text)[1:-1], json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]):
-        yield form
+    yield from (
+        repr(text)[1:-1],
+        ascii(text)[1:-1],
+        json.dumps(text)[1:-1],
+        json.dumps(text, ensure_ascii=False)[1:-1],
+    )
     if len(text) >= _SHORT:
         yield from (quote(data), quote(data, safe=""), quote_plus(data), data.hex())
         yield base64.b64encode(data).decode().rstrip("=")
@@ -268,7 +272,10 @@ def _guarded(method: Callable[..., Any], secrets: Secrets) -> Callable[..., Any]
         if unreadable := getattr(found, "unreadable", None):
             return found._replace(unreadable=[secrets.cleaned(error) for error in unreadable])
         if method.__name__ == "concerns":
-            return [each._replace(message=secrets.hidden(each.message), advice=secrets.hidden(each.advice)) for each in found]
+            return [
+                each._replace(message=secrets.hidden(each.message), advice=secrets.hidden(each.advice))
+                for each in found
+            ]
         return found
 
     return guarded

@@ -195,7 +195,8 @@ class _Checker:
             msgspec.convert(found, kind, strict=True)
         except ConfigError as error:
             self._add(table, error, key)
-        except msgspec.ValidationError as error:
+        except (ValueError, ArithmeticError) as error:
+            # Beside msgspec's own: bytes that are no text.
             self._add(table, ConfigError(f"{where}: {error} - key `{key}`"), key)
 
     def _where(self, table: str) -> str:

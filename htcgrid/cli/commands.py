@@ -139,14 +139,31 @@ def htcgrid() -> None:
     """A grid for huge numbers of short tasks: on one machine, or on several by Redis."""
 
 
+def _check_words(words: list[str]) -> None:
+    """Refuse words that no shell can hand over, as a program may: nothing has such a name.
+
+    Raises:
+        ConfigError: one is so.
+    """
+    for word in words:
+        try:
+            possible = b"\0" not in os.fsencode(word)
+        except UnicodeEncodeError:
+            possible = False
+        if not possible:
+            raise ConfigError(f"the word {word[:80]!a} has a letter that no name has: leave it out")
+
+
 def run(arguments: list[str] | None) -> None:
     """Run a command and exit with an :class:`Exit`."""
     try:
         _prepare_streams()
+        _check_words(sys.argv[1:] if arguments is None else arguments)
         status: Any = htcgrid.main(args=arguments, prog_name="htcgrid", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
+        error.message = brief(error.message)  # type: ignore[misc] - nothing but its end
         error.show()
         sys.exit(Exit.WRONG)
     except HtcGridError as error:

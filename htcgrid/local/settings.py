@@ -5,10 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
+import msgspec
+
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import Source
 from htcgrid.model import defaults
-from htcgrid.secrets import HiddenSettings
+from htcgrid.secrets import without_texts
 
 #: Who may use a grid's folder: its user alone, or a group of users.
 Mode = Literal["private", "group"]
@@ -18,7 +20,7 @@ _GRIDS_OWN = ("agents", "bells", "embedded.toml", "grid.db", "grid.toml", "paylo
 PATIENCE = timedelta(seconds=10)
 
 
-class LocalSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class LocalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One set of keys for all four tables, since a table that is left out takes those of ``[state]``."""
 
     #: The grid's folder; it is made when it is not there.
@@ -34,6 +36,8 @@ class LocalSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fi
     #: Who may use the folder. With ``group``, all users of its group may read all payloads and results there, submit,
     #: and so have any handler that its agents allow run as these agents' users.
     mode: Mode = "private"
+
+    __repr__ = without_texts
 
     def __post_init__(self) -> None:
         if not self.path.strip():

@@ -1,13 +1,15 @@
 """The keys of grid.toml with which a grid's tables name a server."""
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
-from htcgrid.secrets import HiddenSettings
+import msgspec
+
+from htcgrid.secrets import without_texts
 
 _SCHEMES = ("redis", "rediss", "unix")
 
 
-class RedisSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One set of keys for the three tables, since a table that is left out takes those of ``[state]``."""
 
     #: ``redis://host:port/database``, ``rediss://…`` with TLS, or ``unix:///path``; of a cluster or of Sentinels, any.
@@ -40,6 +42,8 @@ class RedisSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fi
     #: Sessions and objects that nobody has touched for so many days go; finished sessions by their own ``keep_for``.
     forget: float = 30.0
 
+    __repr__ = without_texts
+
     def __post_init__(self) -> None:
         self._check_url()
         if not self.name or set(self.name) & set("{}*?[]\\ \n"):
@@ -60,10 +64,7 @@ class RedisSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError(f"`forget` must be from 1 to 3650 days, not {self.forget}")
 
     def _check_url(self) -> None:
-        try:
-            parts = urlsplit(self.url)
-        except ValueError as error:
-            raise ValueError("`url`: an address in brackets is none of IPv6, or has no end") from error
+        parts = _split(self.url)
         if parts.scheme not in _SCHEMES:
             raise ValueError(f"`url` must begin with one of {', '.join(f'{one}://' for one in _SCHEMES)}")
         if parts.password is not None:
@@ -76,12 +77,7 @@ class RedisSettings(HiddenSettings, frozen=True, kw_only=True, forbid_unknown_fi
             if not parts.path.strip("/"):
                 raise ValueError("`url` lacks the path of the socket, as in unix:///run/redis/redis.sock")
             return
-        try:
-            _ = parts.port
-        except ValueError as error:
-            raise ValueError("`url`: the port is not a number from 1 to 65535") from error
-        if not is_host(parts.hostname or "localhost"):
-            raise ValueError(f"`url`: {(parts.hostname or '')[:100]!r} is no host's name, which is of parts of 1 to 63 letters")
+        _check_place(parts)
         if self._database is None:
             raise ValueError(f"`url`: the database is a number, as in redis://host:6379/0, not {parts.path[:100]!r}")
 
@@ -144,3 +140,24 @@ def is_host(name: str) -> bool:
         return "\0" not in name and bool(name.encode("idna"))
     except UnicodeError:
         return False
+
+
+def _split(url: str) -> SplitResult:
+    """Return the parts of a URL.
+
+    Raises:
+        ValueError: it has none.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ValueError("`url`: an address in brackets is none of IPv6, or has no end") from error
+
+
+def _check_place(parts: SplitResult) -> None:
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError("`url`: the port is not a number from 1 to 65535") from error
+    if not is_host(parts.hostname or "localhost"):
+        raise ValueError("`url`: its host is no name, which is of parts of 1 to 63 letters")
