@@ -21,7 +21,6 @@ from htcgrid.config import INTERFACES, AgentSettings, Config, offer_of, parse_co
 from htcgrid.errors import HtcGridError
 from htcgrid.model import SessionId
 from htcgrid.plugins import installed_providers
-from htcgrid.secrets import Secrets
 
 #: Its halves are looked for, too, in any case: no error may tell a part.
 _CANARY = "KanarienvogelGelb"
@@ -212,9 +211,13 @@ def _toml(values: dict[str, Any]) -> str:
 
 def test_each_key_of_each_provider_is_in_the_table() -> None:
     assert {provider for provider, _ in KEYS} >= {"local", "redis", "redis-cache"}
-    assert {("redis", "url"), ("redis", "sentinels"), ("redis", "tls_key"), ("local", "path"), ("local", "pool")} <= set(
-        KEYS
-    )
+    assert {
+        ("redis", "url"),
+        ("redis", "sentinels"),
+        ("redis", "tls_key"),
+        ("local", "path"),
+        ("local", "pool"),
+    } <= set(KEYS)
 
 
 @pytest.mark.parametrize(("provider", "key"), KEYS, ids=["-".join(key) for key in KEYS])

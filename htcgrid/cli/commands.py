@@ -14,6 +14,7 @@ from click.shell_completion import CompletionItem
 from htcgrid.cli.examples import show_examples
 from htcgrid.cli.exits import Exit, exit_of
 from htcgrid.cli.suggesting import SuggestingGroup
+from htcgrid.cli.surroundings import check_surroundings
 from htcgrid.document import brief
 from htcgrid.errors import ConfigError, HtcGridError
 
@@ -116,8 +117,9 @@ def _prepare_streams() -> None:
     sys.stdin = sys.stdin or _nothing_to_read()
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _nothing_to_read() -> TextIOWrapper:
@@ -139,26 +141,11 @@ def htcgrid() -> None:
     """A grid for huge numbers of short tasks: on one machine, or on several by Redis."""
 
 
-def _check_words(words: list[str]) -> None:
-    """Refuse words that no shell can hand over, as a program may: nothing has such a name.
-
-    Raises:
-        ConfigError: one is so.
-    """
-    for word in words:
-        try:
-            possible = b"\0" not in os.fsencode(word)
-        except UnicodeEncodeError:
-            possible = False
-        if not possible:
-            raise ConfigError(f"the word {word[:80]!a} has a letter that no name has: leave it out")
-
-
 def run(arguments: list[str] | None) -> None:
     """Run a command and exit with an :class:`Exit`."""
     try:
         _prepare_streams()
-        _check_words(sys.argv[1:] if arguments is None else arguments)
+        check_surroundings(sys.argv[1:] if arguments is None else arguments)
         status: Any = htcgrid.main(args=arguments, prog_name="htcgrid", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
