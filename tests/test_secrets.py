@@ -1,16 +1,12 @@
 """What a grid.toml takes from the environment is shown by nothing: no error of any key, nor what is behind it."""
 
-import base64
 import contextlib
 import io
 import json
-import pickle
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -21,43 +17,41 @@ from htcgrid.config import INTERFACES, AgentSettings, Config, offer_of, parse_co
 from htcgrid.errors import HtcGridError
 from htcgrid.model import SessionId
 from htcgrid.plugins import installed_providers
+from tests.canary import CANARY, hold_hidden, outcome_of, shown_by
 
-#: Its halves are looked for, too, in any case: no error may tell a part.
-_CANARY = "KanarienvogelGelb"
-_HALVES = ("kanarienvogel", "vogelgelb")
 #: Values that are wrong for one key or another, each in a way of its own.
 _VALUES = {
-    "a word": _CANARY,
-    "two words": f"{_CANARY} {_CANARY}",
-    "a word with a letter that no name has": f"{_CANARY}{{*}}",
-    "two lines": f"{_CANARY}\n{_CANARY}",
-    "quotation marks": f"{_CANARY}'\"{_CANARY}",
-    "a backslash and an escape": f"{_CANARY}\\\x1b[31m{_CANARY}",
-    "letters beyond ASCII": f"{_CANARY}\u00e9\u20ac{_CANARY}",
-    "bytes that are no UTF-8": f"{_CANARY}\udcff",
-    "5,000 letters": _CANARY * 300,
-    "a path": f"/nowhere/{_CANARY}/file",
-    "a home": f"~{_CANARY}/file",
-    "a path below a file": f"/etc/passwd/{_CANARY}",
-    "a path that goes up": f"./../{_CANARY}//file",
-    "a URL of another scheme": f"http://{_CANARY}.example/",
-    "a scheme": f"{_CANARY}://example",
-    "a URL with a password": f"redis://{_CANARY}:{_CANARY}@127.0.0.1:1",
-    "a URL with a user": f"redis://{_CANARY}@127.0.0.1:1",
-    "a URL with a host": f"redis://{_CANARY}.invalid:1",
-    "a URL with a database": f"redis://127.0.0.1:1/{_CANARY}",
-    "a URL with a port": f"redis://127.0.0.1:{_CANARY}",
-    "a URL with an address": f"redis://[::{_CANARY}]:1",
-    "a URL with an open bracket": f"redis://[{_CANARY}",
-    "a URL with a query": f"redis://127.0.0.1:1/0?password={_CANARY}",
-    "a URL with a host that IDNA refuses": f"redis://{_CANARY * 5}.com",
-    "a URL with escapes": f"redis://%4B{_CANARY}%20:1/",
-    "a socket": f"unix:///nowhere/{_CANARY}.sock",
-    "a socket with a name that is too long": f"unix:///nowhere/{_CANARY * 10}.sock",
-    "a place": f"{_CANARY}.invalid:26379",
-    "a place without a port": f"{_CANARY}.invalid",
-    "a place with a user": f"{_CANARY}@127.0.0.1:1",
-    "a handler": f"{_CANARY}:*",
+    "a word": CANARY,
+    "two words": f"{CANARY} {CANARY}",
+    "a word with a letter that no name has": f"{CANARY}{{*}}",
+    "two lines": f"{CANARY}\n{CANARY}",
+    "quotation marks": f"{CANARY}'\"{CANARY}",
+    "a backslash and an escape": f"{CANARY}\\\x1b[31m{CANARY}",
+    "letters beyond ASCII": f"{CANARY}\u00e9\u20ac{CANARY}",
+    "bytes that are no UTF-8": f"{CANARY}\udcff",
+    "5,000 letters": CANARY * 300,
+    "a path": f"/nowhere/{CANARY}/file",
+    "a home": f"~{CANARY}/file",
+    "a path below a file": f"/etc/passwd/{CANARY}",
+    "a path that goes up": f"./../{CANARY}//file",
+    "a URL of another scheme": f"http://{CANARY}.example/",
+    "a scheme": f"{CANARY}://example",
+    "a URL with a password": f"redis://{CANARY}:{CANARY}@127.0.0.1:1",
+    "a URL with a user": f"redis://{CANARY}@127.0.0.1:1",
+    "a URL with a host": f"redis://{CANARY}.invalid:1",
+    "a URL with a database": f"redis://127.0.0.1:1/{CANARY}",
+    "a URL with a port": f"redis://127.0.0.1:{CANARY}",
+    "a URL with an address": f"redis://[::{CANARY}]:1",
+    "a URL with an open bracket": f"redis://[{CANARY}",
+    "a URL with a query": f"redis://127.0.0.1:1/0?password={CANARY}",
+    "a URL with a host that IDNA refuses": f"redis://{CANARY * 5}.com",
+    "a URL with escapes": f"redis://%4B{CANARY}%20:1/",
+    "a socket": f"unix:///nowhere/{CANARY}.sock",
+    "a socket with a name that is too long": f"unix:///nowhere/{CANARY * 10}.sock",
+    "a place": f"{CANARY}.invalid:26379",
+    "a place without a port": f"{CANARY}.invalid",
+    "a place with a user": f"{CANARY}@127.0.0.1:1",
+    "a handler": f"{CANARY}:*",
 }
 
 
@@ -114,45 +108,6 @@ def document(provider: str, key: str) -> dict[str, Any]:
         return {"state": {"provider": "local", "path": "state"}, "agent": {key: value}}
     values = {"provider": provider, **_REST.get(provider, {}), **_WITH.get(key, {}), key: value}
     return {table: values} if table == "state" else {"state": {"provider": "local", "path": "state"}, table: values}
-
-
-def shown_by(error: BaseException) -> str:
-    """Return all that an error can show: itself, those behind it, and what their frames hold."""
-    told, seen = [], []
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        one = waiting.pop()
-        if one is None or any(one is other for other in seen):
-            continue
-        seen.append(one)
-        waiting += [one.__cause__, one.__context__]
-        told += [str(one), repr(one), repr(one.args), repr(vars(one))]
-        lines = traceback.TracebackException.from_exception(one, capture_locals=True).format()
-        # This file's own frames have the value on purpose.
-        told += [line for line in lines if __file__ not in line]
-    told.append(repr(pickle.dumps(error)) if isinstance(error, HtcGridError) else "")
-    return "\n".join(told)
-
-
-def hold_hidden(shown: str) -> None:
-    """Hold that nothing of the canary is in what was shown, in whatever way it is written."""
-    lowered = shown.lower()
-    for half in _HALVES:
-        forms = {half, quote(half), half.encode().hex(), half.encode("utf-16-le").hex(), half[::-1]}
-        assert not [form for form in forms if form in lowered], shown
-    for word in (_CANARY, _CANARY.lower()):
-        # At each of the places where it may begin in three bytes.
-        for before in ("", "x", "xx"):
-            form = base64.b64encode((before + word).encode()).decode()[4:-4]
-            assert form not in shown, shown
-
-
-def outcome_of(call: Callable[[], object]) -> str:
-    """Return what a call shows: what it returns, or how it fails."""
-    try:
-        return repr(call())
-    except Exception as error:  # noqa: BLE001 - whatever it is
-        return shown_by(error)
 
 
 @pytest.fixture(autouse=True)

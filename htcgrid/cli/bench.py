@@ -60,7 +60,7 @@ def command(
     from htcgrid.connector import Grid
     from htcgrid.model import check_name
 
-    check_name("pool", pool or "bench")
+    check_name("pool", "bench" if pool is None else pool)
     file = config or find_config()
     count = workers or usable_cores().count
     own = pool or f"bench-{token_hex(4)}"

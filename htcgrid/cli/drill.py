@@ -82,7 +82,7 @@ def command(
     from htcgrid.drill.plan import Plan, parse_strikes
     from htcgrid.model import check_name
 
-    check_name("pool", pool or "drill")
+    check_name("pool", "drill" if pool is None else pool)
     if not math.isfinite(minutes) or not math.isfinite(every):
         raise click.BadParameter("--minutes and --every must be numbers")
     if observe and faults is not None:

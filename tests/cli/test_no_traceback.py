@@ -286,7 +286,8 @@ _LONG = {("agent",), ("reaper",), ("bench",), ("drill",), ("demo",)}
 
 def _tried(each: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
     if isinstance(each.type, type(click.STRING) | click.Path | click.File):
-        return _WORDS
+        # An empty one is as good as none for some, and they would begin.
+        return tuple(word for word in _WORDS if word or words not in _LONG)
     return _WRONG_NUMBERS if words in _LONG else _NUMBERS
 
 
