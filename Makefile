@@ -144,8 +144,14 @@ model: .venv/dev.stamp ## Explore the protocol further than its tests do, for so
 	echo "== model"
 	$(BIN)/python -m tests.model.protocol
 
+INPUTS ?= 1000000
+.PHONY: fuzz
+fuzz: .venv/dev.stamp ## Try each decoder with INPUTS inputs that are nearly right
+	echo "== fuzz"
+	$(BIN)/python -m tests.model.fuzz --inputs $(INPUTS)
+
 .PHONY: nightly
-nightly: model simulate stress test-python ## Check what takes too long for every change
+nightly: model simulate fuzz stress test-python ## Check what takes too long for every change
 
 .PHONY: stress
 stress: .venv/dev.stamp ## Kill, overload and drill grids of real processes

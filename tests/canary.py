@@ -15,7 +15,8 @@ _HALVES = ("kanarienvogel", "vogelgelb")
 
 def shown_by(error: BaseException) -> str:
     """Return all that an error can show: itself, those behind it, and what their frames hold."""
-    told, seen = [], []
+    told: list[str] = []
+    seen: list[BaseException] = []
     waiting: list[BaseException | None] = [error]
     while waiting:
         one = waiting.pop()

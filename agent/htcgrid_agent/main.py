@@ -19,6 +19,7 @@ from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.model.client_process import ClientProcess
+from htcgrid.model.plain_text import plain
 from htcgrid.nesting import VARIABLE, mark_of
 from htcgrid.reaper import Reaper
 from htcgrid.secrets import variables_of
@@ -60,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
             lifelines=options.lifeline,
         )
     except HtcGridError as error:
-        sys.stderr.write(f"htcgrid agent: {error}\n")
+        sys.stderr.write(f"htcgrid agent: {plain(str(error))}\n")
         return 2
 
 

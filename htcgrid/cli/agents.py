@@ -9,6 +9,7 @@ import click
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.leaving_out import leaving_out
 from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.say import say
 from htcgrid.cli.table import Column, show_table
 from htcgrid.errors import UnreadableError
 from htcgrid.findings.phrasing import counted, span
@@ -45,7 +46,6 @@ def command(config: Path | None, pool: str | None, *, everyone: bool, as_json: b
     An agent is READY, DRAINING when it was told to stop, ENDED, or LOST when it has not been heard of for three times
     as long as it wanted to be. "busy" is how many of its workers are at work.
     """
-    from htcgrid.findings.phrasing import plain
     from htcgrid.findings.pool import code_findings
 
     if pool is not None:
@@ -62,9 +62,9 @@ def command(config: Path | None, pool: str | None, *, everyone: bool, as_json: b
         if shown:
             show_table(_COLUMNS, [_row(agent) for agent in shown], map(_lines, shown))
             for finding in code_findings(shown):
-                click.echo(plain(f"{finding.message}: {finding.advice}"))
+                say(f"{finding.message}: {finding.advice}")
         if note := _note(known, shown, pool, pools):
-            click.echo(note)
+            say(note)
 
 
 def _agents(state: StateStore, pool: str | None, left_out: Callable[[UnreadableError], None]) -> Iterator[AgentStatus]:
@@ -109,14 +109,14 @@ def _row(agent: AgentStatus) -> list[str]:
     ]
 
 
-def _lines(agent: AgentStatus) -> str:
+def _lines(agent: AgentStatus) -> list[str]:
     report = agent.report
-    return (
-        f"{report.id}  {agent.state}  heard of {span(agent.silent)} ago\n"
-        f"  pool {report.pool}, pid {report.pid} on {report.host}, htcgrid {report.version}, Python {report.python}\n"
-        f"  {report.busy} of {counted(report.workers, 'worker')} busy, holds {_holds(agent)}, "
-        f"{report.succeeded:,} succeeded, {report.failed:,} failed"
-    )
+    ended = f"{report.succeeded:,} succeeded, {report.failed:,} failed"
+    return [
+        f"{report.id}  {agent.state}  heard of {span(agent.silent)} ago",
+        f"  pool {report.pool}, pid {report.pid} on {report.host}, htcgrid {report.version}, Python {report.python}",
+        f"  {report.busy} of {counted(report.workers, 'worker')} busy, holds {_holds(agent)}, {ended}",
+    ]
 
 
 def _holds(agent: AgentStatus) -> str:

@@ -7,6 +7,7 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import complete_sessions, config_option, required_config
+from htcgrid.cli.say import say, say_error
 from htcgrid.errors import SessionNotFoundError
 from htcgrid.findings.phrasing import counted
 from htcgrid.model import CancelCounts, SessionId
@@ -27,7 +28,7 @@ def command(sessions: tuple[str, ...], config: Path | None, *, as_json: bool) ->
             try:
                 (counts,) = state.cancel([SessionId(session)])
             except SessionNotFoundError as error:
-                click.echo(f"htcgrid: {error}", err=True)
+                say_error(error)
                 status = 2
                 continue
             _show(counts, as_json=as_json)
@@ -39,7 +40,7 @@ def _show(counts: CancelCounts, *, as_json: bool) -> None:
         names = ("session", "cancelled", "succeeded", "failed")
         print_facts({name: getattr(counts, name) for name in names})
         return
-    click.echo(
+    say(
         f"{counts.session}: {counted(counts.cancelled, 'task')} cancelled, "
         f"{counts.succeeded:,} had succeeded, {counts.failed:,} had failed"
     )

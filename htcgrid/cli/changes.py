@@ -9,8 +9,8 @@ from htcgrid.cli.facts import encoded_facts
 from htcgrid.cli.listing import facts_of, state_of
 from htcgrid.cli.watched import Glance
 from htcgrid.findings.failed import FailedTask
-from htcgrid.findings.phrasing import plain
 from htcgrid.model import SessionId, SessionStatus
+from htcgrid.model.plain_text import plain
 
 #: At most one line of a session in this time: seconds.
 _PAUSE = 1.0
@@ -61,7 +61,7 @@ def as_line(glance: Glance, failures: Sequence[FailedTask]) -> str:
     words += [f"{status.failed:,} failed"] if status.failed else []
     words += [f"{status.cancelled:,} cancelled"] if status.cancelled else []
     words += [speed_of(glance)] if glance.speed is not None else []
-    line = f"{status.session.id}  {state_of(status)}  {', '.join(words)}"
+    line = plain(f"{status.session.id}  {state_of(status)}  {', '.join(words)}")
     return f"{line}; {reason_of(failures[0])}" if failures else line
 
 

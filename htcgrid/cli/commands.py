@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from htcgrid.cli.examples import show_examples
 from htcgrid.cli.exits import Exit, exit_of
+from htcgrid.cli.say import say_error
 from htcgrid.cli.suggesting import SuggestingGroup
 from htcgrid.cli.surroundings import check_surroundings
 from htcgrid.document import brief
@@ -60,7 +61,7 @@ _COMMANDS = {name: text for commands in GROUPS.values() for name, text in comman
 
 _SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: In a line; docs/reference/command-line.md has a table.
-_EXITS = "Exit: 0 well; 1 tasks failed; 2 wrong; 3 unreadable; 124 time over; 130 Ctrl-C; 141 unread"
+_EXITS = "Exit: 0 well; 1 failed; 2 wrong; 3 damaged; 124 too late; 130 Ctrl-C; 141 unread"
 
 
 class Commands(SuggestingGroup):
@@ -150,11 +151,11 @@ def run(arguments: list[str] | None) -> None:
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        error.message = brief(error.message)  # type: ignore[misc] - nothing but its end
+        error.message = brief(error.message)  # type: ignore[misc]
         error.show()
         sys.exit(Exit.WRONG)
     except HtcGridError as error:
-        click.echo(f"htcgrid: {brief(str(error))}", err=True)
+        say_error(error)
         sys.exit(exit_of(error))
     except (KeyboardInterrupt, click.Abort):
         # One more ends the end of this process, and shows nothing of it.

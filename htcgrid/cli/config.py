@@ -8,6 +8,7 @@ import click
 from htcgrid.cli.exits import Exit
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, required_file
+from htcgrid.cli.say import say
 from htcgrid.cli.suggesting import SuggestingGroup
 
 if TYPE_CHECKING:
@@ -53,18 +54,18 @@ def _facts(table: "CheckedTable") -> dict[str, object]:
 def _show(found: "CheckedConfig") -> None:
     from htcgrid.cli.checked import shown_value
 
-    click.echo(str(found.file))
+    say(str(found.file))
     for table in found.tables:
-        click.echo(f"[{table.table}]{_source(table)}")
+        say(f"[{table.table}]{_source(table)}")
         if table.left_out and table.table != "agent":
             continue
         for key, value in table.settings.items():
             if key != "provider":
-                click.echo(f"  {key} = {shown_value(value)}")
+                say(f"  {key} = {shown_value(value)}")
         for key, value in table.defaults.items():
-            click.echo(f"  {key} = {shown_value(value)}  (default)")
+            say(f"  {key} = {shown_value(value)}  (default)")
     for problem in found.problems:
-        click.echo(f"htcgrid: {problem.message}", err=True)
+        say(f"htcgrid: {problem.message}", err=True)
 
 
 def _source(table: "CheckedTable") -> str:

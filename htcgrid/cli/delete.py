@@ -7,6 +7,7 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import complete_sessions, config_option, required_config
+from htcgrid.cli.say import say, say_error
 from htcgrid.errors import ConfigError, SessionNotFoundError
 
 if TYPE_CHECKING:
@@ -31,13 +32,13 @@ def command(sessions: tuple[str, ...], config: Path | None, *, force: bool, as_j
             try:
                 _delete(grid.session(session), force=force)
             except (SessionNotFoundError, ConfigError) as error:
-                click.echo(f"htcgrid: {error}", err=True)
+                say_error(error)
                 status = 2
                 continue
             if as_json:
                 print_facts({"session": session, "deleted": True})
             else:
-                click.echo(f"{session}: deleted")
+                say(f"{session}: deleted")
     return status
 
 

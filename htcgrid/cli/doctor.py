@@ -11,6 +11,7 @@ from htcgrid import __version__
 from htcgrid.cli.exits import Exit
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, required_file
+from htcgrid.cli.say import say
 from htcgrid.config import read_config
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ def command(config: Path | None, *, as_json: bool) -> int:
     Each line is OK, WARN, or FAIL with what to do; the exit status is 2 when one is FAIL. What it writes to the payload
     store, under "doctor/", it deletes again. It makes about a dozen requests, and 1 more per 100 agents.
     """
-    from htcgrid.findings.phrasing import plain
-
     failed = False
     for check in _checks(required_file(config)):
         failed |= check.level == "FAIL"
@@ -35,9 +34,9 @@ def command(config: Path | None, *, as_json: bool) -> int:
             facts = {"check": check.name, "level": check.level, "message": check.message}
             print_facts(facts | {"advice": check.advice or None})
             continue
-        click.echo(f"{check.level:4}  {check.name}: {plain(check.message)}")
+        say(f"{check.level:4}  {check.name}: {check.message}")
         if check.advice:
-            click.echo(f"      {plain(check.advice)}")
+            say(f"      {check.advice}")
     return Exit.WRONG if failed else Exit.DONE
 
 

@@ -16,6 +16,7 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import Number, config_option, required_file
+from htcgrid.cli.say import say
 from htcgrid.config import Config, find_config, read_config
 from htcgrid.errors import HtcGridError
 
@@ -120,7 +121,7 @@ def command(
     if verdict.kept:
         shutil.rmtree(folder, ignore_errors=True)
         return 0
-    click.echo(f"htcgrid: what its processes said is in {folder}", err=True)
+    say(f"htcgrid: what its processes said is in {folder}", err=True)
     return 1
 
 
@@ -188,7 +189,6 @@ def _show(plan: "Plan", verdict: "Verdict", never: Sequence["Strike"]) -> None:
     from rich.table import Table
 
     from htcgrid.cli.console import Screen
-    from htcgrid.findings.phrasing import plain
 
     screen = Screen()
     strikes = Table("fault", title=f"Faults from seed {plan.seed}", title_justify="left")
@@ -212,7 +212,7 @@ def _show(plan: "Plan", verdict: "Verdict", never: Sequence["Strike"]) -> None:
     if never:
         click.echo(f"never happened, for there was no occasion: {', '.join(strike.about for strike in never)}")
     for sentence in verdict.broken:
-        click.echo(plain(f"broken: {sentence}"))
+        say(f"broken: {sentence}")
     click.echo("every promise was kept" if verdict.kept else f"{len(verdict.broken)} findings: promises were broken")
 
 

@@ -8,6 +8,7 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import complete_sessions, config_option, required_config, to_session
+from htcgrid.cli.say import say
 from htcgrid.model import SessionId
 
 
@@ -24,7 +25,7 @@ def command(session: str, index: int | None, config: Path | None, *, as_json: bo
     is an object with the session, a "finding" in one word, and the "message" and "advice" for people.
     """
     from htcgrid.cli.outcomes import outcome_of, reader_of
-    from htcgrid.findings.phrasing import plain, shortened
+    from htcgrid.findings.phrasing import shortened
     from htcgrid.findings.session import findings
     from htcgrid.findings.sight import look
 
@@ -44,11 +45,11 @@ def command(session: str, index: int | None, config: Path | None, *, as_json: bo
     asked: dict[str, object] = {"session": session} | ({} if index is None else {"index": index})
     if not as_json:
         of = sight.status.session
-        click.echo(plain(f"{of.id}: {of.handler} on pool {of.pool}, made {of.created:%Y-%m-%d %H:%M:%S} UTC"))
+        say(f"{of.id}: {of.handler} on pool {of.pool}, made {of.created:%Y-%m-%d %H:%M:%S} UTC")
     for found in findings(sight):
         if as_json:
             print_facts(asked | {"finding": found.kind, "message": found.message, "advice": found.advice or None})
             continue
-        click.echo(f"- {plain(shortened(found.message))}")
+        say(f"- {shortened(found.message)}")
         if found.advice:
-            click.echo(f"  {plain(found.advice)}")
+            say(f"  {found.advice}")

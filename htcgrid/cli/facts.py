@@ -6,6 +6,8 @@ from typing import TypeVar
 
 import click
 
+from htcgrid.model.plain_text import plain_json
+
 _Function = TypeVar("_Function", bound=Callable[..., object])
 
 
@@ -20,10 +22,10 @@ def print_facts(facts: Mapping[str, object]) -> None:
 
 
 def encoded_facts(facts: Mapping[str, object]) -> bytes:
-    """Return an object as JSON, also one with text that UTF-8 lacks, as in names of files: that is escaped."""
+    """Return an object as JSON; what cannot be seen is escaped, and text that UTF-8 lacks, as in names of files."""
     import msgspec
 
     try:
-        return msgspec.json.encode(facts)
+        return plain_json(msgspec.json.encode(facts))
     except UnicodeEncodeError:
-        return json.dumps(msgspec.to_builtins(facts)).encode()
+        return plain_json(json.dumps(msgspec.to_builtins(facts)).encode())

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import click
 
 from htcgrid.cli.exits import Exit
+from htcgrid.cli.say import say
 from htcgrid.errors import UnreadableError
 
 #: Most of what is left out that is told by name.
@@ -29,10 +30,8 @@ def leaving_out() -> Iterator[Callable[[UnreadableError], None]]:
         logger.propagate = propagates
     if not errors:
         return
-    from htcgrid.findings.phrasing import plain
-
     for error in errors[:_NAMED]:
-        click.echo(plain(f"htcgrid: left out: {error}"), err=True)
+        say(f"htcgrid: left out: {error}", err=True)
     if len(errors) > _NAMED:
-        click.echo(f"htcgrid: left out: {len(errors) - _NAMED} more", err=True)
+        say(f"htcgrid: left out: {len(errors) - _NAMED} more", err=True)
     raise click.exceptions.Exit(Exit.UNREADABLE)

@@ -37,9 +37,7 @@ def facts_of(status: SessionStatus) -> dict[str, object]:
 
 
 def _handler(status: SessionStatus) -> str:
-    from htcgrid.findings.phrasing import plain
-
-    return plain(status.session.handler.rpartition("/")[2])
+    return status.session.handler.rpartition("/")[2]
 
 
 def _table(found: Iterable[SessionStatus]) -> None:
@@ -54,9 +52,9 @@ def _row(status: SessionStatus) -> list[str]:
     return [status.session.id, _handler(status), state_of(status), *counts, _age(status)]
 
 
-def _lines(status: SessionStatus) -> str:
+def _lines(status: SessionStatus) -> list[str]:
     counts = ", ".join(f"{getattr(status, name):,} {name}" for name in _COUNTS)
-    return f"{status.session.id}  {state_of(status)}, made {_age(status)}\n  {_handler(status)}\n  {counts}"
+    return [f"{status.session.id}  {state_of(status)}, made {_age(status)}", f"  {_handler(status)}", f"  {counts}"]
 
 
 def _age(status: SessionStatus) -> str:

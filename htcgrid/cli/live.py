@@ -12,7 +12,7 @@ from rich.text import Text
 from htcgrid.cli.changes import reason_of, speed_of
 from htcgrid.cli.listing import state_of
 from htcgrid.cli.watched import Glance
-from htcgrid.findings.phrasing import plain
+from htcgrid.model.plain_text import plain
 
 #: Lines of failures below the sessions.
 _FAILURES = 5
@@ -43,7 +43,7 @@ def view(glances: Sequence[Glance]) -> RenderableType:
 
 def _title(glance: Glance) -> Text:
     session = glance.status.session
-    return _line(f"{session.id}  {state_of(glance.status)}  {plain(session.handler.rpartition('/')[2])}", "bold")
+    return _line(f"{session.id}  {state_of(glance.status)}  {session.handler.rpartition('/')[2]}", "bold")
 
 
 def _bar(glance: Glance) -> Table:
@@ -73,4 +73,4 @@ def _counts(glance: Glance) -> Text:
 
 
 def _line(text: str, style: str) -> Text:
-    return Text(text, style=style, no_wrap=True, overflow="ellipsis")
+    return Text(plain(text), style=style, no_wrap=True, overflow="ellipsis")

@@ -9,6 +9,7 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import complete_agents, complete_sessions, config_option, required_config, to_session
+from htcgrid.cli.say import say
 from htcgrid.config import Config
 from htcgrid.model import AgentId, KeepOutput, SessionId, SessionStatus
 
@@ -58,14 +59,12 @@ def command(
 
 
 def _agent_log(grid: Config, agent: AgentId, tail: int, *, follow: bool, as_json: bool) -> None:
-    from htcgrid.findings.phrasing import plain
-
     with closing(grid.open_compute()) as compute:
         for line in compute.logs(agent, tail=tail, follow=follow):
             if as_json:
                 print_facts({"agent": agent, "line": line})
             else:
-                click.echo(plain(line))
+                say(line)
 
 
 def _session_log(grid: Config, session: SessionId, index: int | None, *, follow: bool, as_json: bool) -> None:
@@ -77,7 +76,7 @@ def _session_log(grid: Config, session: SessionId, index: int | None, *, follow:
         (status,) = state.status([session])
         found = _outcomes(reader_of(status.session, state, payloads), index, follow=follow)
         if not _show(found, as_json=as_json) and not as_json:
-            click.echo(_nothing(state.status([session])[0], index), err=True)
+            say(_nothing(state.status([session])[0], index), err=True)
 
 
 def _outcomes(reader: "Reader", index: int | None, *, follow: bool) -> "Iterator[Outcome]":
@@ -92,14 +91,13 @@ def _outcomes(reader: "Reader", index: int | None, *, follow: bool) -> "Iterator
 def _show(outcomes: "Iterable[Outcome]", *, as_json: bool) -> bool:
     """Print what tasks left behind; return whether any left something."""
     from htcgrid.cli.printed import printed_facts, printed_lines
-    from htcgrid.findings.phrasing import plain
 
     shown = False
     for outcome in outcomes:
         if as_json and (outcome.printed or outcome.error):
             print_facts(printed_facts(outcome))
         for line in () if as_json else printed_lines(outcome):
-            click.echo(plain(line))
+            say(line)
             shown = True
     return shown
 

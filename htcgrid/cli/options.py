@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from datetime import timedelta
 from math import isfinite
@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from htcgrid.config import VARIABLE, Config, find_config, read_config
 from htcgrid.errors import ConfigError, HtcGridError
+from htcgrid.model.plain_text import plain
 
 #: Seconds in each unit in which a duration may be written.
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -57,7 +58,7 @@ def to_session(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 class Number(click.FloatRange):
     """A number of a range: of one that is none, as nan, nobody can say that it is out of it."""
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number that a word stands for."""
         found: float = super().convert(value, param, ctx)
         if not isfinite(found):
@@ -111,18 +112,24 @@ def complete_sessions(ctx: click.Context, _param: click.Parameter, incomplete: s
     """Return those of the 100 newest sessions that begin so, for a shell; none when the grid cannot be asked."""
     with suppress(HtcGridError, OSError), closing(_config_of(ctx).open_state()) as state:
         newest = [status.session for status in state.sessions().sessions]
-        return [CompletionItem(each.id, help=each.handler) for each in newest if each.id.startswith(incomplete)]
+        return _items(incomplete, ((each.id, each.handler) for each in newest))
     return []
 
 
 def complete_agents(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return those of the 100 agents heard of last that begin so, for a shell; none when the grid cannot be asked."""
     with suppress(HtcGridError, OSError), closing(_config_of(ctx).open_state()) as state:
-        known = state.agents().agents
-        return [
-            CompletionItem(each.report.id, help=each.state) for each in known if each.report.id.startswith(incomplete)
-        ]
+        return _items(incomplete, ((each.report.id, each.state) for each in state.agents().agents))
     return []
+
+
+def _items(incomplete: str, known: Iterable[tuple[str, str]]) -> list[CompletionItem]:
+    """Return what a shell may complete a word to; a name that it cannot be shown as it is, is none that people type."""
+    return [
+        CompletionItem(name, help=plain(about))
+        for name, about in known
+        if name.startswith(incomplete) and plain(name) == name
+    ]
 
 
 def _config_of(ctx: click.Context) -> Config:

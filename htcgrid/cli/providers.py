@@ -3,6 +3,7 @@
 import click
 
 from htcgrid.cli.facts import json_option, print_facts
+from htcgrid.cli.say import say
 from htcgrid.errors import ProviderNotFoundError
 
 
@@ -24,4 +25,4 @@ def command(*, as_json: bool) -> None:
             print_facts(facts | {"tables": tables, "error": wrong})
             continue
         offers = f"cannot be used: {wrong}" if wrong else ", ".join(f"[{table}]" for table in tables)
-        click.echo(f"{installed.name}  ({installed.distribution})  {offers}")
+        say(f"{installed.name}  ({installed.distribution})  {offers}")

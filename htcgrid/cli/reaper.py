@@ -9,6 +9,7 @@ import click
 
 from htcgrid.cli.facts import encoded_facts, json_option
 from htcgrid.cli.options import config_option, required_config
+from htcgrid.cli.say import say
 
 
 @click.command()
@@ -48,7 +49,7 @@ def command(config: Path | None, pool: tuple[str, ...], *, as_json: bool) -> int
 # A reaper outlives whoever read what it says.
 def _say(event: str, **fields: object) -> None:
     with suppress(OSError):
-        click.echo(" ".join([event, *(f"{name}={value}" for name, value in fields.items())]), err=True)
+        say(" ".join([event, *(f"{name}={value}" for name, value in fields.items())]), err=True)
 
 
 def _say_facts(event: str, **fields: object) -> None:

@@ -10,6 +10,7 @@ import click
 
 from htcgrid.cli.facts import encoded_facts
 from htcgrid.cli.options import complete_sessions, config_option, progress_option, required_config
+from htcgrid.cli.say import say
 from htcgrid.config import Config
 from htcgrid.findings.failed import FailedTask
 from htcgrid.findings.failures import Failures
@@ -73,10 +74,8 @@ def _note(failures: Failures, outcome: "Outcome") -> None:
 def _sum_up(failures: Failures) -> None:
     """Say what tasks have failed with; a lone one has its own line already."""
     if failures.count > 1:
-        from htcgrid.findings.phrasing import plain
-
         for line in failures.lines():
-            click.echo(f"htcgrid: {plain(line)}", err=True)
+            say(f"htcgrid: {line}", err=True)
 
 
 def _handle(grid: "Grid", session: str) -> "SessionHandle":

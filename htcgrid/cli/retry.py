@@ -6,6 +6,7 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import complete_sessions, config_option, required_config, to_session
+from htcgrid.cli.say import say
 
 
 @click.command()
@@ -27,4 +28,4 @@ def command(session: str, session_id: str | None, config: Path | None, *, as_jso
         if as_json:
             print_facts({"session": again.id, "origin": again.origin, "total": again.accepted})
         else:
-            click.echo(again.id)
+            say(again.id)

@@ -10,8 +10,10 @@ import msgspec
 from htcgrid.cli.document import decoded
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, progress_option
+from htcgrid.cli.say import say, say_error
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import codec_of
+from htcgrid.model.plain_text import plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,7 +60,7 @@ def command(
     # First: what a task failed with may be why the result cannot be written.
     _say_failures(run.failed)
     if run.failed:
-        click.echo(f"htcgrid: {len(run.failed)} of {len(run.outcomes)} tasks failed", err=True)
+        say(f"htcgrid: {len(run.failed)} of {len(run.outcomes)} tasks failed", err=True)
     result = _encoded(run.output, example.folder)
     if as_json:
         _print_run(run, result, output)
@@ -71,7 +73,6 @@ def _say_failures(failed: "Sequence[Outcome]") -> None:
     """Say what tasks failed with, what is equal once, with the traceback of the first."""
     from htcgrid.findings.failed import FailedTask
     from htcgrid.findings.failures import Failures
-    from htcgrid.findings.phrasing import plain
 
     errors = {outcome.index: outcome for outcome in failed}
     failures = Failures(
@@ -81,8 +82,8 @@ def _say_failures(failed: "Sequence[Outcome]") -> None:
     )
     for group in failures.groups()[:5]:
         if group.count > 1:
-            click.echo(f"htcgrid: {plain(str(group))}; the first:", err=True)
-        click.echo(f"htcgrid: {errors[group.first.index].exception()}", err=True)
+            say(f"htcgrid: {group}; the first:", err=True)
+        say_error(errors[group.first.index].exception())
 
 
 def _print_run(run: "Run", result: bytes, output: Path | None) -> None:
@@ -118,7 +119,7 @@ def _check_output(output: Path) -> None:
 
 def _encoded(merged: object, folder: Path) -> bytes:
     try:
-        return codec_of("json", lossy=True).encode(merged)
+        return plain_json(codec_of("json", lossy=True).encode(merged))
     except EncodingError as error:
         raise EncodingError(f"what merge of {folder / 'client.py'} returns is no JSON document: {error}") from error
 

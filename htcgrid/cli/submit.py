@@ -11,6 +11,7 @@ import click
 from htcgrid.cli.document import decoded
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import config_option, required_config, to_duration, to_labels
+from htcgrid.cli.say import say
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model import KeepOutput, RetryPolicy, defaults
 
@@ -109,7 +110,7 @@ def command(
         if as_json:
             print_facts({"session": session.id, "total": total})
         else:
-            click.echo(session.id)
+            say(session.id)
 
 
 def _backoff(seconds: float) -> timedelta:

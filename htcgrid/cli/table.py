@@ -1,9 +1,11 @@
 """A table for people; where a terminal is too narrow for it, some lines for each row instead."""
 
 from collections.abc import Iterable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
-import click
+from htcgrid.cli.say import say
+from htcgrid.model.plain_text import plain
 
 
 class Column(NamedTuple):
@@ -16,8 +18,8 @@ class Column(NamedTuple):
     folds: bool = False
 
 
-def show_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], lines: Iterable[str]) -> None:
-    """Print a table, or ``lines`` when the terminal is too narrow for it."""
+def show_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], blocks: Iterable[Sequence[str]]) -> None:
+    """Print a table, or of each row the lines of its block when the terminal is too narrow for it."""
     from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
@@ -30,10 +32,10 @@ def show_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], lines: 
         table.add_column(column.name, justify=justify, overflow="fold", no_wrap=not column.folds)  # type: ignore[arg-type]
     for row in rows:
         # As text: a cell may hold what rich takes for its own markup.
-        table.add_row(*map(Text, row))
+        table.add_row(*(Text(plain(cell)) for cell in row))
     screen = Screen()
     if Measurement.get(screen, screen.options.update(max_width=1000), table).minimum <= screen.width:
         screen.print(table)
         return
-    for line in lines:
-        click.echo(line)
+    for line in chain.from_iterable(blocks):
+        say(line)

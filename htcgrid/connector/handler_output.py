@@ -13,6 +13,7 @@ import msgspec
 from htcgrid.errors import UnreadableError
 from htcgrid.host import Host
 from htcgrid.model.decoding import Decoder
+from htcgrid.model.plain_text import plain
 
 #: How much of a log is read at once.
 _BLOCK = 1 << 18
@@ -107,7 +108,8 @@ class HandlerOutput:
 
     def _text(self, line: _Line) -> str:
         # With one worker's lines alone, it says nothing.
-        return f"[{line.worker}] {line.line}\n" if len(self._workers) > 1 else f"{line.line}\n"
+        shown = plain(line.line)
+        return f"[{line.worker}] {shown}\n" if len(self._workers) > 1 else f"{shown}\n"
 
     def _new(self) -> Iterator["_Log"]:
         """Yield the logs that are new."""

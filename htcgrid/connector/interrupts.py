@@ -9,6 +9,8 @@ from collections.abc import Callable, Generator
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
+from htcgrid.model.plain_text import plain
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -39,7 +41,7 @@ def brief(items: Generator[_T, None, None]) -> Generator[_T, None, None]:
 def say(text: str) -> None:
     """Write a line to stderr, if that is possible."""
     try:
-        sys.stderr.write(f"htcgrid: {text}\n")
+        sys.stderr.write(f"htcgrid: {plain(text)}\n")
         sys.stderr.flush()
     except (AttributeError, OSError, ValueError):
         return

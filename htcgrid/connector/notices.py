@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from htcgrid.host import Host
 from htcgrid.model import defaults
+from htcgrid.model.plain_text import plain
 
 if TYPE_CHECKING:
     from htcgrid.connector.bar import Bar
@@ -67,7 +68,7 @@ class Notices:
             bar = self._bar
         try:
             with bar.aside() if bar is not None else _nothing():
-                logging.getLogger(_LOGGER).warning("htcgrid: session %s waits: %s", session, text)
+                logging.getLogger(_LOGGER).warning("htcgrid: session %s waits: %s", plain(session), plain(text))
         except Exception:
             logging.getLogger(__name__).debug("cannot tell why session %s waits", session, exc_info=True)
 

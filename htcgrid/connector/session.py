@@ -25,6 +25,7 @@ from htcgrid.errors import AgentNotStartedError, ConfigError, ResultTimeoutError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import CancelCounts, Session, SessionId, SessionState, SessionStatus
+from htcgrid.model.plain_text import plain
 from htcgrid.model.table import table
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class SessionHandle:
         self._check = check
 
     def __repr__(self) -> str:
-        return f"<session {self.id} of {self._session.handler}{f': {seen}' if (seen := str(self._seen)) else ''}>"
+        known = f": {seen}" if (seen := str(self._seen)) else ""
+        return f"<session {plain(self.id)} of {plain(self._session.handler)}{known}>"
 
     def _repr_html_(self) -> str:
         rows = {"handler": self._session.handler, "labels": self._session.labels or None, "tasks": self._seen}

@@ -9,6 +9,7 @@ from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.tracker import Tracker
 from htcgrid.errors import EncodingError, TaskError
 from htcgrid.model import Failure, SessionId, TaskState
+from htcgrid.model.plain_text import plain
 from htcgrid.model.table import table
 
 
@@ -29,7 +30,7 @@ class TaskHandle:
 
     def __repr__(self) -> str:
         state = "" if self._outcome is None else f", {self._outcome.state}"
-        return f"<task {self.index} of session {self.session}{state}>"
+        return f"<task {self.index} of session {plain(self.session)}{state}>"
 
     def _repr_html_(self) -> str:
         if self._outcome is not None:

@@ -50,8 +50,3 @@ def listed(words: Sequence[str], more: int = 0) -> str:
 def shortened(sentence: str) -> str:
     """Return a sentence without what few people read to its end."""
     return sentence if len(sentence) <= _LONG else f"{sentence[:_LONG]}…"
-
-
-def plain(text: str) -> str:
-    """Return text on one line, without what would move a terminal's cursor or colour it."""
-    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from htcgrid.errors import ConflictError, SessionNotFoundError
+from htcgrid.errors import ConflictError, SessionNotFoundError, UnreadableError
 from htcgrid.local.schema import LATE, SessionRow
 from htcgrid.model import Bundle, Session, SessionId, other_content
 from htcgrid.model.decoding import Count, Row
@@ -153,7 +153,13 @@ def _is_there(connection: sqlite3.Connection, header: Header, bundle: Bundle) ->
     if bundle.key.start >= header.total:
         return False
     before = connection.execute(_BEFORE, (header.id, bundle.stop)).fetchone()
-    if before is None or before[1] <= bundle.key.start:
+    if before is None:
+        return False
+    if not all(type(number) is int for number in before[:2]):
+        raise UnreadableError(
+            "what was submitted of session", bundle.key.session, f"the record before task {bundle.stop} is damaged"
+        )
+    if before[1] <= bundle.key.start:
         return False
     if (bundle.key.start, bundle.stop, bundle.input.digest) != before:
         raise other_content(bundle)

@@ -11,6 +11,7 @@ import msgspec
 from htcgrid.errors import ConfigError
 from htcgrid.model import defaults
 from htcgrid.model.name import check_name
+from htcgrid.model.plain_text import plain
 from htcgrid.model.python_client import PYTHON
 from htcgrid.model.retrying import Errors, Wait, is_text, names_of, wait_of
 from htcgrid.model.spelled import spelled
@@ -215,7 +216,7 @@ class SessionStatus(msgspec.Struct, frozen=True, kw_only=True):
         """Return what people look for; whoever prints a status in a notebook does not want every option."""
         names = ("succeeded", "failed", "cancelled", "running", "pending")
         counts = ", ".join(f"{getattr(self, name)} {name}" for name in names)
-        return f"<{self.state} session {self.session.id} of {self.total} tasks: {counts}>"
+        return f"<{self.state} session {plain(self.session.id)} of {self.total} tasks: {counts}>"
 
     def _repr_html_(self) -> str:
         names = ("total", "succeeded", "failed", "cancelled", "running", "pending")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from html import escape
 
+from htcgrid.model.plain_text import plain
+
 #: Most letters of one cell.
 _CELL = 2_000
 
@@ -20,4 +22,4 @@ def table(caption: str, rows: Mapping[str, object]) -> str:
 def _cell(value: object) -> str:
     text = str(value)
     cut = text if len(text) <= _CELL else f"{text[:_CELL]}…"
-    return escape(cut.encode("utf-8", "replace").decode())
+    return escape(plain(cut))

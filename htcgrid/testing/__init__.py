@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from htcgrid.testing.payloads import PayloadStoreContract
     from htcgrid.testing.queue import TaskQueueContract
     from htcgrid.testing.state import StateStoreContract
+    from htcgrid.testing.vandal import Vandal, VandalContract
 
 __all__ = [
     "ComputeBackendContract",
@@ -34,6 +35,8 @@ __all__ = [
     "PayloadStoreContract",
     "StateStoreContract",
     "TaskQueueContract",
+    "Vandal",
+    "VandalContract",
     "VirtualClock",
 ]
 
@@ -47,13 +50,15 @@ _HOMES = {
     "PayloadStoreContract": "payloads",
     "StateStoreContract": "state",
     "TaskQueueContract": "queue",
+    "Vandal": "vandal",
+    "VandalContract": "vandal",
     "VirtualClock": "clock",
 }
 
 # Under pytest, a clause that fails shows the values that it compared, as a test of one's own does.
 if "pytest" in sys.modules:
     sys.modules["pytest"].register_assert_rewrite(
-        *(f"{__name__}.{contracts}" for contracts in ("compute", "grid", "payloads", "queue", "state"))
+        *(f"{__name__}.{contracts}" for contracts in ("compute", "grid", "payloads", "queue", "state", "vandal"))
     )
 
 

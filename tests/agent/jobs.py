@@ -140,7 +140,7 @@ def describe(_event: Any, context: Any) -> Any:
 
 
 def do_with_logger(code: str, context: Any) -> int:
-    exec(code, {"log": context.logger, "logging": logging})  # noqa: S102 - what tasks may do
+    exec(code, {"log": context.logger, "logging": logging})
     return os.getpid()
 
 

@@ -744,7 +744,7 @@ def test_calls_of_an_older_client_are_refused_in_words() -> None:
 @pytest.mark.parametrize("way", ["/srv/tasks/../../usr/lib/os.py:system", "/srv/tasks/./a/../../b.py:f"])
 def test_no_way_up_leads_out_of_the_folder_that_a_pattern_allows(way: str) -> None:
     world = World()
-    world.start_agent("a", handlers=("/srv/tasks/*",))
+    world.start_agent("a", handlers=("/srv/tasks/**:*",))
     inside, outside = world.submit([1], handler="/srv/tasks/a/b.py:f"), world.submit([1], handler=way)
     for session in (inside, outside):
         world.finish(session)

@@ -19,6 +19,7 @@ def test_each_status_has_the_number_that_scripts_know() -> None:
         "DONE": 0,
         "TASKS_FAILED": 1,
         "WRONG": 2,
+        "UNREADABLE": 3,
         "TIME_OUT": 124,
         "INTERRUPTED": 130,
         "UNREAD": 141,

@@ -188,5 +188,5 @@ def test_what_an_exception_says_cannot_move_the_cursor(htcgrid: Command, submit:
     with agent("desk-7"):
         until(lambda: '"FINISHED"' in htcgrid("explain", "risk", "--json").out)
     (line,) = (line for line in htcgrid("explain", "risk").out.splitlines() if line.startswith("- task 0 failed: "))
-    assert line.startswith("- task 0 failed: ValueError: a [2Jb c...")
+    assert line.startswith("- task 0 failed: ValueError: a\\x1b[2Jb c...")
     assert len(line) < 800

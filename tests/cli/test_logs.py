@@ -39,7 +39,7 @@ def test_what_failed_tasks_printed_is_shown_with_their_error(htcgrid: Command, t
     assert (shown.status, shown.err) == (0, "")
     out, err, first, *error, last = shown.out.splitlines()
     assert out == "1 stdout | hello bad"
-    assert err == "1 stderr | careful with  [31mred"
+    assert err == "1 stderr | careful with \\x1b[31mred"
     assert first == "1 error  | Traceback (most recent call last):"
     assert any("in talk" in line for line in error)
     assert last == "1 error  | ValueError: bad, says the handler"

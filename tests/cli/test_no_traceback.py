@@ -340,7 +340,7 @@ def test_no_document_makes_a_command_end_with_a_traceback(name: str, htcgrid: Co
         _clean(shown, wrong=shown.status == Exit.WRONG)
 
 
-_ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+_ASCII: dict[str, str | None] = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 #: Variables of a process, and what stands in them; None for one that is not there.
 _VARIABLES: dict[str, dict[str, str | None]] = {
     "no home": {"HOME": None, "HOMEPATH": None},
@@ -384,10 +384,10 @@ def test_no_environment_makes_a_command_end_with_a_traceback(name: str, folder: 
 @pytest.mark.parametrize("word", [b"\xff", "\u00e9".encode(), b"\x1b[31m"])
 @pytest.mark.parametrize("locale", [_ASCII, {}], ids=["ASCII", "UTF-8"])
 def test_no_bytes_of_a_word_make_a_command_end_with_a_traceback(
-    word: bytes, locale: dict[str, str], folder: Path
+    word: bytes, locale: dict[str, str | None], folder: Path
 ) -> None:
     write_grid(folder)
-    environment = {**os.environ, **locale}
+    environment = {**os.environ, **{name: value for name, value in locale.items() if value}}
     _clean(_process("explain", os.fsdecode(word), environment=environment))
     _clean(_process("status", "--config", os.fsdecode(word), environment=environment))
 

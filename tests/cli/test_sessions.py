@@ -350,8 +350,10 @@ def test_values_of_a_session_with_a_failed_task_exit_with_1_and_the_reason(
     assert (shown.status, shown.out) == (1, "")
     first, *handler_s_own = shown.err.splitlines()
     assert first == f"htcgrid: task 1 of session {session} failed after 1 try: ValueError: bad, says the handler"
-    # The traceback is the handler's own.
-    assert [line for line in handler_s_own if line.startswith("  File")][-1].startswith(f'  File "{served / "work.py"}')
+    # The traceback is the handler's own, and set in.
+    assert [line for line in handler_s_own if line[4:].startswith("  File")][-1][4:].startswith(
+        f'  File "{served / "work.py"}'
+    )
 
 
 def test_failed_tasks_are_listed_and_run_again_in_a_session_that_tells_where_they_come_from(

@@ -200,7 +200,7 @@ def test_the_newest_failures_come_first(htcgrid: Command, served: Path) -> None:
 def test_what_is_told_of_a_failure_does_not_move_the_cursor() -> None:
     ugly = FailedTask(index=3, type="ValueError", message="bad\x1b[2J\r\nworse")
     line = as_line(glance(ended=1), [ugly])
-    assert line.endswith("; task 3 failed: ValueError: bad [2J  worse")
+    assert line.endswith("; task 3 failed: ValueError: bad\\x1b[2J  worse")
 
 
 def test_what_has_not_changed_is_not_told_again(capsys: pytest.CaptureFixture[str]) -> None:

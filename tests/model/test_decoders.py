@@ -1,149 +1,21 @@
 """Whatever decodes bytes that others wrote makes a value of them, or says that they are none; it never does else."""
 
-import json
-import random
+import importlib
+import pkgutil
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from htcgrid.errors import ConfigError, EncodingError, UnreadableError
-from htcgrid.model import (
-    AgentId,
-    AgentReport,
-    Block,
-    BundleKey,
-    Entry,
-    Failure,
-    Hint,
-    Pack,
-    Part,
-    Printed,
-    Ranges,
-    Session,
-    SessionId,
-    pack_blocks,
-    pack_payloads,
-    unpack_blocks,
-    unpack_payloads,
-)
-from htcgrid.model.call import PickledCall, read_call, write_call
-from htcgrid.model.client_process import ClientProcess
-from htcgrid.model.codec import codec_of
-from htcgrid.model.decoding import Decoder, number_of
-from htcgrid.model.function_layout import join_function, split_function
-from htcgrid.model.header import session_decoder
-from htcgrid.model.report import check_report
-from htcgrid.model.shared import SharedInput, parse_shared
-from htcgrid_agent.workers.messages import Need, Report
-
-NOW = datetime(2026, 1, 1, tzinfo=UTC)
-SESSION = Session(id=SessionId("s"), handler="m:f", created=NOW, labels={"a": "b"}, timeout=timedelta(seconds=3))
-KEY = BundleKey(SessionId("s"), 3)
-BLOCK = Block(3, [b"1", None], 1.5, [3, 4], "a/0", {4: Failure(type="E", message="m")}, {4: 2}, {3: Printed("x")}, "")
-ENTRY = Entry(parts=(Part(KEY, Ranges.of((3, 5)), Ranges(), Pack.of(b"x")),), committed=NOW)
-#: The longest that one of them may take: seconds.
-LONGEST = 0.2
-
-
-class Kind(msgspec.Struct):
-    """A decoder, what it may raise, and something that it reads."""
-
-    read: Callable[[bytes], Any]
-    raises: type[Exception]
-    sample: bytes
-
-
-def of_text(read: Callable[[str], Any]) -> Callable[[bytes], Any]:
-    return lambda data: read(data.decode("utf-8", "replace"))
-
-
-def client(data: bytes) -> ClientProcess:
-    return ClientProcess.taken({"HTCGRID_CLIENT_0": data.decode("utf-8", "replace")})
-
-
-def codec(name: str, value: Any) -> Kind:
-    one = codec_of(name)
-    return Kind(one.decode, EncodingError, one.encode(value))
-
-
-pack = msgspec.msgpack.encode
-VALUE = {"numbers": [1, 2.5, None], "text": "é", "deep": [[[[]]]]}
-KINDS: dict[str, Kind] = {
-    "the header of a session": Kind(
-        lambda data: session_decoder()(data, SessionId("s")), UnreadableError, pack(SESSION)
-    ),
-    "a hint": Kind(Decoder(Hint, "hint"), UnreadableError, pack(Hint(key=KEY))),
-    "a hint as JSON": Kind(Decoder(Hint, "hint", json=True), UnreadableError, msgspec.json.encode(Hint(key=KEY))),
-    "the report of an agent": Kind(
-        Decoder(AgentReport, "report", check=check_report),
-        UnreadableError,
-        pack(AgentReport(id=AgentId("a"), started=NOW)),
-    ),
-    "an entry": Kind(Decoder(Entry, "entry"), UnreadableError, pack(ENTRY)),
-    "a message of a worker": Kind(
-        Decoder(Report | Need, "message"), UnreadableError, pack(Report(1, BLOCK, done=True))
-    ),
-    "payloads": Kind(unpack_payloads, EncodingError, pack_payloads([b"1", b"22"])),
-    "outcomes": Kind(unpack_blocks, EncodingError, pack_blocks([BLOCK])),
-    "a call": Kind(read_call, EncodingError, write_call(PickledCall(b"f", b"a"))),
-    "a function": Kind(split_function, EncodingError, join_function(b"pickle", [b"x" * 64])),
-    "a shared input": Kind(
-        of_text(parse_shared), ConfigError, SharedInput.of(SessionId("s"), "json", b"x").ref.encode()
-    ),
-    "a client's process": Kind(client, ConfigError, json.dumps({"argv": ["a"], "path": ["/x"]}).encode()),
-    "a number": Kind(of_text(number_of), ConfigError, b"123"),
-    "JSON": codec("json", VALUE),
-    "MessagePack": codec("msgpack", VALUE),
-    "typed values": codec("typed", {"when": NOW, "set": {1, 2}, "tuple": (1, "x"), "bytes": b"y"}),
-    "bytes": codec("bytes", b"x"),
-}
-#: What has broken decoders.
-ODD = (
-    b"",
-    b"\xff",
-    b"\xc1",
-    b"\x91" * 5000,
-    b"[" * 5000,
-    b"\xdd\xff\xff\xff\xff",
-    b"\xdf\xff\xff\xff\xff",
-    b"\xc6\xff\xff\xff\xff",
-    b"\xc9\xff\xff\xff\xff\x01",
-    b"9" * 5000,
-    b'"\xed\xa0\x80"',
-    b"\xa2\xff\xff",
-    b"\xcf" + b"\xff" * 8,
-    b"\xcb\x7f\xf0" + b"\0" * 6,
-    b"htcgrid-shared:s:json:" + b"9" * 5000 + b":" + b"0" * 64,
-    b'{"argv": 5}',
-    b"null",
-    b"\0" * 16,
-    b"\xff" * 8,
-)
-
-
-def changed(data: bytes, seed: int) -> bytes:
-    """Return bytes that are nearly the same."""
-    rng = random.Random(seed)
-    found = bytearray(data)
-    for _ in range(rng.randint(1, 4)):
-        at = rng.randrange(len(found) + 1)
-        match rng.randrange(4):
-            case 0 if at < len(found):
-                found[at] = rng.randrange(256)
-            case 1:
-                found[at:at] = rng.randbytes(rng.randint(1, 9))
-            case 2:
-                del found[at : at + rng.randint(1, 9)]
-            case _ if at < len(found):
-                found[at] ^= 1 << rng.randrange(8)
-    return bytes(found)
+import htcgrid
+import htcgrid_agent
+import htcgrid_redis
+from htcgrid.model.decoding import Decoder
+from tests.model.decoders import KINDS, ODD, Kind, changed
+from tests.model.fuzz import LONGEST, fuzzed
 
 
 def reads(kind: Kind, inputs: Iterable[bytes]) -> None:
@@ -153,6 +25,24 @@ def reads(kind: Kind, inputs: Iterable[bytes]) -> None:
         with suppress(kind.raises):
             kind.read(data)
         assert time.thread_time() - began < LONGEST, f"{data[:60]!r} took long"
+
+
+def decoders() -> Iterator[tuple[str, Decoder[object]]]:
+    """Yield the decoders that modules have."""
+    for package in (htcgrid, htcgrid_agent, htcgrid_redis):
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if ".testing" not in found.name and "__main__" not in found.name:
+                module = importlib.import_module(found.name)
+                yield from (
+                    (f"{found.name}.{name}", value) for name, value in vars(module).items() if type(value) is Decoder
+                )
+
+
+def test_every_decoder_is_tried() -> None:
+    tried = {str(kind.read.shape) for kind in KINDS.values() if isinstance(kind.read, Decoder)}
+    # What functions of their own decode.
+    tried |= {"list[bytes]", "list[htcgrid.model.outcome.Block]", "<class 'htcgrid.model.call.PickledCall'>"}
+    assert {name for name, decoder in decoders() if str(decoder.shape) not in tried} == set()
 
 
 @pytest.mark.parametrize("name", KINDS)
@@ -182,3 +72,8 @@ def test_what_is_nearly_right_is_read_or_refused(name: str) -> None:
 @settings(max_examples=200, deadline=None)
 def test_any_bytes_are_read_or_refused(name: str, data: bytes) -> None:
     reads(KINDS[name], [data])
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_a_run_of_the_night_begins_well(name: str) -> None:
+    assert fuzzed(name, range(500)) == []

@@ -6,7 +6,9 @@ from bisect import bisect_left
 
 import msgspec
 
+from htcgrid.errors import UnreadableError
 from htcgrid.model import Block, Failure, Printed, Ranges
+from htcgrid.model.decoding import Decoder
 from htcgrid_agent.core.blocks import pieces
 from htcgrid_agent.workers.journal import (
     BYTES_AT,
@@ -28,7 +30,8 @@ _SETTLED = 0.09
 _LONGEST = 10**15
 _LATEST = 253_402_300_800.0
 _CODE = re.compile(rb"([0-9a-f]{12}|)\0*")
-_decode = msgspec.msgpack.Decoder(tuple[bytes | None, Failure | None, Printed | None]).decode
+_More = tuple[bytes | None, Failure | None, Printed | None]
+_decode: Decoder[_More] = Decoder(_More, "an outcome in the memory of a worker")
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -145,7 +148,7 @@ def _take_more(block: Block, record: bytes) -> bool:
     """Read a record that is more than a value; return whether it is one."""
     try:
         value, failure, printed = _decode(record)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UnreadableError:
         return False
     if value is None and failure is None:
         return False

@@ -5,11 +5,12 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any, TextIO, cast
 
+from htcgrid.model.plain_text import plain, plain_lines
 from htcgrid.secrets import Secrets
 
 Log = Any
@@ -88,6 +89,17 @@ def open_log(style: str, *, agent: str, verbose: bool = False, secrets: Secrets 
     return JsonLog(StandardError(), secrets, verbose=verbose, agent=agent)
 
 
+def _plainly(_logger: object, _level: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Make all facts fit to be shown in a terminal; a traceback keeps its lines."""
+    for name, value in facts.items():
+        if name == "exception":
+            facts[name] = "\n".join(plain_lines(str(value)))
+        elif isinstance(value, str):
+            # All else is shown by its repr, in which text is plain.
+            facts[name] = plain(value)
+    return facts
+
+
 def _console_log(secrets: Secrets, *, verbose: bool) -> Log:
     """Return a logger for people. Imported here: it takes longer than all else that an agent begins with."""
     import structlog  # noqa: PLC0415
@@ -105,6 +117,7 @@ def _console_log(secrets: Secrets, *, verbose: bool) -> Log:
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
             lambda _logger, _method, told: secrets.of(told),
+            _plainly,
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if verbose else logging.INFO),

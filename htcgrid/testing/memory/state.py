@@ -5,12 +5,23 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from random import Random
 from threading import Condition
-from typing import Self, cast
+from typing import Self, TypeVar, cast
 
 import msgspec
 
-from htcgrid.errors import ConflictError, SessionNotFoundError
-from htcgrid.interfaces import BEGINNING, Agents, Bundles, Entries, Renewal, Sessions, Source, StateStore, Submitted
+from htcgrid.errors import ConflictError, SessionNotFoundError, UnreadableError
+from htcgrid.interfaces import (
+    BEGINNING,
+    Agents,
+    Bundles,
+    Concern,
+    Entries,
+    Renewal,
+    Sessions,
+    Source,
+    StateStore,
+    Submitted,
+)
 from htcgrid.model import (
     ROOT,
     AgentId,
@@ -43,6 +54,9 @@ from htcgrid.secrets import without_texts
 from htcgrid.testing.clock import Clock, is_real
 from htcgrid.testing.memory.bundle import LATE, BundleRecord
 from htcgrid.testing.memory.session import Log, SessionRecord
+from htcgrid.unreadables import Unreadables
+
+T = TypeVar("T")
 
 
 class MemorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -73,6 +87,23 @@ class MemoryStateStore(StateStore):
         #: When each was heard of last, and what it said; the last one last.
         self._agents: dict[AgentId, tuple[float, AgentReport]] = {}
         self._changed = Condition()
+        #: What nobody can read, by the name of the session, the bundle or the agent, and what was met of it.
+        self._damaged: dict[str, UnreadableError] = {}
+        self._met = Unreadables()
+
+    def damage(self, what: str, name: str) -> None:
+        """Let what is on record under a name not be read any more, as bytes that somebody has damaged cannot.
+
+        Args:
+            what: what it is, for messages: ``the header of session``, ``bundle`` or ``the report of agent``.
+            name: the session's, the bundle's as text, or the agent's.
+        """
+        with self._changed:
+            self._damaged[name] = UnreadableError(what, name, "it was damaged")
+
+    def concerns(self) -> Sequence[Concern]:
+        """See :meth:`Provided.concerns`."""
+        return self._met.concerns()
 
     @classmethod
     def open(cls, settings: msgspec.Struct, source: Source) -> Self:  # noqa: ARG003 - it is on no disk
@@ -82,6 +113,7 @@ class MemoryStateStore(StateStore):
     def create(self, session: Session, bundles: Sequence[Bundle] = (), *, sealed: bool = False) -> None:
         """See :meth:`StateStore.create`."""
         with self._changed:
+            self._check(session.id)
             known = self._sessions.get(session.id)
             if known is not None and (known.tombstone or known.session.digest != session.digest):
                 raise ConflictError(f"session id {session.id} is taken by another session: use another id")
@@ -201,7 +233,8 @@ class MemoryStateStore(StateStore):
                 if not record.tombstone and (cursor == BEGINNING or record.number < int(cursor))
             ]
             page = older[:limit]
-            return Sessions([record.status for record in page], str(page[-1].number) if older[limit:] else None)
+            found, left_out = self._met.page(lambda record: self._found(record.session.id).status, page)
+            return Sessions(found, str(page[-1].number) if older[limit:] else None, left_out)
 
     def bundles(
         self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100, task: int | None = None
@@ -215,8 +248,11 @@ class MemoryStateStore(StateStore):
                 else ()
             )
             first = int(cursor or 0)
-            page = [record.bundles[key].status(self._clock()) for key in found[first : first + limit]]
-            return Bundles(page, str(first + limit) if found[first + limit :] else None)
+            page, left_out = self._met.page(
+                lambda key: self._readable(str(key), record.bundles[key].status(self._clock())),
+                found[first : first + limit],
+            )
+            return Bundles(page, str(first + limit) if found[first + limit :] else None, left_out)
 
     def submitted(self, session_id: SessionId, cursor: str = BEGINNING, *, limit: int = 100) -> Submitted:
         """See :meth:`StateStore.submitted`."""
@@ -242,7 +278,10 @@ class MemoryStateStore(StateStore):
                 if now - heard < defaults.REMEMBER.total_seconds() and pool in {None, report.pool}
             ]
             first = int(cursor or 0)
-            return Agents(found[first : first + limit], str(first + limit) if found[first + limit :] else None)
+            page, left_out = self._met.page(
+                lambda agent: self._readable(agent.report.id, agent), found[first : first + limit]
+            )
+            return Agents(page, str(first + limit) if found[first + limit :] else None, left_out)
 
     def delete(self, session_id: SessionId) -> None:
         """See :meth:`StateStore.delete`."""
@@ -273,13 +312,26 @@ class MemoryStateStore(StateStore):
     def _found(self, session_id: SessionId) -> SessionRecord:
         if not self._alive(session_id):
             raise SessionNotFoundError(f"there is no session {spelled(session_id)} in this store")
+        self._check(session_id)
         return self._sessions[session_id]
+
+    def _check(self, name: str) -> None:
+        if name in self._damaged:
+            raise self._damaged[name]
+
+    def _readable(self, name: str, found: T) -> T:
+        self._check(name)
+        return found
 
     def _bundle(self, key: BundleKey) -> BundleRecord | None:
         """Return the bundle if it may run: its session is there, open or sealed, and understood."""
         record = self._sessions.get(key.session)
         if record is None or not record.live or record.session.schema != defaults.SCHEMA:
             return None
+        for name in (key.session, str(key)):
+            if name in self._damaged:
+                self._met.note(self._damaged[name])
+                return None
         return record.bundles.get(key)
 
     def _runnable(self) -> Iterator[BundleRecord]:

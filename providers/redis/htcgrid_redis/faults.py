@@ -45,9 +45,10 @@ def translated(server: str) -> Iterator[None]:
     except exceptions.RedisClusterException as error:
         raise _of_a_cluster(error, server) from error
     except UnicodeEncodeError as error:
+        letter = f"U+{ord(error.object[error.start]):04X}"
         raise ConfigError(
-            f"a name for Redis at {server} has half a letter (U+{ord(error.object[error.start]):04X}), which UTF-8 has not: "
-            "look at the id, or the user and password"
+            f"a name for Redis at {server} has half a letter ({letter}), which UTF-8 has not: look at ids, user and "
+            "password"
         ) from error
     except OSError as error:
         raise ProviderUnavailableError(f"Redis at {server} cannot be reached: {error.strerror or error}") from error

@@ -12,6 +12,8 @@ from htcgrid_redis.access import Access, not_found, text_of, unreadable
 from htcgrid_redis.records import bundle_of, bundle_status, encode
 
 _decode: Decoder[AgentReport] = Decoder(AgentReport, "the report of agent", check=check_report)
+#: Most of what was put down in one shard that is told of.
+_TOLD = 1000
 
 
 def bundles(access: Access, session: SessionId, cursor: str, *, limit: int, task: int | None) -> Bundles:
@@ -88,10 +90,13 @@ def _agent(now: int, name: bytes, heard: bytes, report: bytes) -> AgentStatus:
 
 
 def put_down(access: Access, session: SessionId | None = None) -> list[UnreadableError]:
-    """Return what was put down since it cannot be read, of one session or of all. Costs 1 request, or 1 per shard."""
+    """Return what was put down since it cannot be read, of one session or of all; of very many, some.
+
+    Costs 1 request, or 1 per shard.
+    """
     shards = access.layout.shards if session is None else [access.layout.shard(session)]
     found: list[UnreadableError] = []
-    for rows in access.server.commands([("HGETALL", shard.damaged) for shard in shards]):
+    for _, rows in access.server.commands([("HSCAN", shard.damaged, 0, "COUNT", _TOLD) for shard in shards]):
         pairs = rows.items() if isinstance(rows, dict) else zip(rows[::2], rows[1::2], strict=True)
         for name, told in pairs:
             where = name.decode("utf-8", "replace")

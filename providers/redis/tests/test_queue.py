@@ -89,7 +89,7 @@ def test_nothing_is_above_the_highest_priority(queue: RedisTaskQueue) -> None:
     assert queue.receive(3, wait=_NO_WAIT, pool="default", above=3) == []
 
 
-def test_a_hint_that_nobody_understands_goes_and_takes_none_along(redis_url: str, queue: RedisTaskQueue) -> None:
+def test_a_hint_that_nobody_understands_is_set_aside(redis_url: str, queue: RedisTaskQueue) -> None:
     with redis.Redis.from_url(redis_url) as client:
         key = queue._layout.hints(_HINT.pool, 2)
         for wait in (_NO_WAIT, _LONG):
@@ -101,5 +101,9 @@ def test_a_hint_that_nobody_understands_goes_and_takes_none_along(redis_url: str
             found = queue.receive(5, wait=wait, pool=_HINT.pool)
             assert [delivery.hint for delivery in found] == [_HINT]
             queue.ack(found)
-        assert client.zcard(queue._layout.held(_HINT.pool)) == 0
+        # They are left as they are, and come again after an hour.
+        assert queue._clock is not None
+        aside = dict(client.zrange(queue._layout.held(_HINT.pool), 0, -1, withscores=True))
+        assert set(aside) == {b"00123456789abcdefgarbage", b"0"}
+        assert min(aside.values()) > (queue._clock() + 3500) * 1000
         assert queue.depth(_HINT.pool) == 0

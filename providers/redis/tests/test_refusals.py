@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 
 from htcgrid.config import parse_config
 from htcgrid.errors import HtcGridError, ProviderError, ProviderUnavailableError
@@ -18,7 +19,9 @@ from tests.emulators.redis_server import QUICK, RedisProcess
 def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisProcess]:
     """A server that wants a password."""
     process = RedisProcess(tmp_path_factory.mktemp("guarded"), QUICK)
-    process.start(also=["--requirepass", "right"])
+    process.start()
+    with closing(redis.Redis(port=process.port)) as client:
+        client.config_set("requirepass", "right")
     yield process
     process.kill()
 
@@ -33,7 +36,7 @@ _REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a password of bytes": ({"url": "redis://127.0.0.1:{port}", "password": {"env": "CANARY"}}, f"{CANARY}\udcff"),
     "a password with a newline": ({"url": "redis://127.0.0.1:{port}", "password": {"env": "CANARY"}}, f"{CANARY}\r\n"),
     "a user in the url": ({"url": {"env": "CANARY"}}, f"redis://{CANARY}@127.0.0.1:{{port}}"),
-    "a url without a password": ({"url": {"env": "CANARY"}, "name": CANARY}, "redis://127.0.0.1:{port}"),
+    "a url without a password": ({"url": {"env": "CANARY"}}, "redis://127.0.0.1:{port}"),
     "a name": ({"url": "redis://127.0.0.1:{port}", "name": {"env": "CANARY"}}, CANARY),
     "a host": ({"url": {"env": "CANARY"}}, f"redis://{CANARY}.invalid"),
     "a host of a cluster": ({"url": {"env": "CANARY"}, "cluster": True}, f"redis://{CANARY}.invalid"),
@@ -93,7 +96,9 @@ def test_no_refusal_shows_what_came_from_the_environment(
             assert isinstance(raised.value, ProviderError)
             assert not isinstance(raised.value, ProviderUnavailableError)
             assert "it refuses user name and password" in str(raised.value)
-    hold_hidden(caplog.text)
+    # What the SDK says to its own logger, when somebody turns that on, is its own affair.
+    ours = [record.getMessage() for record in caplog.records if record.name.startswith("htcgrid")]
+    hold_hidden("\n".join(ours))
 
 
 def _used(opening: Callable[[], Any]) -> None:
