@@ -56,7 +56,7 @@ def shown_path(file: str | os.PathLike[str]) -> str:
     """Return a path for a message: on one line, and not without end."""
     text = os.fspath(file)
     if not text.isprintable():
-        text = ascii(text)
+        text = ascii(text)[1:-1]
     return text if len(text) <= 1000 else f"{text[:1000]}…"
 
 

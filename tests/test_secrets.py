@@ -147,7 +147,7 @@ def _commanded(*words: str) -> str:
     with contextlib.redirect_stdout(written), contextlib.redirect_stderr(written), suppress(SystemExit):
         run(list(words))
     written.flush()
-    return written.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    return written.buffer.getvalue().decode()
 
 
 def _toml(values: dict[str, Any]) -> str:

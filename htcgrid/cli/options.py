@@ -6,7 +6,7 @@ from contextlib import closing, suppress
 from datetime import timedelta
 from math import isfinite
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -58,7 +58,7 @@ def to_session(_ctx: click.Context, _param: click.Parameter, value: str | None) 
 class Number(click.FloatRange):
     """A number of a range: of one that is none, as nan, nobody can say that it is out of it."""
 
-    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         """Return the number that a word stands for."""
         found: float = super().convert(value, param, ctx)
         if not isfinite(found):

@@ -82,6 +82,8 @@ def test_no_cursor_is_refused_but_in_words(grid: Grid, cursor: str) -> None:
 
 
 def test_no_configuration_is_refused_but_in_words(tmp_path: Path) -> None:
+    path = str(tmp_path / "state")
+    mixed: dict[Any, Any] = {"provider": "local", "path": path, 1: 2}
     within: dict[str, Any] = {"provider": "local", "path": str(tmp_path)}
     within["within"] = within
     endless: list[Any] = []
@@ -94,7 +96,7 @@ def test_no_configuration_is_refused_but_in_words(tmp_path: Path) -> None:
             {1: 2},
             {"state": {}},
             {"state": within},
-            {"state": {**state, 1: 2}},
+            {"state": mixed},
             {"state": {**state, "patience": 10**5000}},
         ),
         *(
