@@ -5,19 +5,20 @@ provider offers the interface. A value ``{ env = "NAME" }`` is read from the env
 """
 
 import os
-import tomllib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
+from htcgrid.document import check_bounds, printable, read_document, shown_path
 from htcgrid.errors import ConfigError, ProviderError, ProviderNotFoundError
 from htcgrid.interfaces import ComputeBackend, PayloadStore, Provided, Source, StateStore, TaskQueue
 from htcgrid.model import check_name, defaults
 from htcgrid.nearest import did_you_mean
 from htcgrid.plugins import load_provider
+from htcgrid.secrets import Secrets, is_reference, variable, without_texts
 
 #: The variable that names the grid.toml of a process.
 VARIABLE = "HTCGRID_CONFIG"
@@ -83,6 +84,8 @@ class AgentSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     #: Whether workers are replaced when code that they have imported was edited.
     reload: bool = False
 
+    __repr__ = without_texts
+
     def __post_init__(self) -> None:
         check_name("`pool`", self.pool)
         for name in ("lease", "heartbeat", "target", "report"):
@@ -119,8 +122,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             ConfigError: a variable that ``environment`` refers to is not set.
         """
-        where = self._where("agent")
-        return to_settings(from_environment(self.tables.get("agent", {}), where), AgentSettings, where)
+        return to_settings(self.tables.get("agent", {}), AgentSettings, self._where("agent"))
+
+    @property
+    def secrets(self) -> Secrets:
+        """The values that the file takes from the environment as it is now."""
+        return Secrets(self.tables)
 
     def open_state(self) -> StateStore:
         """Open the state store; the caller closes it."""
@@ -143,18 +150,28 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         where = self._where(table)
         name = values.pop("provider")
         offer = offer_of(name, table, interface, where)
-        settings = to_settings(from_environment(values, where), offer.Settings, where)
-        opened = offer.open(settings, Source(file=self.file, folder=self.folder, table=f"[{table}]"))
-        # A stranger's class, so mypy's word is not enough.
-        if not isinstance(opened, interface):
-            raise ProviderError(
-                f"{where}: provider {name!r}: {offer.__name__}.open returned {type(opened).__name__}, "
-                f"not an open {interface.__name__}; tell its authors"
-            )
-        return opened
+        source = Source(file=self.file, folder=self.folder, table=f"[{table}]")
+        secrets = Secrets(values)
+        if not secrets:
+            return _opened(offer, values, interface, source, where)
+        return secrets.guard(secrets.behind(_opened, offer, values, interface, source, where), interface)
 
     def _where(self, table: str) -> str:
-        return f"{self.file or 'configuration'}: [{table}]"
+        return f"{shown_path(self.file or 'configuration')}: [{table}]"
+
+
+def _opened(
+    offer: type[_Interface], values: Mapping[str, Any], interface: type[_Interface], source: Source, where: str
+) -> _Interface:
+    settings = to_settings(values, offer.Settings, where)
+    opened = offer.open(settings, source)
+    # A stranger's class, so mypy's word is not enough.
+    if not isinstance(opened, interface):
+        raise ProviderError(
+            f"{where}: {offer.__name__}.open returned {type(opened).__name__}, not an open {interface.__name__}; tell "
+            "the authors of this provider"
+        )
+    return opened
 
 
 def offer_of(provider: str, table: str, interface: type[_Interface], where: str) -> type[_Interface]:
@@ -193,38 +210,20 @@ def read_config(file: Path) -> Config:
     return parse_config(read_document(file), file=file.absolute())
 
 
-def read_document(file: Path) -> dict[str, Any]:
-    """Read a grid.toml, and check nothing but that it is TOML.
-
-    Raises:
-        ConfigError: it is missing, unreadable or no TOML.
-    """
-    try:
-        text = file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{file}: is not TOML: {error}") from error
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    try:
-        return tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        # Beside what is no TOML: a number of thousands of digits, tables in each other without end.
-        raise ConfigError(f"{file}: is not TOML: {error}") from error
-
-
 def parse_config(document: Mapping[str, Any], *, file: Path | None = None, folder: Path | None = None) -> Config:
     """Check a document that was read from a grid.toml, or made in memory.
 
     Raises:
         ConfigError: it is not right; the message names file, table and key.
     """
-    shown = str(file or "configuration")
+    shown = shown_path(file or "configuration")
+    check_bounds(document, shown)
     for table, values in document.items():
         check_table(table, values, shown)
     if "state" not in document:
         raise no_state(shown)
     where = f"{shown}: [agent]"
-    agent = to_settings(from_environment(for_clients(document.get("agent", {})), where), AgentSettings, where)
+    agent = to_settings(for_clients(document.get("agent", {})), AgentSettings, where)
     base = folder or (file.parent if file else Path.cwd())
     return Config(file=file, folder=base, tables=dict(document), agent=agent)
 
@@ -245,7 +244,9 @@ def check_table(table: str, values: object, shown: str) -> None:
     """
     if table not in _TABLES:
         there = ", ".join(f"[{name}]" for name in _TABLES)
-        raise ConfigError(f"{shown}: unknown table [{table}]; there are {there}{did_you_mean(table, _TABLES, '[{}]')}")
+        raise ConfigError(
+            f"{shown}: unknown table [{printable(table)}]; there are {there}{did_you_mean(table, _TABLES, '[{}]')}"
+        )
     if not isinstance(values, dict):
         raise ConfigError(f"{shown}: {table!r} must be a table, [{table}]")
     if table in INTERFACES and not isinstance(values.get("provider"), str):
@@ -280,50 +281,48 @@ def _from_environment(value: Any, where: str) -> Any:
         return from_environment(value, where)
     name = value["env"]
     if not isinstance(name, str):
-        raise ConfigError(f"{where}: env must be the name of an environment variable, not {name!r}")
-    if name not in os.environ:
+        raise ConfigError(f"{where}: env must be the name of an environment variable, not {name!r:.80}")
+    found = variable(name)
+    if found is None:
         raise ConfigError(f"{where}: the environment variable {name!r} is not set")
-    return os.environ[name]
-
-
-def is_reference(value: Any) -> bool:
-    """Return whether a value stands for a variable of the environment: ``{ env = "NAME" }``."""
-    return isinstance(value, dict) and set(value) == {"env"}
-
-
-def variables_of(value: object) -> Iterator[str]:
-    """Yield the names of the environment variables that a document, or a part of one, refers to."""
-    if isinstance(value, list):
-        for item in value:
-            yield from variables_of(item)
-    elif isinstance(value, Mapping):
-        if set(value) == {"env"} and isinstance(value["env"], str):
-            yield value["env"]
-        else:
-            for item in value.values():
-                yield from variables_of(item)
+    return found
 
 
 _Settings = TypeVar("_Settings", bound=msgspec.Struct)
 
 
 def to_settings(values: Mapping[str, Any], settings: type[_Settings], where: str) -> _Settings:
-    """Return a table's values as its settings.
+    """Return a table's values, those from the environment in their places, as its settings.
 
     Raises:
-        ConfigError: a key is unknown, missing or of another type; the message begins with ``where``, file and table.
+        ConfigError: a key is unknown, missing or of another type, or a variable is not set; the message begins with
+            ``where``, file and table, and shows no value from the environment, nor do errors and frames behind it.
     """
     known = {field.encode_name for field in msgspec.structs.fields(settings)}
     if unknown := sorted(set(values) - known):
         raise ConfigError(unknown_key(unknown[0], known, where))
+    found = _converted(values, settings, where)
+    # Here, where no frame has a value from the environment.
+    if isinstance(found, ConfigError):
+        raise found
+    return found
+
+
+def _converted(values: Mapping[str, Any], settings: type[_Settings], where: str) -> _Settings | ConfigError:
     try:
-        return msgspec.convert(values, settings, strict=True)
-    except (msgspec.ValidationError, ConfigError) as error:
+        return msgspec.convert(from_environment(values, where), settings, strict=True)
+    except ConfigError as error:
+        message = str(error)
+        message = message if message.startswith(where) else f"{where}: {message}"
+    except (ValueError, TypeError, ArithmeticError, RecursionError) as error:
+        # One of msgspec's is a ValueError; the others are what a provider's own check did not think of.
         message = str(error).replace("Object missing required field", "missing key").replace(" - at `$.", " - key `")
-        raise ConfigError(f"{where}: {message}") from error
+        message = f"{where}: {message}"
+    return ConfigError(Secrets(values).hidden(message, where))
 
 
 def unknown_key(key: str, known: Iterable[str], where: str) -> str:
     """Return what is said of a key that there is not."""
     names = sorted(known)
-    return f"{where}: unknown key {key!r}; it may have {', '.join(names) or 'no keys'}{did_you_mean(key, names)}"
+    meant = did_you_mean(key, names)
+    return f"{where}: unknown key {printable(key)!r}; it may have {', '.join(names) or 'no keys'}{meant}"

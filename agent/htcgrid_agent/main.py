@@ -13,7 +13,7 @@ from random import Random
 from secrets import token_hex
 
 import htcgrid
-from htcgrid.config import INTERFACES, AgentSettings, Config, read_config, seconds, variables_of
+from htcgrid.config import INTERFACES, AgentSettings, Config, read_config, seconds
 from htcgrid.cores import allotted, usable_cores
 from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import HtcGridError
@@ -22,6 +22,7 @@ from htcgrid.model.client_process import ClientProcess
 from htcgrid.model.plain_text import plain
 from htcgrid.nesting import VARIABLE, mark_of
 from htcgrid.reaper import Reaper
+from htcgrid.secrets import variables_of
 from htcgrid.services import Leave, open_services
 from htcgrid.temporary import holding
 from htcgrid_agent.core import AgentCore, AgentPolicy
@@ -109,7 +110,7 @@ def run_agent(
     check_name("pool", pool)
     environment = _worker_environment(config, settings)
     allotment = allotted(usable_cores(), workers or settings.workers, environment)
-    log = open_log(log_style, agent=name, verbose=verbose)
+    log = open_log(log_style, agent=name, verbose=verbose, secrets=config.secrets)
     count = workers_within_descriptors(allotment.workers)
     if count < allotment.workers:
         advice = "raise the limit of descriptors, which 'ulimit -n' sets"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from htcgrid.cli.facts import json_option, print_facts
-from htcgrid.cli.options import config_option
+from htcgrid.cli.options import Number, config_option
 from htcgrid.config import find_config, read_config
 from htcgrid.cores import usable_cores
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--runs", type=click.IntRange(1, 1000), default=3, show_default=True, help="Runs; the median is shown.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(0.01, 3600),
+    type=Number(0.01, 3600),
     default=10.0,
     show_default=True,
     help="Tasks of 1, 10, 100 and 1000 ms are run for so long each.",
@@ -60,7 +60,7 @@ def command(
     from htcgrid.connector import Grid
     from htcgrid.model import check_name
 
-    check_name("pool", pool or "bench")
+    check_name("pool", "bench" if pool is None else pool)
     file = config or find_config()
     count = workers or usable_cores().count
     own = pool or f"bench-{token_hex(4)}"

@@ -1,7 +1,6 @@
 """A grid.toml that was checked without touching any service: what it comes to, and all that is wrong with it."""
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -9,22 +8,21 @@ from typing import Any
 
 import msgspec
 
-from htcgrid.cli.secrets import Secrets
 from htcgrid.config import (
     INTERFACES,
     AgentSettings,
     check_table,
     for_clients,
     from_environment,
-    is_reference,
     no_state,
     offer_of,
-    read_document,
     to_settings,
     unknown_key,
 )
+from htcgrid.document import brief, read_document, shown_path
 from htcgrid.errors import ConfigError, HtcGridError, ProviderNotFoundError
 from htcgrid.plugins import installed_providers
+from htcgrid.secrets import Secrets, is_reference, variable
 
 #: A password in a URL, which stands in the file itself.
 _PASSWORD = re.compile(r"(://[^/\s:@]*:)[^/\s@]+@")
@@ -75,7 +73,7 @@ def checked_config(file: Path) -> CheckedConfig:
         ConfigError: it cannot be read, or is no TOML.
     """
     document = read_document(file)
-    checker = _Checker(str(file.absolute()), document)
+    checker = _Checker(shown_path(file.absolute()), document)
     return CheckedConfig(file=file, document=document, tables=list(checker.tables()), problems=checker.problems)
 
 
@@ -126,7 +124,7 @@ class _Checker:
         where = self._where("agent")
         environment = values.get("environment")
         for name, value in environment.items() if isinstance(environment, dict) else ():
-            if is_reference(value) and value["env"] not in os.environ:
+            if is_reference(value) and variable(value["env"]) is None:
                 message = (
                     f"{where}: 'environment': the variable {value['env']!r} for {name} is not set here; agents need it"
                 )
@@ -179,7 +177,7 @@ class _Checker:
         if len(self.problems) == told:
             # What the keys must be together.
             try:
-                to_settings(from_environment(values, where), settings, where)
+                to_settings(values, settings, where)
             except ConfigError as error:
                 self._add(table, error)
         left = {key: field for key, field in fields.items() if key not in values and not field.required}
@@ -197,14 +195,15 @@ class _Checker:
             msgspec.convert(found, kind, strict=True)
         except ConfigError as error:
             self._add(table, error, key)
-        except msgspec.ValidationError as error:
+        except (ValueError, ArithmeticError) as error:
+            # Beside msgspec's own: bytes that are no text.
             self._add(table, ConfigError(f"{where}: {error} - key `{key}`"), key)
 
     def _where(self, table: str) -> str:
         return f"{self._file}: [{table}]"
 
     def _add(self, table: str, error: HtcGridError, key: str | None = None) -> None:
-        message = self._secrets.hidden(str(error), self._where(table))
+        message = brief(self._secrets.hidden(str(error), self._where(table)))
         self.problems.append(Problem(table=table, key=key, message=message))
 
 

@@ -15,6 +15,8 @@ from htcgrid.cli.examples import show_examples
 from htcgrid.cli.exits import Exit, exit_of
 from htcgrid.cli.say import say_error
 from htcgrid.cli.suggesting import SuggestingGroup
+from htcgrid.cli.surroundings import check_surroundings
+from htcgrid.document import brief
 from htcgrid.errors import ConfigError, HtcGridError
 
 #: The commands by what they are about, in the order in which a new user needs them, and what each does. A command's
@@ -116,8 +118,9 @@ def _prepare_streams() -> None:
     sys.stdin = sys.stdin or _nothing_to_read()
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
     sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _nothing_to_read() -> TextIOWrapper:
@@ -143,10 +146,12 @@ def run(arguments: list[str] | None) -> None:
     """Run a command and exit with an :class:`Exit`."""
     try:
         _prepare_streams()
+        check_surroundings(sys.argv[1:] if arguments is None else arguments)
         status: Any = htcgrid.main(args=arguments, prog_name="htcgrid", standalone_mode=False)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
+        error.message = brief(error.message)  # type: ignore[misc]
         error.show()
         sys.exit(Exit.WRONG)
     except HtcGridError as error:

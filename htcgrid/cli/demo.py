@@ -8,15 +8,16 @@ from secrets import token_hex
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from htcgrid.agent_process import agent_process
 from htcgrid.cli.console import Screen
 from htcgrid.cli.example import Example, Run, Timed, default_folder
 from htcgrid.cli.facts import json_option, print_facts
+from htcgrid.cli.say import say
 from htcgrid.connector import Grid
 from htcgrid.cores import usable_cores
+from htcgrid.document import brief
 from htcgrid.errors import ProviderNotFoundError
 
 
@@ -33,12 +34,11 @@ def command(trades: int, workers: int | None, config: Path | None, *, as_json: b
     """Price a portfolio of European and American equity options with QuantLib, on an embedded grid or one of yours."""
     if find_spec("QuantLib") is None:
         raise ProviderNotFoundError("the demo needs QuantLib: pip install 'htcgrid[demo]' installs it")
-    console = Console(stderr=True)
     example = Example(default_folder("portfolio"))
     document = example.client.sample(trades)
     count = workers or usable_cores().count
     grids = f"The grid of {config}" if config else "An embedded grid"
-    console.print(f"{grids} with {count} workers prices {trades:,} options with QuantLib.")
+    say(brief(f"{grids} with {count} workers prices {trades:,} options with QuantLib."), err=True)
     if config is None:
         with Grid.open(workers=count) as grid:
             run = example.run(grid, document, progress=True)

@@ -18,7 +18,9 @@ def decoded(data: bytes, what: str) -> Any:
     """
     try:
         return msgspec.json.decode(data)
-    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise EncodingError(f"{what} has arrays or objects in each other too deep to be read: write fewer") from error
+    except (msgspec.MsgspecError, ValueError) as error:
         raise EncodingError(f"{what} is not JSON: {error}{_place(data, str(error))}") from error
 
 

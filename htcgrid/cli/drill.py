@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from htcgrid.cli.facts import json_option, print_facts
-from htcgrid.cli.options import config_option, required_file
+from htcgrid.cli.options import Number, config_option, required_file
 from htcgrid.cli.say import say
 from htcgrid.config import Config, find_config, read_config
 from htcgrid.errors import HtcGridError
@@ -46,12 +46,12 @@ grace = 8
 @click.option("--tasks", type=click.IntRange(1, 10_000_000), default=10_000, show_default=True, help="Tasks to run.")
 @click.option(
     "--minutes",
-    type=click.FloatRange(0.05, 10_000),
+    type=Number(0.05, 10_000),
     default=1.0,
     show_default=True,
     help="Strike for so long at most.",
 )
-@click.option("--every", type=click.FloatRange(0.05), default=2.0, show_default=True, help="Seconds between strikes.")
+@click.option("--every", type=Number(0.05), default=2.0, show_default=True, help="Seconds between strikes.")
 @click.option("--faults", help="What strikes, separated by commas; all when left out.")
 @click.option("--seed", type=click.IntRange(0), help="Decides what strikes when; made up when left out.")
 @click.option("--agents", type=click.IntRange(1, 1000), default=3, show_default=True, help="Agents to start.")
@@ -83,7 +83,7 @@ def command(
     from htcgrid.drill.plan import Plan, parse_strikes
     from htcgrid.model import check_name
 
-    check_name("pool", pool or "drill")
+    check_name("pool", "drill" if pool is None else pool)
     if not math.isfinite(minutes) or not math.isfinite(every):
         raise click.BadParameter("--minutes and --every must be numbers")
     if observe and faults is not None:

@@ -11,7 +11,6 @@ from secrets import token_hex
 import msgspec
 
 from htcgrid.cli.checked import CheckedConfig
-from htcgrid.cli.secrets import Secrets
 from htcgrid.config import AgentSettings, Config
 from htcgrid.cores import allotted, usable_cores
 from htcgrid.errors import ConfigError, HtcGridError
@@ -19,6 +18,7 @@ from htcgrid.findings.phrasing import counted, listed, span
 from htcgrid.findings.pool import code_findings, starting, version_findings
 from htcgrid.interfaces import Provided, StateStore
 from htcgrid.model import AgentId, AgentStatus, BundleKey, Lease, SessionId, SessionStatus, utcnow
+from htcgrid.secrets import Secrets
 
 #: Clocks that differ by less are taken for equal.
 _SKEW = timedelta(seconds=5)
@@ -65,7 +65,12 @@ class Examination:
         self._concerns: dict[str, Check] = {}
 
     def checks(self) -> Iterator[Check]:
-        """Yield what became of each check, as soon as it is known."""
+        """Yield what became of each check, as soon as it is known, without values from the environment."""
+        hidden = self._secrets.hidden
+        for check in self._checks():
+            yield msgspec.structs.replace(check, message=hidden(check.message), advice=hidden(check.advice))
+
+    def _checks(self) -> Iterator[Check]:
         parts = (
             ("state", self._state),
             ("queue", self._queue),
@@ -88,7 +93,7 @@ class Examination:
         try:
             return part()
         except HtcGridError as error:
-            message = self._secrets.hidden(f"{type(error).__name__}: {error}", f"[{name}]")
+            message = f"{type(error).__name__}: {error}"
             advice = f"correct [{name}] in grid.toml" if isinstance(error, ConfigError) else _ADVICE[name]
             return Check(name=name, level=Level.FAIL, message=message, advice=advice)
 

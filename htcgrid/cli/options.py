@@ -4,8 +4,9 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import closing, suppress
 from datetime import timedelta
+from math import isfinite
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -52,6 +53,17 @@ def to_session(_ctx: click.Context, _param: click.Parameter, value: str | None) 
     if slash:
         raise click.BadParameter(f"{value!r} is no session's id; a task is named by two words, as '{session} {index}'")
     return value
+
+
+class Number(click.FloatRange):
+    """A number of a range: of one that is none, as nan, nobody can say that it is out of it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the number that a word stands for."""
+        found: float = super().convert(value, param, ctx)
+        if not isfinite(found):
+            self.fail(f"{value!r} is no number that there is", param, ctx)
+        return found
 
 
 _Function = TypeVar("_Function", bound=Callable[..., object])

@@ -2,6 +2,7 @@
 
 import click
 
+from htcgrid.document import brief
 from htcgrid.model.plain_text import plain, plain_lines
 
 
@@ -12,5 +13,5 @@ def say(line: str, *, err: bool = False) -> None:
 
 def say_error(error: object) -> None:
     """Print what an error says to stderr; lines behind its first are set in, so that none passes for one of ours."""
-    first, *others = plain_lines(str(error))
+    first, *others = plain_lines(brief(str(error)))
     click.echo("\n".join([f"htcgrid: {first}", *(f"    {line}" if line else "" for line in others)]), err=True)

@@ -22,7 +22,7 @@ from htcgrid.model import utcnow
 @click.option("--handler", help="A pattern of handlers, as 'pricing:*'.")
 @click.option("--finished/--unfinished", default=None, help="Only those of which every task has ended, or the others.")
 @click.option("--since", callback=to_duration, help="Only those made in this time up to now, as 30m, 2h or 7d.")
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Most sessions to show.")
+@click.option("--limit", type=click.IntRange(1, 10**9), default=20, show_default=True, help="Most sessions to show.")
 @json_option
 def command(
     config: Path | None,

@@ -20,7 +20,7 @@ from htcgrid.connector.executor import GridExecutor
 from htcgrid.connector.functions import Functions, payloads_of_map
 from htcgrid.connector.interrupts import brief, briefly
 from htcgrid.connector.iterable import check_arguments, check_tasks
-from htcgrid.connector.listing import SessionFilter, listed, since_of
+from htcgrid.connector.listing import SessionFilter, checked_id, listed, since_of
 from htcgrid.connector.mapped_calls import MappedCalls
 from htcgrid.connector.notices import Notices
 from htcgrid.connector.open_session import OpenSession
@@ -36,7 +36,7 @@ from htcgrid.descriptors import few_descriptors_told, hold_standard_streams
 from htcgrid.errors import ConfigError, SessionNotFoundError
 from htcgrid.host import Host, RealHost
 from htcgrid.interfaces import BEGINNING, PayloadStore, StateStore, TaskQueue, total_usage
-from htcgrid.model import AgentStatus, RetryPolicy, SessionId, SessionStatus, SharedRef, check_name, defaults
+from htcgrid.model import AgentStatus, RetryPolicy, SessionStatus, SharedRef, check_name, defaults
 from htcgrid.model.call import PICKLED_CALL
 from htcgrid.model.codec import PICKLE, TYPED, codec_of, codec_of_session
 from htcgrid.model.table import table
@@ -584,7 +584,7 @@ class Grid:
             SessionNotFoundError: there is none of this id.
         """
         self._check()
-        session = self._state.status([SessionId(session_id)])[0].session
+        session = self._state.status([checked_id(session_id)])[0].session
         if decode is None and session.codec == PICKLE and not pickle:
             decode = refuse_to_unpickle
         elif decode is None:
@@ -625,7 +625,7 @@ class Grid:
             ConflictError: the id is taken by other content.
         """
         self._check()
-        status = self._state.status([SessionId(session_id)])[0]
+        status = self._state.status([checked_id(session_id)])[0]
         session = session_again(status, id, host=self._host)
         reader = Reader(status.session, self._state, self._payloads, host=self._host, check=self._use)
         rule = rule_of(None, defaults.AHEAD, named=True)
@@ -644,7 +644,7 @@ class Grid:
             SessionNotFoundError: there is no session of this id.
         """
         self._check()
-        origin = self._state.status([SessionId(session_id)])[0].session.origin
+        origin = self._state.status([checked_id(session_id)])[0].session.origin
         if origin is None:
             return []
         try:

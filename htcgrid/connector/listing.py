@@ -8,7 +8,8 @@ import msgspec
 
 from htcgrid.errors import ConfigError, UnreadableError
 from htcgrid.interfaces import BEGINNING, StateStore
-from htcgrid.model import SHARED, SessionStatus
+from htcgrid.model import SHARED, SessionId, SessionStatus
+from htcgrid.model.spelled import spelled
 
 _PAGE = 100
 
@@ -32,13 +33,13 @@ class SessionFilter(msgspec.Struct, frozen=True, kw_only=True):
         if not isinstance(labels, Mapping) or not all(
             isinstance(word, str) for pair in labels.items() for word in pair
         ):
-            raise ConfigError(f"labels must be a mapping of strings to strings, not {labels!r}")
+            raise ConfigError(f"labels must be a mapping of strings to strings, not {spelled(labels)}")
         if not isinstance(self.handler, str | None):
-            raise ConfigError(f"handler must be a pattern, as 'pricing:*', not {self.handler!r}")
+            raise ConfigError(f"handler must be a pattern, as 'pricing:*', not {spelled(self.handler)}")
         if not isinstance(self.finished, bool | None):
-            raise ConfigError(f"finished must be True, False or None, not {self.finished!r}")
+            raise ConfigError(f"finished must be True, False or None, not {spelled(self.finished)}")
         if self.since is not None and (not isinstance(self.since, datetime) or self.since.tzinfo is None):
-            raise ConfigError(f"since must be a timedelta, or a datetime with a time zone, not {self.since!r}")
+            raise ConfigError(f"since must be a timedelta, or a datetime with a time zone, not {spelled(self.since)}")
 
     def admits(self, status: SessionStatus) -> bool:
         """Return whether a session is one of those."""
@@ -59,7 +60,7 @@ def since_of(value: datetime | timedelta | None, now: datetime) -> datetime | No
     try:
         return now - value
     except OverflowError as error:
-        raise ConfigError(f"since reaches back beyond the calendar: {value!r}") from error
+        raise ConfigError(f"since reaches back beyond the calendar: {spelled(value)}") from error
 
 
 def listed(
@@ -82,3 +83,14 @@ def listed(
             if wanted.admits(status):
                 yield status
         cursor = page.cursor
+
+
+def checked_id(session_id: object) -> SessionId:
+    """Return what is to be a session's id, of any letters: there is none of most.
+
+    Raises:
+        ConfigError: it is no string.
+    """
+    if not isinstance(session_id, str):
+        raise ConfigError(f"a session's id must be a string, not {spelled(session_id)}")
+    return SessionId(session_id)

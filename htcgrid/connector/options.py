@@ -11,6 +11,7 @@ from htcgrid.host import Host
 from htcgrid.model import KeepOutput, PayloadLimits, RetryPolicy, Session, SessionId, defaults
 from htcgrid.model.codec import LOSSY, TYPED, codec_of
 from htcgrid.model.python_client import told
+from htcgrid.model.spelled import spelled
 
 
 class SessionOptions(TypedDict, total=False):
@@ -98,7 +99,7 @@ def check_kept(session: Session, payloads: PayloadLimits) -> None:
 def _lossy(value: object) -> dict[str, Any]:
     """Return the codec options that say it; none when it is not so, as in clients of other languages."""
     if not isinstance(value, bool):
-        raise ConfigError(f"lossy must be True or False, not {value!r}")
+        raise ConfigError(f"lossy must be True or False, not {spelled(value)}")
     return {LOSSY: True} if value else {}
 
 
@@ -106,4 +107,6 @@ def _output(value: object) -> KeepOutput:
     try:
         return KeepOutput(value)  # type: ignore[arg-type]
     except ValueError as error:
-        raise ConfigError(f"output must be {', '.join(repr(str(one)) for one in KeepOutput)}, not {value!r}") from error
+        raise ConfigError(
+            f"output must be {', '.join(repr(str(one)) for one in KeepOutput)}, not {spelled(value)}"
+        ) from error

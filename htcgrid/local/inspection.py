@@ -16,6 +16,7 @@ from htcgrid.local.submissions import not_found
 from htcgrid.model import AgentId, AgentReport, AgentStatus, Bundle, BundleKey, BundleStatus, Pack, SessionId, defaults
 from htcgrid.model.decoding import Count, Decoder, Row, Seconds, number_of
 from htcgrid.model.report import check_report
+from htcgrid.model.spelled import spelled
 from htcgrid.unreadables import Unreadables
 
 Columns = Sequence[object]
@@ -192,7 +193,7 @@ def _bundle_position(cursor: str) -> tuple[int, str]:
     start, _, birth = cursor.partition("/")
     found = number_of(start)
     if found is None:
-        raise ConfigError(f"{cursor!r} is not a cursor of this grid's bundles; start with {BEGINNING!r}")
+        raise ConfigError(f"{spelled(cursor)} is not a cursor of this grid's bundles; start with {BEGINNING!r}")
     return found, birth
 
 
@@ -203,4 +204,6 @@ def _agent_position(cursor: str) -> tuple[float, str]:
     try:
         return float(heard), agent
     except ValueError as error:
-        raise ConfigError(f"{cursor!r} is not a cursor of this grid's agents; start with {BEGINNING!r}") from error
+        raise ConfigError(
+            f"{spelled(cursor)} is not a cursor of this grid's agents; start with {BEGINNING!r}"
+        ) from error

@@ -12,6 +12,7 @@ from htcgrid.local.submissions import not_found
 from htcgrid.model import Entry, SessionId, SessionState, SessionStatus
 from htcgrid.model.decoding import Count, Decoder, Row, number_of, unreadable
 from htcgrid.model.header import DecodeSession
+from htcgrid.model.spelled import spelled
 from htcgrid.unreadables import Unreadables
 
 _decode_entry: Decoder[Entry] = Decoder(Entry, "entry")
@@ -166,7 +167,7 @@ def _number(cursor: str) -> int:
         return 0
     found = number_of(cursor)
     if found is None:
-        raise ConfigError(f"{cursor!r} is not a cursor of this grid's outcomes; start with {BEGINNING!r}")
+        raise ConfigError(f"{spelled(cursor)} is not a cursor of this grid's outcomes; start with {BEGINNING!r}")
     return found
 
 
@@ -180,4 +181,4 @@ def _position(cursor: str) -> tuple[float, int]:
             return float(created), found
     except ValueError:
         pass
-    raise ConfigError(f"{cursor!r} is not a cursor of this grid's sessions; start with {BEGINNING!r}")
+    raise ConfigError(f"{spelled(cursor)} is not a cursor of this grid's sessions; start with {BEGINNING!r}")

@@ -10,6 +10,7 @@ import msgspec
 from htcgrid.errors import ConfigError
 from htcgrid.interfaces import Source
 from htcgrid.model import defaults
+from htcgrid.secrets import without_texts
 
 #: Who may use a grid's folder: its user alone, or a group of users.
 Mode = Literal["private", "group"]
@@ -35,6 +36,8 @@ class LocalSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     #: Who may use the folder. With ``group``, all users of its group may read all payloads and results there, submit,
     #: and so have any handler that its agents allow run as these agents' users.
     mode: Mode = "private"
+
+    __repr__ = without_texts
 
     def __post_init__(self) -> None:
         if not self.path.strip():

@@ -9,6 +9,7 @@ from htcgrid.errors import ConflictError, SessionNotFoundError, UnreadableError
 from htcgrid.local.schema import LATE, SessionRow
 from htcgrid.model import Bundle, Session, SessionId, other_content
 from htcgrid.model.decoding import Count, Row
+from htcgrid.model.spelled import spelled
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -99,7 +100,7 @@ def find(connection: sqlite3.Connection, session_id: SessionId) -> Header:
 
 def not_found(session_id: SessionId) -> SessionNotFoundError:
     """Return the error for a session that is not there."""
-    return SessionNotFoundError(f"there is no session {session_id!r} on this grid")
+    return SessionNotFoundError(f"there is no session {spelled(session_id)} on this grid")
 
 
 def add(connection: sqlite3.Connection, header: Header, bundles: Sequence[Bundle], now: float) -> bool:
@@ -130,7 +131,9 @@ def seal(connection: sqlite3.Connection, session_id: SessionId, total: int, now:
     """
     header = find(connection, session_id)
     if header.total != total:
-        raise ConflictError(f"session {session_id!r} holds {header.total} tasks, so it cannot be sealed with {total}")
+        raise ConflictError(
+            f"session {spelled(session_id)} holds {header.total} tasks, so it cannot be sealed with {total}"
+        )
     if header.state is not SessionRow.OPEN:
         return False
     connection.execute(_SEAL, (now, header.id))

@@ -3,6 +3,7 @@
 import re
 
 from htcgrid.errors import ConfigError
+from htcgrid.model.spelled import spelled
 
 #: They stand in keys, paths and URLs of every provider, so they are kept plain.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -16,5 +17,6 @@ def check_name(what: str, name: object) -> None:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ConfigError(
-            f"{what} {name!r} is not usable: 1 to 80 letters, digits, '.', '_' or '-', the first a letter or a digit"
+            f"{what} {spelled(name)} is not usable: 1 to 80 letters, digits, '.', '_' or '-', the first a letter or a "
+            "digit"
         )

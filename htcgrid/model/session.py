@@ -14,6 +14,7 @@ from htcgrid.model.name import check_name
 from htcgrid.model.plain_text import plain
 from htcgrid.model.python_client import PYTHON
 from htcgrid.model.retrying import Errors, Wait, is_text, names_of, wait_of
+from htcgrid.model.spelled import spelled
 from htcgrid.model.table import table
 
 #: The name of a session: text of letters, digits, ``.``, ``_`` and ``-``.
@@ -89,7 +90,7 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         if isinstance(self.tries, bool) or not isinstance(self.tries, int) or not 1 <= self.tries <= 1000:
-            raise ConfigError(f"retry tries must be a whole number from 1 to 1000, not {self.tries!r}")
+            raise ConfigError(f"retry tries must be a whole number from 1 to 1000, not {spelled(self.tries)}")
         # As they are read back: two policies that mean the same are the same.
         msgspec.structs.force_setattr(self, "backoff", wait_of("backoff", self.backoff))
         msgspec.structs.force_setattr(self, "limit", wait_of("limit", self.limit))
@@ -153,19 +154,21 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
             check_name("session id", self.origin)
         priority = self.priority
         if isinstance(priority, bool) or not isinstance(priority, int) or not 0 <= priority <= defaults.PRIORITY_LIMIT:
-            raise ConfigError(f"priority must be a whole number from 0 to {defaults.PRIORITY_LIMIT}, not {priority!r}")
+            raise ConfigError(
+                f"priority must be a whole number from 0 to {defaults.PRIORITY_LIMIT}, not {spelled(priority)}"
+            )
         # A field of another type would be stored, and be read by nobody.
         if not is_text(self.handler, _HANDLER) or not self.handler:
             raise ConfigError(
-                f"a handler's name must have 1 to {_HANDLER} letters that UTF-8 has, not {self.handler!r}"
+                f"a handler's name must have 1 to {_HANDLER} letters that UTF-8 has, not {spelled(self.handler)}"
             )
         if not isinstance(self.retry, RetryPolicy):
-            raise ConfigError(f"retry must be a RetryPolicy, as RetryPolicy(tries=3), not {self.retry!r}")
+            raise ConfigError(f"retry must be a RetryPolicy, as RetryPolicy(tries=3), not {spelled(self.retry)}")
         if self.timeout is not None and (not isinstance(self.timeout, timedelta) or self.timeout <= timedelta(0)):
-            raise ConfigError(f"timeout must be a timedelta of more than zero, not {self.timeout!r}")
+            raise ConfigError(f"timeout must be a timedelta of more than zero, not {spelled(self.timeout)}")
         if not isinstance(self.keep_for, timedelta) or not timedelta(0) <= self.keep_for <= _KEEP_LIMIT:
             raise ConfigError(
-                f"keep_for must be a timedelta from zero to {_KEEP_LIMIT.days} days, not {self.keep_for!r}"
+                f"keep_for must be a timedelta from zero to {_KEEP_LIMIT.days} days, not {spelled(self.keep_for)}"
             )
         if not _is_small(self.codec_options, _OPTIONS):
             raise ConfigError(f"codec options must be a dict of at most {_OPTIONS} bytes as JSON")

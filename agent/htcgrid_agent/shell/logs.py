@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import IO, Any, TextIO, cast
 
 from htcgrid.model.plain_text import plain, plain_lines
+from htcgrid.secrets import Secrets
 
 Log = Any
 
@@ -45,8 +46,9 @@ class StandardError:
 class JsonLog:
     """A log for machines: each event is one line of JSON, with its facts."""
 
-    def __init__(self, file: StandardError, *, verbose: bool, **bound: object) -> None:
+    def __init__(self, file: StandardError, secrets: Secrets, *, verbose: bool, **bound: object) -> None:
         self._file = file
+        self._secrets = secrets
         self._verbose = verbose
         self._bound = bound
         self._lock = threading.Lock()
@@ -66,20 +68,25 @@ class JsonLog:
 
     def _write(self, level: str, event: str, facts: dict[str, object]) -> None:
         now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        line = json.dumps(self._bound | facts | {"event": event, "level": level, "timestamp": now}, default=repr)
+        told = self._secrets.of({"event": event} | facts)
+        line = json.dumps(self._bound | told | {"level": level, "timestamp": now}, default=self._repr)
         with self._lock:
             self._file.write(line + "\n")
             self._file.flush()
 
+    def _repr(self, value: object) -> str:
+        return self._secrets.hidden(repr(value))
 
-def open_log(style: str, *, agent: str, verbose: bool = False) -> Log:
-    """Return a logger that writes to stderr; each line has the agent's id.
+
+def open_log(style: str, *, agent: str, verbose: bool = False, secrets: Secrets | None = None) -> Log:
+    """Return a logger that writes to stderr; each line has the agent's id, and none of the ``secrets``.
 
     ``style`` is ``json`` or ``console``; every single claim is logged only when ``verbose``.
     """
+    secrets = Secrets({}) if secrets is None else secrets
     if style == "console":
-        return _console_log(verbose=verbose).bind(agent=agent)
-    return JsonLog(StandardError(), verbose=verbose, agent=agent)
+        return _console_log(secrets, verbose=verbose).bind(agent=agent)
+    return JsonLog(StandardError(), secrets, verbose=verbose, agent=agent)
 
 
 def _plainly(_logger: object, _level: str, facts: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -93,7 +100,7 @@ def _plainly(_logger: object, _level: str, facts: MutableMapping[str, Any]) -> M
     return facts
 
 
-def _console_log(*, verbose: bool) -> Log:
+def _console_log(secrets: Secrets, *, verbose: bool) -> Log:
     """Return a logger for people. Imported here: it takes longer than all else that an agent begins with."""
     import structlog  # noqa: PLC0415
 
@@ -109,6 +116,7 @@ def _console_log(*, verbose: bool) -> Log:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            lambda _logger, _method, told: secrets.of(told),
             _plainly,
             renderer,
         ],

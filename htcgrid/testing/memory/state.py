@@ -49,6 +49,8 @@ from htcgrid.model import (
     StateLimits,
     defaults,
 )
+from htcgrid.model.spelled import spelled
+from htcgrid.secrets import without_texts
 from htcgrid.testing.clock import Clock, is_real
 from htcgrid.testing.memory.bundle import LATE, BundleRecord
 from htcgrid.testing.memory.session import Log, SessionRecord
@@ -62,6 +64,8 @@ class MemorySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     #: Logs of each session; with several, a reader's cursor is a position in each.
     logs: int = 1
+
+    __repr__ = without_texts
 
 
 class MemoryStateStore(StateStore):
@@ -307,7 +311,7 @@ class MemoryStateStore(StateStore):
 
     def _found(self, session_id: SessionId) -> SessionRecord:
         if not self._alive(session_id):
-            raise SessionNotFoundError(f"there is no session {session_id!r} in this store")
+            raise SessionNotFoundError(f"there is no session {spelled(session_id)} in this store")
         self._check(session_id)
         return self._sessions[session_id]
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeVar
 from htcgrid.errors import SessionNotFoundError, UnreadableError
 from htcgrid.model import SessionId
 from htcgrid.model.header import DecodeSession
+from htcgrid.model.spelled import spelled
 from htcgrid.unreadables import Unreadables
 from htcgrid_redis.keys import Layout, Shard
 from htcgrid_redis.server import Server
@@ -67,7 +68,7 @@ def text_of(name: bytes, what: str) -> str:
 
 def not_found(session: SessionId) -> SessionNotFoundError:
     """Return the error for a session that is not there."""
-    return SessionNotFoundError(f"there is no session {session!r} on this grid, or no more")
+    return SessionNotFoundError(f"there is no session {spelled(session)} on this grid, or no more")
 
 
 def numbered(sessions: Sequence[SessionId]) -> dict[SessionId, int]:

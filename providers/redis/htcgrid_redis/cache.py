@@ -169,7 +169,7 @@ def _opened(over: Mapping[str, Any], source: Source) -> PayloadStore:
         raise ConfigError(f"{source.table}: provider {name!r} offers no payload store for `over`: name another one")
     try:
         settings = msgspec.convert(values, offer.Settings, strict=True)
-    except (msgspec.ValidationError, ConfigError) as error:
+    except (ValueError, TypeError, ArithmeticError, ConfigError) as error:
         raise ConfigError(f"{source.table}: `over`: {error}") from error
     return offer.open(settings, source)
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from redis import exceptions
 
-from htcgrid.errors import HtcGridError, ProviderError, ProviderUnavailableError
+from htcgrid.errors import ConfigError, HtcGridError, ProviderError, ProviderUnavailableError
 
 #: What a server says that cannot serve now, by the first word of its message.
 _PASSING = {
@@ -44,6 +44,12 @@ def translated(server: str) -> Iterator[None]:
         raise as_ours(error, server) from error
     except exceptions.RedisClusterException as error:
         raise _of_a_cluster(error, server) from error
+    except UnicodeEncodeError as error:
+        letter = f"U+{ord(error.object[error.start]):04X}"
+        raise ConfigError(
+            f"a name for Redis at {server} has half a letter ({letter}), which UTF-8 has not: look at ids, user and "
+            "password"
+        ) from error
     except OSError as error:
         raise ProviderUnavailableError(f"Redis at {server} cannot be reached: {error.strerror or error}") from error
 

@@ -7,6 +7,7 @@ from htcgrid.interfaces import BEGINNING, Agents, Bundles, Submitted
 from htcgrid.model import AgentReport, AgentStatus, SessionId
 from htcgrid.model.decoding import Decoder
 from htcgrid.model.report import check_report
+from htcgrid.model.spelled import spelled
 from htcgrid_redis.access import Access, not_found, text_of, unreadable
 from htcgrid_redis.records import bundle_of, bundle_status, encode
 
@@ -23,7 +24,7 @@ def bundles(access: Access, session: SessionId, cursor: str, *, limit: int, task
     """
     start, _, _ = (cursor or "0").partition("/")
     if not (start.isascii() and start.isdigit()):
-        raise ConfigError(f"{cursor!r} is not a cursor of this grid's bundles; start with {BEGINNING!r}")
+        raise ConfigError(f"{spelled(cursor)} is not a cursor of this grid's bundles; start with {BEGINNING!r}")
     places = access.layout.shard(session).session(session)
     answer = access.server.call(
         "bundles",
@@ -53,7 +54,7 @@ def submitted(access: Access, session: SessionId, cursor: str, limit: int) -> Su
         SessionNotFoundError: there is no such session.
     """
     if cursor and not (cursor.isascii() and cursor.isdigit()):
-        raise ConfigError(f"{cursor!r} is not a cursor of this grid's bundles; start with {BEGINNING!r}")
+        raise ConfigError(f"{spelled(cursor)} is not a cursor of this grid's bundles; start with {BEGINNING!r}")
     places = access.layout.shard(session).session(session)
     keys = [places.header, places.inputs, places.roots]
     rows = access.server.call("submitted", keys, cursor or "-1", limit + 1)
@@ -71,7 +72,7 @@ def agents(access: Access, cursor: str, limit: int, pool: str | None) -> Agents:
     """Return a page of agents, those heard of last first. Costs 1 request."""
     at, _, after = cursor.partition("/")
     if cursor and not (at.isascii() and at.isdigit() and after):
-        raise ConfigError(f"{cursor!r} is not a cursor of this grid's agents; start with {BEGINNING!r}")
+        raise ConfigError(f"{spelled(cursor)} is not a cursor of this grid's agents; start with {BEGINNING!r}")
     arguments = (access.now, at, after.encode("utf-8", "surrogateescape"), limit + 1, pool or "")
     now, rows = access.server.call("agents", access.layout.agents, *arguments)
     found = list(zip(rows[::3], rows[1::3], rows[2::3], strict=True))

@@ -93,8 +93,8 @@ class Layout:
         return f"{self._name}:{{o:{top}}}"
 
     def shard(self, session: SessionId) -> Shard:
-        """Return the shard of a session."""
-        return self.shards[zlib.crc32(session.encode()) % len(self.shards)]
+        """Return the shard of a session; of an id that no key can have, any: there is none of it."""
+        return self.shards[zlib.crc32(session.encode(errors="surrogatepass")) % len(self.shards)]
 
 
 def field_of(key: BundleKey) -> str:

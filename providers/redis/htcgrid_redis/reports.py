@@ -9,6 +9,7 @@ from htcgrid.errors import ConfigError, ProviderError, UnreadableError
 from htcgrid.interfaces import BEGINNING, Entries, Sessions
 from htcgrid.model import Entry, SessionId, SessionStatus
 from htcgrid.model.decoding import number_of
+from htcgrid.model.spelled import spelled
 from htcgrid_redis.access import Access, not_found, text_of, unreadable
 from htcgrid_redis.records import STATUS_FIELDS, entry_of, status_of
 from htcgrid_redis.server import Command
@@ -39,7 +40,7 @@ def sessions(access: Access, cursor: str, limit: int) -> Sessions:
         ConfigError: the cursor is none.
     """
     if cursor and "/" not in cursor:
-        raise ConfigError(f"{cursor!r} is not a cursor of this grid's sessions; start with {BEGINNING!r}")
+        raise ConfigError(f"{spelled(cursor)} is not a cursor of this grid's sessions; start with {BEGINNING!r}")
     top = b"(" + cursor.encode("utf-8", "surrogateescape") if cursor else "+"
     commands: list[Command] = [
         ("ZREVRANGEBYLEX", shard.sessions, top, "-", "LIMIT", 0, limit + 1) for shard in access.layout.shards
@@ -106,7 +107,7 @@ def _row(row: bytes) -> tuple[bytes, SessionId]:
 def _look(access: Access, session: SessionId, cursor: str, limit: int) -> tuple[Entries, bool]:
     """Return entries behind a cursor, and whether nothing will ever come after them."""
     if cursor and not all(part.isascii() and part.isdigit() for part in cursor.partition("-")[::2]):
-        raise ConfigError(f"{cursor!r} is not a cursor of this grid's outcomes; start with {BEGINNING!r}")
+        raise ConfigError(f"{spelled(cursor)} is not a cursor of this grid's outcomes; start with {BEGINNING!r}")
     places = access.layout.shard(session).session(session)
     values, rows = access.server.commands(
         [

@@ -1,8 +1,10 @@
 """The keys of grid.toml with which a grid's tables name a server."""
 
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
+
+from htcgrid.secrets import without_texts
 
 _SCHEMES = ("redis", "rediss", "unix")
 
@@ -40,6 +42,8 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     #: Sessions and objects that nobody has touched for so many days go; finished sessions by their own ``keep_for``.
     forget: float = 30.0
 
+    __repr__ = without_texts
+
     def __post_init__(self) -> None:
         self._check_url()
         if not self.name or set(self.name) & set("{}*?[]\\ \n"):
@@ -49,6 +53,7 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         if self.cluster and (self.sentinel or self.replicas):
             raise ValueError("`cluster` goes with neither `sentinel` nor `replicas`")
         self._check_sentinels()
+        self._check_files()
         if self.shards is not None and not 1 <= self.shards <= 1024:
             raise ValueError(f"`shards` must be from 1 to 1024, not {self.shards}")
         if not 0 < self.connect_timeout <= 60 or not 1 <= self.timeout <= 600:
@@ -59,23 +64,22 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
             raise ValueError(f"`forget` must be from 1 to 3650 days, not {self.forget}")
 
     def _check_url(self) -> None:
-        parts = urlsplit(self.url)
+        parts = _split(self.url)
         if parts.scheme not in _SCHEMES:
             raise ValueError(f"`url` must begin with one of {', '.join(f'{one}://' for one in _SCHEMES)}")
         if parts.password is not None:
             raise ValueError('`url` must not hold a password: set `password`, best as { env = "REDIS_PASSWORD" }')
         if parts.query or parts.fragment:
             raise ValueError("`url` ends with the database: what would stand after ? or # has keys of its own")
+        if "\0" in self.url:
+            raise ValueError("`url` has a NUL, which neither hosts nor files have")
         if parts.scheme == "unix":
             if not parts.path.strip("/"):
                 raise ValueError("`url` lacks the path of the socket, as in unix:///run/redis/redis.sock")
             return
-        try:
-            _ = parts.port
-        except ValueError as error:
-            raise ValueError("`url`: the port is not a number from 1 to 65535") from error
+        _check_place(parts)
         if self._database is None:
-            raise ValueError(f"`url`: the database is a number, as in redis://host:6379/0, not {parts.path!r}")
+            raise ValueError(f"`url`: the database is a number, as in redis://host:6379/0, not {parts.path[:100]!r}")
 
     def _check_sentinels(self) -> None:
         if (self.sentinels or self.sentinel_username or self.sentinel_password) and not self.sentinel:
@@ -85,13 +89,21 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         for more in self.sentinels:
             host_and_port(more)
 
+    def _check_files(self) -> None:
+        for name in ("tls_ca", "tls_certificate", "tls_key"):
+            if "\0" in (getattr(self, name) or ""):
+                raise ValueError(f"`{name}` must name a file, and no name has a NUL")
+        if self.tls_key and not self.tls_certificate:
+            raise ValueError("`tls_key` goes with `tls_certificate`: name that file, too")
+
     @property
     def _database(self) -> int | None:
         """The database that ``url`` names; None when it is none."""
         database = urlsplit(self.url).path.strip("/") if urlsplit(self.url).scheme != "unix" else ""
         if not database:
             return 0
-        return int(database) if database.isascii() and database.isdecimal() else None
+        # The server counts by 32 bits, and Python refuses thousands of digits.
+        return int(database) if database.isascii() and database.isdecimal() and len(database) < 10 else None
 
     @property
     def parts(self) -> int:
@@ -106,10 +118,6 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
         host = parts.hostname or "localhost"
         return parts.path if parts.scheme == "unix" else f"{f'[{host}]' if ':' in host else host}:{port}"
 
-    def __repr__(self) -> str:
-        """Return the settings without anything secret."""
-        return f"{type(self).__name__}(url={self.url!r}, name={self.name!r})"
-
 
 def host_and_port(place: str) -> tuple[str, int]:
     """Return host and port of ``host:port``, or of ``[address]:port`` where the address is one of IPv6.
@@ -119,8 +127,37 @@ def host_and_port(place: str) -> tuple[str, int]:
     """
     try:
         parts = urlsplit(f"//{place}")
-        if parts.netloc == place and parts.hostname and parts.port and not parts.username:
+        if parts.netloc == place and parts.hostname and parts.port and not parts.username and is_host(parts.hostname):
             return parts.hostname, parts.port
     except ValueError:
         pass
-    raise ValueError(f"`sentinels`: {place!r} is not of the form host:port, or [address]:port")
+    raise ValueError(f"`sentinels`: {place[:100]!r} is not of the form host:port, or [address]:port")
+
+
+def is_host(name: str) -> bool:
+    """Return whether a name can be looked up: the system writes it as DNS does before it asks anybody."""
+    try:
+        return "\0" not in name and bool(name.encode("idna"))
+    except UnicodeError:
+        return False
+
+
+def _split(url: str) -> SplitResult:
+    """Return the parts of a URL.
+
+    Raises:
+        ValueError: it has none.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError as error:
+        raise ValueError("`url`: an address in brackets is none of IPv6, or has no end") from error
+
+
+def _check_place(parts: SplitResult) -> None:
+    try:
+        _ = parts.port
+    except ValueError as error:
+        raise ValueError("`url`: the port is not a number from 1 to 65535") from error
+    if not is_host(parts.hostname or "localhost"):
+        raise ValueError("`url`: its host is no name, which is of parts of 1 to 63 letters")
