@@ -1,7 +1,7 @@
 """Calls on their way: those that wait to be handed over, and those whose end is awaited."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from typing import Any
@@ -86,10 +86,6 @@ class CallQueue:
                 yield batch
             elif over:
                 return
-
-    def rest(self, wake: Callable[[], object], *, soon: bool = False) -> bool:
-        """Return False: calls are few sessions', and none is to wait for a thread."""
-        return False
 
     def awaited(self) -> bool:
         """Return True once calls are under way; False when none are, and none will be."""

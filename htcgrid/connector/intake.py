@@ -20,13 +20,6 @@ class Source(Protocol):
     def close(self) -> None:
         """Hand over no more: nobody writes any more."""
 
-    def rest(self, wake: Callable[[], object], *, soon: bool = False) -> bool:
-        """Return whether nothing has come for a while; then, and only then, ``wake`` is called once something has.
-
-        With ``soon``, nothing is waited for. A source for which somebody is always to be there returns False at once.
-        """
-        ...
-
 
 class Intake:
     """Hands payloads over from any number of threads to one, in order, and holds the threads up when it is full.
@@ -100,7 +93,10 @@ class Intake:
             earliest = self._host.monotonic() + self._PAUSE
 
     def rest(self, wake: Callable[[], object], *, soon: bool = False) -> bool:
-        """Return whether nothing has come for a second; then, and only then, ``wake`` is called once something has."""
+        """Return whether nothing has come for a second; then, and only then, ``wake`` is called once something has.
+
+        With ``soon``, nothing is waited for.
+        """
         with self._changed:
             if self._changed.wait_for(lambda: self._pending or self._ended, timeout=0.0 if soon else self._REST):
                 return False

@@ -5,6 +5,7 @@ from contextlib import suppress
 from functools import partial
 
 from htcgrid.connector import submission
+from htcgrid.connector.crew import Crew
 from htcgrid.connector.cut import cut
 from htcgrid.connector.intake import Source
 from htcgrid.connector.notices import Notices
@@ -44,6 +45,7 @@ class Submissions:
         self._check = check
         self._notices = notices
         self._lock = host.lock()
+        self._crew = Crew(host)
         #: Those that may not have ended.
         self._submitters: list[Submitter] = []
 
@@ -159,6 +161,7 @@ class Submissions:
             bundle_tasks=self._state.limits.bundle_tasks,
             rule=rule,
             host=self._host,
+            crew=self._crew,
             source=source,
             check=self._check,
         )

@@ -1,11 +1,12 @@
 """A submission that goes on beside its caller: of a generator, or of a session that is open."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from enum import StrEnum
 
 import msgspec
 
+from htcgrid.connector.crew import Crew
 from htcgrid.connector.cut import cut
 from htcgrid.connector.intake import Intake, Source
 from htcgrid.connector.patience import patiently
@@ -55,7 +56,7 @@ def rule_of(on_error: object, ahead: object, *, named: bool) -> Rule:
 
 
 class Submitter:
-    """Writes what comes to its intake, or from another source, in a thread of its own, and knows how that went.
+    """Writes what comes to its intake, or from another source, in threads of a crew, and knows how that went.
 
     ``do`` carries a command out, ``ended`` tells how many tasks of the session have ended, and ``drop`` ends it.
     """
@@ -76,6 +77,7 @@ class Submitter:
         bundle_tasks: int,
         rule: Rule,
         host: Host,
+        crew: Crew,
         source: Source | None = None,
         check: Callable[[], object] = lambda: None,
     ) -> None:
@@ -88,6 +90,7 @@ class Submitter:
         self._drop = drop
         self._rule = rule
         self._host = host
+        self._crew = crew
         #: Somebody wants no more tasks, and no error about it.
         self._stopped = False
         #: Whether the session is sealed at the end.
@@ -124,12 +127,16 @@ class Submitter:
         return self._done.is_set()
 
     def start(self) -> None:
-        """Write what comes from now on, in a thread that is there while something does."""
-        if not self.source.rest(self._begin, soon=True):
+        """Write what comes from now on, in a thread while something does."""
+        if self.source is not self.intake or not self.intake.rest(self._begin, soon=True):
             self._begin()
 
     def _begin(self) -> None:
-        self._host.thread(self._run, name=f"submit {self._session.id}").start()
+        if self.source is self.intake:
+            self._crew.begin(self._run)
+        else:
+            # Few sessions have another source, and none of them is to wait for a thread.
+            self._host.thread(self._run, name=f"submit {self._session.id}").start()
 
     def draw(self, payloads: Iterable[bytes]) -> None:
         """Take payloads from a generator, in a thread of its own, until it ends."""
@@ -214,15 +221,16 @@ class Submitter:
         raise self._error
 
     def _run(self) -> None:
-        """Write what has come, until it ends or a rest begins, in which another thread is started for what comes next.
+        """Write what has come, until it ends, or a rest begins, after which what comes next is written in another run.
 
-        So a process may hold thousands of sessions open, of which a few get tasks at a time.
+        So a process may hold thousands of sessions open, and all of them may get tasks at once: when other sessions
+        wait for a thread, it is theirs after each batch.
         """
         try:
             for bundle in self._bundles:
                 for command in self._written.flush() if bundle is None else self._written.take(bundle):
                     self._do_patiently(command)
-                if bundle is None and self.source.rest(self._begin):
+                if bundle is None and self._leaves():
                     return
             for command in self._written.end() if self._seals else self._written.flush():
                 self._do_patiently(command)
@@ -234,6 +242,17 @@ class Submitter:
         self.stop()
         self._done.set()
         self.source.close()
+
+    def _leaves(self) -> bool:
+        """Return whether this run ends here, and another one follows when there is something to do."""
+        if self.source is not self.intake:
+            return False
+        others = self._crew.is_wanted
+        if self.intake.rest(self._begin, soon=others):
+            return True
+        if others:
+            self._begin()
+        return others
 
     def _do_patiently(self, command: Command) -> None:
         """Carry a command out, which may be repeated; a store that restarts does not end a submission of hours."""
@@ -257,8 +276,11 @@ class Submitter:
                 self._check_wait()
                 self.held_back = True
                 self._known_ended = patiently(self._host, self._ended, self._check_wanted)
-                if self.accepted + more - self._known_ended <= self._rule.ahead or self._hurried.wait(self._LOOK):
+                if self.accepted + more - self._known_ended <= self._rule.ahead:
                     return
+                with self._crew.aside() if self.source is self.intake else nullcontext():
+                    if self._hurried.wait(self._LOOK):
+                        return
         finally:
             self.held_back = False
 

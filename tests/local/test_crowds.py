@@ -78,3 +78,37 @@ def test_a_crowd_makes_a_grid_that_is_not_there(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     assert [one for one in json.loads(done.stdout) if not isinstance(one, float)] == []
+
+
+#: All get tasks at one moment: what it takes beside what was there before.
+BURST = """
+import json, sys, threading, time
+from htcgrid import Grid
+
+def megabytes():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * 4096 / 1e6
+
+with Grid.open({"state": {"provider": "local", "path": sys.argv[1]}}, quiet=True) as grid:
+    before, threads = megabytes(), threading.active_count()
+    sessions = [grid.open_session("m:f") for _ in range(int(sys.argv[2]))]
+    most = 0
+    for number in range(2):
+        for session in sessions:
+            session.add(number)
+            most = max(most, threading.active_count())
+    for session in sessions:
+        session.seal()
+    counts = {session.submitted() for session in sessions}
+    print(json.dumps([most - threads, megabytes() - before, sorted(counts)]))
+"""
+
+
+def test_thousands_of_sessions_that_get_tasks_at_once_share_few_threads(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", BURST, str(tmp_path / "grid"), "3000"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    threads, megabytes, counts = json.loads(done.stdout)
+    assert counts == [2]
+    assert threads <= 20
+    assert megabytes < 100

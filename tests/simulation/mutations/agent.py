@@ -109,7 +109,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a lost agent counts as a try",
-        seed=18,
+        seed=19,
         patches=(
             Patch(
                 HeldBundle,
@@ -189,7 +189,7 @@ AGENT_CORE = (
     ),
     Mutation(
         name="a worker that stands still before it begins is waited for",
-        seed=303,
+        seed=112,
         patches=(Patch(Crew, "look", "now - slot.seen > self._policy.standstill", "False"),),
         says="have not ended",
     ),
