@@ -58,7 +58,7 @@ class Vandal(ABC):
     #: The stores, opened beside the grid's own.
     state: StateStore
     queue: TaskQueue
-    #: Those of :data:`KINDS` that stand somewhere as bytes: a session's ``header``; other ``facts`` of it, as its
+    #: Those kinds that stand somewhere as bytes: a session's ``header``; other ``facts`` of it, as its
     #: state or its counts; the record of its ``bundle`` from task 0 on; that bundle's ``payloads``; an entry of its
     #: ``log``; the ``report`` of the agent that is named as the session; a ``hint``, which is only ever added.
     kinds: ClassVar[tuple[str, ...]] = KINDS
@@ -69,7 +69,7 @@ class Vandal(ABC):
 
     @abstractmethod
     def write(self, kind: str, session: SessionId, data: bytes | None) -> None:
-        """Put bytes in its place, or take it away; a hint of the pool :data:`defaults.POOL` is added."""
+        """Put bytes in its place, or take it away; a hint of the default pool is added."""
 
 
 class VandalContract(Contract):
