@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from htcgrid.errors import UnreadableError
 from htcgrid.interfaces import Concern
+from htcgrid.model.plain_text import plain
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -35,7 +36,7 @@ class Unreadables:
                 self._others += 1
                 return
             self._known[place] = error
-        logging.getLogger(__name__).warning("%s; it is skipped", error)
+        logging.getLogger(__name__).warning("%s; it is skipped", plain(str(error)))
 
     def page(self, read: Callable[[R], T], rows: Iterable[R]) -> tuple[list[T], list[UnreadableError]]:
         """Return what can be read of some rows, and the errors of the others, which are noted."""

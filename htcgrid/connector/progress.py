@@ -91,7 +91,7 @@ def progress_bar(
 
     console = console or Console(stderr=True)
     bar = Bar(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         MofNCompleteColumn(),

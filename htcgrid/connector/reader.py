@@ -23,6 +23,7 @@ from htcgrid.errors import AgentNotStartedError, EncodingError, ResultTimeoutErr
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Entry, Pack, Part, Session, SessionState, SessionStatus
+from htcgrid.model.plain_text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -185,7 +186,7 @@ class Reader:
 
     def bar(self, wanted: bool | None, console: "Console | None" = None) -> Bar:
         """Return a bar for one wait; see :class:`Bar`."""
-        return Bar(self.notices, self.session.handler.rpartition("/")[2], wanted, console)
+        return Bar(self.notices, plain(self.session.handler.rpartition("/")[2]), wanted, console)
 
     def why(self, collection: Collection, seconds: float) -> str:
         """Return the end of an error's message after a wait of so many seconds: why no task runs, if none does."""

@@ -12,6 +12,7 @@ from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
 from htcgrid.errors import HtcGridError, ResultTimeoutError
 from htcgrid.model.error_text import said
+from htcgrid.model.plain_text import plain
 
 
 class Watch:
@@ -70,7 +71,9 @@ class Watch:
         except HtcGridError:
             # The grid was closed, as whoever closed it knows.
             return
-        logging.getLogger(__name__).error("no more outcomes of session %s: %s", self._reader.session.id, said(error))
+        logging.getLogger(__name__).error(
+            "no more outcomes of session %s: %s", self._reader.session.id, plain(said(error))
+        )
 
     def _call(self, outcome: Outcome) -> None:
         self.called += 1

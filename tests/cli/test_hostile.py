@@ -112,7 +112,7 @@ def _report() -> AgentReport:
 SHOWING = {
     "status": ["status", "status {s} {r} {w}", "status nobody"],
     "watch": ["watch {s}", "watch {w} --timeout 0.5"],
-    "results": ["results {s}", "results {s} --values", "results {s} --failed"],
+    "results": ["results {s}", "results {s} --values", "results {s} --failed", "results {w} --progress --timeout 1"],
     "explain": ["explain {s}", "explain {s} 0", "explain {r}", "explain {w}"],
     "logs": ["logs {s}", "logs {s} 1", "logs {r}"],
     "sessions": ["sessions"],
