@@ -108,8 +108,7 @@ class Database:
         with translated(self.file):
             for reader in readers:
                 reader.close()
-            self._writer.close()
-        self._gate.close()
+            self._gate.close(self._writer.close)
 
     def _connect(self) -> Connection:
         return Connection(self.file, self.patience)

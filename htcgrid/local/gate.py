@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from htcgrid.descriptors import is_of_few, too_few
-from htcgrid.errors import ConfigError, ProviderUnavailableError
+from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
 from htcgrid.local.process import continue_holder
 from htcgrid.pause import pause
 
@@ -89,6 +89,9 @@ class Gate:
         deadline = time.monotonic() + self._patience
         if not self._thread.enter(self._patience):
             raise self._busy("another thread of this process")
+        if self._descriptor < 0:
+            self._thread.leave()
+            raise ProviderError(f"{self._file} was closed in this process")
         self._holder = threading.get_ident()
         self._turn += 1
         try:
@@ -122,11 +125,21 @@ class Gate:
         self._holder = None
         self._thread.leave()
 
-    def close(self) -> None:
-        """Free the file."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+    def close(self, last: Callable[[], object] = lambda: None) -> None:
+        """Free the file once no thread of this process is inside; call ``last`` before. Other processes may be inside.
+
+        Raises:
+            ProviderUnavailableError: another thread was inside for too long.
+        """
+        if not self._thread.enter(self._patience):
+            raise self._busy("another thread of this process")
+        try:
+            last()
+        finally:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+            self._thread.leave()
 
     def _lock_file(self, deadline: float) -> None:
         began = time.monotonic()

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 
 import msgspec
 
@@ -34,8 +35,11 @@ FROM sessions s
 """
 _ONE = _STATUS + "WHERE s.sid = ? AND s.state < 3"
 _PAGE = _STATUS + "WHERE s.state < 3 AND (s.created, s.id) < (?, ?) ORDER BY s.created DESC, s.id DESC LIMIT ?"
-_LOG = "SELECT id, state, total, succeeded + failed, entries FROM sessions WHERE sid = ? AND state < 3"
-_ENTRIES = "SELECT n, entry FROM log WHERE session = ? AND n > ? ORDER BY n LIMIT ?"
+_LOG = "SELECT state, total, succeeded + failed, entries FROM sessions WHERE sid = ? AND state < 3"
+_ENTRIES = """
+SELECT n, entry FROM log WHERE session = (SELECT id FROM sessions WHERE sid = ? AND state < 3) AND n > ?
+ORDER BY n LIMIT ?
+"""
 
 
 class _Status(msgspec.Struct, array_like=True):
@@ -54,7 +58,6 @@ class _Status(msgspec.Struct, array_like=True):
 class _Log(msgspec.Struct, array_like=True):
     """What is read of a session whose log is read, in its order."""
 
-    session: Count
     state: SessionRow
     total: Count
     ended: Count
@@ -103,14 +106,17 @@ def look(connection: sqlite3.Connection, session_id: SessionId, cursor: str, lim
         SessionNotFoundError: there is no such session.
         UnreadableError: the session, or its next entry, cannot be read.
     """
+    entries: list[Entry] = []
+    position = _number(cursor)
+    size = 0
+    rows = connection.execute(_ENTRIES, (session_id, position, limit))
+    # Before the session: what has come since then may be of tasks that the session had not when it was read.
+    first = rows.fetchone()
     columns = connection.execute(_LOG, (session_id,)).fetchone()
     if columns is None:
         raise not_found(session_id)
     log = _log_row(columns, session_id)
-    entries: list[Entry] = []
-    position = _number(cursor)
-    size = 0
-    for number, data in connection.execute(_ENTRIES, (log.session, position, limit)):
+    for number, data in chain([] if first is None else [first], rows):
         try:
             if number != position + 1:
                 raise unreadable(

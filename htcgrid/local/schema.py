@@ -100,14 +100,20 @@ _TABLES = (
 )
 
 
+_FACTS = """
+SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+    (SELECT count(*) FROM sqlite_master)
+"""
+
+
 def is_prepared(connection: sqlite3.Connection, file: Path) -> bool:
-    """Return whether the file has its tables.
+    """Return whether the file has its tables, as it was at one moment.
 
     Raises:
         ConfigError: the file is another program's, or of another version of this one.
     """
-    (application,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    # In one statement: another process may be about to make them.
+    application, version, tables = connection.execute(_FACTS).fetchone()
     if application == APPLICATION_ID and version == VERSION:
         return True
     if application == APPLICATION_ID:
@@ -115,7 +121,6 @@ def is_prepared(connection: sqlite3.Connection, file: Path) -> bool:
             f"{file} has schema {version}, and this htcgrid knows schema {VERSION}: "
             "use the version of htcgrid that wrote it, or name another folder as 'path'"
         )
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if application or version or tables:
         raise ConfigError(f"{file} is an SQLite file of another program; name another folder as 'path'")
     return False

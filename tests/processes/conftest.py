@@ -147,11 +147,13 @@ class Processes:
         until(lambda: "reaper started" in log.read_text())
         return process
 
-    def client(self, code: str, *, environment: Mapping[str, str] = _NOTHING) -> tuple[subprocess.Popen[bytes], Path]:
-        """Start a client, to which one may write; return it, and the file with what it prints."""
+    def client(
+        self, code: str, *, environment: Mapping[str, str] = _NOTHING, stdin: int = subprocess.DEVNULL
+    ) -> tuple[subprocess.Popen[bytes], Path]:
+        """Start a client; return it, and the file with what it prints."""
         file = self.folder / "client.py"
         file.write_text(code)
-        return self._start(sys.executable, file, environment=environment, stdin=subprocess.PIPE)
+        return self._start(sys.executable, file, environment=environment, stdin=stdin)
 
     def log(self, process: subprocess.Popen[bytes]) -> str:
         """Return what a process has printed."""

@@ -5,6 +5,7 @@ libfaketime gives real processes such a clock; the monotonic one stays, as on a 
 
 import json
 import os
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,7 @@ def test_a_clock_that_is_wrong_ends_and_collects_nothing_early(
     clocks = Clocks(processes, wrong, shift)
     processes.agent(environment=clocks.of("agent"))
     processes.reaper(environment=clocks.of("reaper"))
-    client, printed = processes.client(_CLIENT, environment=clocks.of("client"))
+    client, printed = processes.client(_CLIENT, environment=clocks.of("client"), stdin=subprocess.PIPE)
     until(lambda: "begun" in printed.read_text())
     assert client.stdin is not None
     client.stdin.write(b"\n")

@@ -13,8 +13,8 @@ class Facts:
     def __init__(self) -> None:
         #: By session and task: the types of its tries that went wrong.
         self.failed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
-        #: By nonce of a lease and task: tries of which was reported that every other would go wrong.
-        self.hopeless: set[tuple[str, int]] = set()
+        #: By nonce of a lease and task: when it was reported of a try that every other would go wrong.
+        self.hopeless: dict[tuple[str, int], float] = {}
         #: By session and task: the agents whose leases lapsed while it was all that was left of its bundle.
         self.lapsed: defaultdict[tuple[SessionId, int], list[str]] = defaultdict(list)
         #: How often another task took its agent along while a task was all that was left of its bundle there.

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: A worker reports when this much time has passed since it did last: seconds.
 _REPORT = 0.1
+#: What a worker tells has come to its agent after so long, at most: seconds.
+_ON_ITS_WAY = 1.0
 
 
 class SimulatedWorker:
@@ -35,6 +37,8 @@ class SimulatedWorker:
         self.look: tuple[int, float] | None = None
         self.stop = 0
         self._run: commands.Run | None = None
+        #: When it was handed to it.
+        self._handed = 0.0
         self._payloads: list[bytes] = []
         self._index = 0
         self._values: list[bytes | None] = []
@@ -61,6 +65,7 @@ class SimulatedWorker:
     def run(self, command: commands.Run, payloads: list[bytes]) -> None:
         """Take in tasks to run."""
         self._run, self._payloads = command, payloads
+        self._handed = self._world.scheduler.now
         self._index, self.stop = command.start, command.stop
         self._untaken = command.start
         self._renew()
@@ -129,8 +134,9 @@ class SimulatedWorker:
             return
         self.look = (self._index, self._agent.host.monotonic())
         session = run.session
-        hopeless = (run.lease.nonce, self._index) in self._world.facts.hopeless
-        assert not hopeless, f"task {self._index} of {session.id} is tried again, which does not help"
+        told = self._world.facts.hopeless.get((run.lease.nonce, self._index))
+        # A run that was shortened too late may tell of tasks that another worker has been handed by then.
+        assert told is None or self._handed < told + _ON_ITS_WAY, f"task {self._index} of {session.id} is tried again, which does not help"
         payload = self._payloads[self._index - run.start]
         work = self._read(payload, session)
         self._called.begin(payload, session)
@@ -224,7 +230,8 @@ class SimulatedWorker:
             failures={index: failure for index, failure in self._failures.items() if index >= start},
         )
         final = (index for index, failure in self._failures.items() if failure.final)
-        self._world.facts.hopeless.update((run.lease.nonce, index) for index in final)
+        for index in final:
+            self._world.facts.hopeless.setdefault((run.lease.nonce, index), self._world.scheduler.now)
         return events.WorkerReported(
             worker=self.number,
             run=run.run,
