@@ -149,27 +149,27 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
         values = dict(self.tables.get(table) or self.tables["state"])
         where = self._where(table)
         name = values.pop("provider")
-        offer = offer_of(name, table, interface, where)
         source = Source(file=self.file, folder=self.folder, table=f"[{table}]")
         secrets = Secrets(values)
         if not secrets:
-            return _opened(offer, values, interface, source, where)
-        return secrets.guard(secrets.behind(_opened, offer, values, interface, source, where), interface)
+            return _opened(name, values, interface, source, where)
+        return secrets.guard(secrets.behind(_opened, name, values, interface, source, where), interface)
 
     def _where(self, table: str) -> str:
         return f"{shown_path(self.file or 'configuration')}: [{table}]"
 
 
 def _opened(
-    offer: type[_Interface], values: Mapping[str, Any], interface: type[_Interface], source: Source, where: str
+    name: str, values: Mapping[str, Any], interface: type[_Interface], source: Source, where: str
 ) -> _Interface:
+    offer = offer_of(name, source.table.strip("[]"), interface, where)
     settings = to_settings(values, offer.Settings, where)
     opened = offer.open(settings, source)
     # A stranger's class, so mypy's word is not enough.
     if not isinstance(opened, interface):
         raise ProviderError(
-            f"{where}: {offer.__name__}.open returned {type(opened).__name__}, not an open {interface.__name__}; tell "
-            "the authors of this provider"
+            f"{where}: provider {name!r}: {offer.__name__}.open returned {type(opened).__name__}, "
+            f"not an open {interface.__name__}; tell its authors"
         )
     return opened
 

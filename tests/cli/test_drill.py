@@ -97,7 +97,7 @@ def test_agents_that_may_not_run_the_drill_are_what_is_wrong(htcgrid: Command, g
     ("words", "said"),
     [
         (["--observe", "--faults", "all"], "--observe strikes nothing, so --faults cannot go with it"),
-        (["--minutes", "nan"], "--minutes and --every must be numbers"),
+        (["--minutes", "nan"], "Invalid value for '--minutes': 'nan' is no number that there is"),
         (["--tasks", "0"], "Invalid value for '--tasks'"),
     ],
 )

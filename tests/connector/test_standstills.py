@@ -135,7 +135,7 @@ STANDSTILLS: dict[str, tuple[State, str]] = {
     "tries with a pause": (delayed, "went wrong 5 s ago: ModuleNotFoundError: No module named 'x'"),
     "tries of which no agent tells": (delayed_untold, "more until tried again; 2 of 3 tries went wrong"),
     "tries without an agent": (delayed_without_agent, "no agent of pool default has reported in the last day; task 0 "),
-    "an error of many lines": (delayed_message_of_many_lines, "ValueError: first second [31mxxx"),
+    "an error of many lines": (delayed_message_of_many_lines, "ValueError: first second\\x1b[31mxxx"),
     "tasks with an agent that ended": (gone_with_tasks, " with agent gone, which ended "),
     "tasks with a silent agent": (silent_with_tasks, " with agent gone, on vm, which has not been heard of for "),
     "leases that lapsed": (lapsed, "1 agent was lost while holding task"),

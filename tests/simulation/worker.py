@@ -136,7 +136,8 @@ class SimulatedWorker:
         session = run.session
         told = self._world.facts.hopeless.get((run.lease.nonce, self._index))
         # A run that was shortened too late may tell of tasks that another worker has been handed by then.
-        assert told is None or self._handed < told + _ON_ITS_WAY, f"task {self._index} of {session.id} is tried again, which does not help"
+        again = f"task {self._index} of {session.id} is tried again, which does not help"
+        assert told is None or self._handed < told + _ON_ITS_WAY, again
         payload = self._payloads[self._index - run.start]
         work = self._read(payload, session)
         self._called.begin(payload, session)
