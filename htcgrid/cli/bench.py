@@ -12,6 +12,7 @@ import click
 
 from htcgrid.cli.facts import json_option, print_facts
 from htcgrid.cli.options import Number, config_option
+from htcgrid.cli.say import say
 from htcgrid.config import find_config, read_config
 from htcgrid.cores import usable_cores
 
@@ -74,7 +75,7 @@ def command(
         plan = Plan(tasks=tasks, trips=trips, runs=runs, seconds=seconds, workers=count, pool=own)
         bench = Bench(grid, plan, agent)
         if not as_json:
-            click.echo(f"{file}: {count} workers, the median of {runs} runs", err=True)
+            say(f"{file}: {count} workers, the median of {runs} runs", err=True)
         for row in bench.rows():
             if as_json:
                 print_facts(_facts(row))

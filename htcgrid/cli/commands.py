@@ -18,6 +18,7 @@ from htcgrid.cli.suggesting import SuggestingGroup
 from htcgrid.cli.surroundings import check_surroundings
 from htcgrid.document import brief
 from htcgrid.errors import ConfigError, HtcGridError
+from htcgrid.model.plain_text import plain_lines
 
 #: The commands by what they are about, in the order in which a new user needs them, and what each does. A command's
 #: module has its name, and is imported when it is called, so that help is instant.
@@ -151,7 +152,7 @@ def run(arguments: list[str] | None) -> None:
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        error.message = brief(error.message)  # type: ignore[misc]
+        error.message = "\n".join(plain_lines(brief(error.message)))  # type: ignore[misc]
         error.show()
         sys.exit(Exit.WRONG)
     except HtcGridError as error:

@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from htcgrid.config import VARIABLE, Config, find_config, read_config
 from htcgrid.errors import ConfigError, HtcGridError
+from htcgrid.model.name import is_name
 from htcgrid.model.plain_text import plain
 
 #: Seconds in each unit in which a duration may be written.
@@ -124,11 +125,11 @@ def complete_agents(ctx: click.Context, _param: click.Parameter, incomplete: str
 
 
 def _items(incomplete: str, known: Iterable[tuple[str, str]]) -> list[CompletionItem]:
-    """Return what a shell may complete a word to; a name that it cannot be shown as it is, is none that people type."""
+    """Return what a shell may complete a word to: names alone, for a shell would obey others."""
     return [
         CompletionItem(name, help=plain(about))
         for name, about in known
-        if name.startswith(incomplete) and plain(name) == name
+        if name.startswith(incomplete) and is_name(name)
     ]
 
 

@@ -7,14 +7,23 @@ before anybody sees it.
 
 import re
 
-#: They join letters of one word or one emoji, and do nothing else: of all marks that are not seen, these are needed.
+#: They join letters of one word or one emoji, and do nothing else; between letters of ASCII they only hide.
 _JOINERS = "\u200c\u200d"
+_ALONE = re.compile(f"(?<![^\\x00-\\x7f{_JOINERS}])[{_JOINERS}]|[{_JOINERS}](?![^\\x00-\\x7f{_JOINERS}])")
+#: What Python calls printable and nobody sees: fillers, blanks of braille, marks that choose a letter's shape. Those of
+#: emoji (U+FE0E, U+FE0F) stay.
+_UNSEEN = frozenset(
+    "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0"
+    + "".join(map(chr, (*range(0xFE00, 0xFE0E), *range(0xE0100, 0xE01F0))))
+)
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
 
 def plain(text: str) -> str:
     """Return text on one line: each kind of white space is a blank, and what cannot be seen is told by its number."""
-    return text if text.isprintable() else _NOT_PLAIN.sub(_shown, text)
+    if text.isascii() and text.isprintable():
+        return text
+    return _ALONE.sub(lambda match: _told(match[0]), _NOT_PLAIN.sub(_shown, text))
 
 
 def plain_lines(text: str) -> list[str]:
@@ -32,10 +41,16 @@ def plain_json(data: bytes) -> bytes:
 
 def _shown(match: re.Match[str]) -> str:
     letter = match[0]
-    if letter.isprintable() or letter in _JOINERS:
+    if _is_seen(letter) or letter in _JOINERS:
         return letter
-    if letter.isspace():
-        return " "
+    return " " if letter.isspace() else _told(letter)
+
+
+def _is_seen(letter: str) -> bool:
+    return letter.isprintable() and letter not in _UNSEEN
+
+
+def _told(letter: str) -> str:
     number = ord(letter)
     if number < 0x100:
         return f"\\x{number:02x}"
@@ -44,7 +59,7 @@ def _shown(match: re.Match[str]) -> str:
 
 def _escaped(match: re.Match[str]) -> str:
     letter = match[0]
-    if letter.isprintable():
+    if _is_seen(letter):
         return letter
     units = letter.encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[start : start + 4]}" for start in range(0, len(units), 4))

@@ -39,7 +39,10 @@ _FORBIDDEN = re.compile(
         ("\U000e0041", "\\U000e0041"),
         ("\ud800", "\\ud800"),
         ("a\xa0b\u3000c", "a b c"),
-        ("👩\u200d🔬 a\u200cb", "👩\u200d🔬 a\u200cb"),
+        ("👩\u200d🔬 é\u200cé", "👩\u200d🔬 é\u200cé"),
+        ("prod\u200c-run \u200d", "prod\\u200c-run \\u200d"),
+        ("❤\ufe0f", "❤\ufe0f"),
+        ("a\u3164b\u2800\u034f\ufe01\U000e0100", "a\\u3164b\\u2800\\u034f\\ufe01\\U000e0100"),
         ("[red]rich[/]", "[red]rich[/]"),
     ],
 )
