@@ -21,12 +21,13 @@ _SESSION = -1
 _TOLD = 1000
 
 #: The end of a condition on bundles ``b``, in a statement that has the parameter ``now``: -1 is ``_SESSION``, and 3600
-#: ``_LONGEST``, since a clock that was set back makes no pause longer.
+#: ``_LONGEST``, since a clock that was set back makes no pause longer. Nothing is on record as a rule, which is looked
+#: up once for all bundles.
 READABLE = """
-AND NOT EXISTS (
+AND (NOT EXISTS (SELECT 1 FROM damaged) OR NOT EXISTS (
     SELECT 1 FROM damaged d WHERE d.session = b.session AND d.start IN (-1, b.start)
     AND d.birth IN (x'', CAST(b.birth AS BLOB)) AND d.until > :now AND d.until <= :now + 3600
-)
+))
 """
 _NOTE = """
 INSERT INTO damaged (session, start, birth, until, pause, what, place, why)
