@@ -15,15 +15,13 @@ _PRIORITIES = range(defaults.PRIORITY_LIMIT, -1, -1)
 _PENDING = """
 SELECT s.sid, b.session, b.start, b.birth, b.tasks, b.attempt, b.lapses + b.lapses_alone
 FROM bundles b INDEXED BY bundles_pending CROSS JOIN sessions s ON s.id = b.session
-WHERE b.state = 0 AND b.pool = :pool AND b.priority = :priority AND b.due <= :now
-    AND s.state < 2 AND s.schema <= :schema
+WHERE b.state = 0 AND b.pool = ?2 AND b.priority = ?3 AND b.due <= ?1
+    AND s.state < 2 AND s.schema <= ?4
 """
 #: Retries whose delay has passed come first, then what was begun before, then sessions in the order in which they came,
 #: and what is suspect last.
-_NEXT = _PENDING + READABLE + "ORDER BY b.due DESC, b.session, b.start, b.birth LIMIT :limit"
-_SUSPECTS = (
-    _PENDING + READABLE + "AND b.due < 0 ORDER BY b.due, b.session DESC, b.start DESC, b.birth DESC LIMIT :limit"
-)
+_NEXT = _PENDING + READABLE + "ORDER BY b.due DESC, b.session, b.start, b.birth LIMIT ?5"
+_SUSPECTS = _PENDING + READABLE + "AND b.due < 0 ORDER BY b.due, b.session DESC, b.start DESC, b.birth DESC LIMIT ?5"
 _RIPENS = """
 SELECT due FROM bundles INDEXED BY bundles_delayed WHERE state = 0 AND due > 0 AND due > ? AND pool = ?
 ORDER BY due LIMIT 1
@@ -92,8 +90,7 @@ def _find(
     found: Pending, connection: sqlite3.Connection, statement: str, *, route: tuple[str, int], now: float, limit: int
 ) -> None:
     pool, priority = route
-    values = {"pool": pool, "priority": priority, "now": now, "schema": defaults.SCHEMA, "limit": limit}
-    for columns in connection.execute(statement, values):
+    for columns in connection.execute(statement, (now, pool, priority, defaults.SCHEMA, limit)):
         try:
             row = _row(columns, f"{columns[0]}/{columns[2]}/{columns[3]}")
         except UnreadableError as error:

@@ -20,13 +20,13 @@ _SESSION = -1
 #: Most of what is on record that is told.
 _TOLD = 1000
 
-#: The end of a condition on bundles ``b``, in a statement that has the parameter ``now``: -1 is ``_SESSION``, and 3600
+#: The end of a condition on bundles ``b``, in a statement whose first parameter is the time: -1 is ``_SESSION``, and 3600
 #: ``_LONGEST``, since a clock that was set back makes no pause longer. Nothing is on record as a rule, which is looked
 #: up once for all bundles.
 READABLE = """
 AND (NOT EXISTS (SELECT 1 FROM damaged) OR NOT EXISTS (
     SELECT 1 FROM damaged d WHERE d.session = b.session AND d.start IN (-1, b.start)
-    AND d.birth IN (x'', CAST(b.birth AS BLOB)) AND d.until > :now AND d.until <= :now + 3600
+    AND d.birth IN (x'', CAST(b.birth AS BLOB)) AND d.until > ?1 AND d.until <= ?1 + 3600
 ))
 """
 _NOTE = """
@@ -35,7 +35,6 @@ VALUES (:session, :start, CAST(:birth AS BLOB), :now + :pause, :pause, :what, :p
 ON CONFLICT (session, start, birth) DO UPDATE SET
     pause = min(2 * pause, :longest), until = :now + min(2 * pause, :longest), why = excluded.why
 """
-_ANY = "SELECT EXISTS (SELECT 1 FROM damaged)"
 _CLEAR = "DELETE FROM damaged WHERE session = ? AND start IN (-1, ?) AND birth IN (x'', CAST(? AS BLOB))"
 _FORGET = "DELETE FROM damaged WHERE session = ?"
 _OF_SESSION = "SELECT what, place, why FROM damaged WHERE session = ? LIMIT ?"
@@ -84,8 +83,7 @@ def _read(rows: Iterable[tuple[object, ...]]) -> Iterator[UnreadableError]:
 
 def clear(connection: sqlite3.Connection, places: Iterable[tuple[int, int, str]]) -> None:
     """Forget that some bundles, which were read now, and their sessions could not be."""
-    if connection.execute(_ANY).fetchone()[0]:
-        connection.executemany(_CLEAR, places)
+    connection.executemany(_CLEAR, places)
 
 
 def forget(connection: sqlite3.Connection, session: int) -> None:

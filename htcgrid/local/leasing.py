@@ -20,11 +20,11 @@ from htcgrid.model.header import DecodeSession
 _WIN = (
     """
 SELECT s.header, b.session, s.total, b.stop, b.root, b.attempt, b.open, b.tries, b.lapses, b.lapses_alone,
-       i.digest, i.size, i.key, i.data
+       i.digest, i.size, i.key, i.data, EXISTS (SELECT 1 FROM damaged)
 FROM sessions s
-CROSS JOIN bundles b ON b.session = s.id AND b.start = :start AND b.birth = :birth
+CROSS JOIN bundles b ON b.session = s.id AND b.start = ?2 AND b.birth = ?3
 LEFT JOIN submitted i ON i.session = b.session AND i.start = b.root
-WHERE s.sid = :sid AND s.state < 2 AND s.schema <= :schema AND b.state = 0 AND b.due <= :now AND b.stop <= s.total
+WHERE s.sid = ?4 AND s.state < 2 AND s.schema <= ?5 AND b.state = 0 AND b.due <= ?1 AND b.stop <= s.total
 """
     + READABLE
 )
@@ -58,6 +58,8 @@ class _Row(msgspec.Struct, array_like=True):
     size: Count
     key: str | None
     data: bytes | None
+    #: Whether anything is on record as damaged.
+    any_damaged: Count
 
 
 _row = Row(_Row, "bundle")
@@ -82,7 +84,7 @@ def claim(
     taken: list[tuple[object, ...]] = []
     places: list[tuple[int, int, str]] = []
     for key in dict.fromkeys(keys):
-        values = {"start": key.start, "birth": key.birth, "sid": key.session, "schema": defaults.SCHEMA, "now": now}
+        values = (now, key.start, key.birth, key.session, defaults.SCHEMA)
         columns = connection.execute(_WIN, values).fetchone()
         if columns is None:
             continue
@@ -98,7 +100,8 @@ def claim(
             damage.note(connection, place, error)
             continue
         taken.append((won.attempt, won.nonce, agent, lease.total_seconds(), *place))
-        places.append(place)
+        if row.any_damaged:
+            places.append(place)
     connection.executemany(_TAKE, taken)
     damaged.clear(connection, places)
     return claims

@@ -18,7 +18,7 @@ _RUNNING = (
     """
 SELECT s.sid, b.session, b.start, b.birth, b.attempt, b.beat, b.agent, b.lease
 FROM bundles b INDEXED BY bundles_running CROSS JOIN sessions s ON s.id = b.session
-WHERE b.state = 1 AND s.state < 2 AND s.schema <= :schema
+WHERE b.state = 1 AND s.state < 2 AND s.schema <= ?2
 """
     + READABLE
 )
@@ -37,10 +37,10 @@ _RIPE = (
     """
 SELECT s.sid, b.session, b.start, b.birth, b.pool, b.priority, b.tasks, b.attempt, b.lapses + b.lapses_alone
 FROM bundles b INDEXED BY bundles_unhinted CROSS JOIN sessions s ON s.id = b.session
-WHERE b.state = 0 AND b.hint_at <= :now AND s.state < 2 AND s.schema <= :schema
+WHERE b.state = 0 AND b.hint_at <= ?1 AND s.state < 2 AND s.schema <= ?2
 """
     + READABLE
-    + "ORDER BY b.hint_at LIMIT :limit"
+    + "ORDER BY b.hint_at LIMIT ?3"
 )
 _POSTPONE = """
 UPDATE bundles SET hinted = hinted + 1, hint_at = ? + ? * (1 << min(hinted, 20)),
@@ -122,7 +122,7 @@ class Watch:
         # A beat is taken to be as late as it can be, and the silence after it as short as it can be.
         with self._lock:
             before = self._clock()
-            rows = connection.execute(_RUNNING, {"schema": defaults.SCHEMA, "now": now})
+            rows = connection.execute(_RUNNING, (now, defaults.SCHEMA))
             running, _ = met.page(_read_running, rows)
             after = self._clock()
             self._seen = {bundle.place: self._since(bundle, after) for bundle in running}
@@ -177,7 +177,7 @@ def ripen(connection: sqlite3.Connection, now: float, limit: int, damage: Damage
     """Return bundles whose delay has passed, and those that nobody claimed for long; note that they were hinted."""
     connection.execute(_PULL, {"now": now})
     ripe: list[_Ripe] = []
-    for columns in connection.execute(_RIPE, {"now": now, "schema": defaults.SCHEMA, "limit": limit}).fetchall():
+    for columns in connection.execute(_RIPE, (now, defaults.SCHEMA, limit)).fetchall():
         try:
             ripe.append(_ripe(columns, _name(columns)))
         except UnreadableError as error:
