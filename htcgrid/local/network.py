@@ -26,6 +26,8 @@ class Network:
         self._folder = folder
         self._lock = threading.Lock()
         self._word: str | None = None
+        #: What addresses begin with, and what is sent to them: of the word.
+        self._shown, self._ring = _made_of(None)
         self._only = False
         self._looked = float("-inf")
         self._look()
@@ -39,13 +41,13 @@ class Network:
     def address(self, name: str) -> str:
         """Return the address of a socket. It is no secret: the kernel lists the addresses that are in use."""
         self._look()
-        return f"\0htcgrid-{_shown(self._word)}-{name}"
+        return f"\0htcgrid-{self._shown}-{name}"
 
     @property
     def ring(self) -> bytes:
         """What is sent to such a socket by those who may read the folder, and that nobody else can know."""
         self._look()
-        return hashlib.blake2s(f"ring {self._word}".encode(), digest_size=16).digest()
+        return self._ring
 
     def _look(self) -> None:
         """Look again, a second after the last time: the folder may have been emptied, and be full by now."""
@@ -57,14 +59,17 @@ class Network:
             self._looked, only = now, False
             with suppress(OSError):
                 file = self._folder / str(Path("/proc/self/ns/net").stat().st_ino)
-                self._word = _word(file)
+                if (word := _word(file)) != self._word:
+                    self._shown, self._ring = _made_of(word)
+                    self._word = word
                 only = _others(file) == 0
             self._only = only
 
 
-def _shown(word: str | None) -> str:
-    """Return what addresses have of a word; the word itself does not follow from that."""
-    return hashlib.blake2s(f"address {word}".encode(), digest_size=8).hexdigest()
+def _made_of(word: str | None) -> tuple[str, bytes]:
+    """Return what addresses have of a word, from which it does not follow, and what rings are."""
+    shown = hashlib.blake2s(f"address {word}".encode(), digest_size=8).hexdigest()
+    return shown, hashlib.blake2s(f"ring {word}".encode(), digest_size=16).digest()
 
 
 def _word(file: Path) -> str:
