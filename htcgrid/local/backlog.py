@@ -22,6 +22,11 @@ WHERE b.state = 0 AND b.pool = ?2 AND b.priority = ?3 AND b.due <= ?1
 #: and what is suspect last.
 _NEXT = _PENDING + READABLE + "ORDER BY b.due DESC, b.session, b.start, b.birth LIMIT ?5"
 _SUSPECTS = _PENDING + READABLE + "AND b.due < 0 ORDER BY b.due, b.session DESC, b.start DESC, b.birth DESC LIMIT ?5"
+#: A column for each priority.
+_WHICH = "SELECT " + ", ".join(
+    f"EXISTS (SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE state = 0 AND pool = ?2 AND priority = {priority} AND due <= ?1)"
+    for priority in _PRIORITIES
+)
 _RIPENS = """
 SELECT due FROM bundles INDEXED BY bundles_delayed WHERE state = 0 AND due > 0 AND due > ? AND pool = ?
 ORDER BY due LIMIT 1
@@ -68,9 +73,9 @@ class Pending(NamedTuple):
 def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> Pending:
     """Return up to ``limit`` pending bundles of a pool that are due, of higher priorities first."""
     found = Pending([], [])
-    for priority in _PRIORITIES:
+    for priority in _priorities(connection, pool, now, above):
         left = limit - len(found.hints) - len(found.damaged)
-        if left <= 0 or (above is not None and priority <= above):
+        if left <= 0:
             break
         _find(found, connection, _NEXT, route=(pool, priority), now=now, limit=left)
     return found
@@ -79,11 +84,18 @@ def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, a
 def suspects(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> Pending:
     """Return up to ``limit`` pending bundles of the highest priority that has suspect ones."""
     found = Pending([], [])
-    for priority in _PRIORITIES:
-        if found.hints or (above is not None and priority <= above):
+    for priority in _priorities(connection, pool, now, above):
+        if found.hints:
             break
         _find(found, connection, _SUSPECTS, route=(pool, priority), now=now, limit=limit)
     return found
+
+
+def _priorities(connection: sqlite3.Connection, pool: str, now: float, above: int | None) -> list[int]:
+    """Return the priorities above one that have bundles which are due, from the highest: as a rule, one or none."""
+    there = connection.execute(_WHICH, (now, pool)).fetchone()
+    lowest = -1 if above is None else above
+    return [priority for priority, any_due in zip(_PRIORITIES, there, strict=True) if any_due and priority > lowest]
 
 
 def _find(

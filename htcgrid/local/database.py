@@ -33,6 +33,7 @@ class Database:
 
     def __init__(self, folder: Path, patience: timedelta = PATIENCE, *, mode: Mode = "private") -> None:
         self.file = make_folder(folder, mode=mode) / _FILE
+        self._path = str(self.file)
         #: How long to wait for others that write: seconds.
         self.patience = patience.total_seconds()
         self._process = os.getpid()
@@ -179,7 +180,7 @@ class Database:
 
     def _found(self) -> tuple[int, int] | None:
         try:
-            found = self.file.stat()
+            found = os.stat(self._path)  # noqa: PTH116 - before each read and write: a Path is spelled anew each time
         except FileNotFoundError:
             return None
         except OSError as error:

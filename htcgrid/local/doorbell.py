@@ -77,7 +77,10 @@ class Listener:
 
     def drain(self) -> None:
         """Forget earlier rings; look at what they were for after this, not before."""
-        self._taken()
+        if self._bell is not None:
+            with suppress(OSError):
+                while True:
+                    self._bell.recv(16)
 
     @property
     def is_kept(self) -> bool:
@@ -92,21 +95,21 @@ class Listener:
         deadline = time.monotonic() + seconds
         while self._poll.poll(max(0, ceil(seconds * 1000))):
             # Where only those who may ring can, what was sent stays: the next look drains it.
-            if self._ring is None or self._taken():
+            if self._ring is None or self._is_rung():
                 return True
             seconds = deadline - time.monotonic()
             if seconds <= 0:
                 break
         return False
 
-    def _taken(self) -> bool:
-        """Take out what was sent; return whether a ring was among it."""
-        rung = False
+    def _is_rung(self) -> bool:
+        """Take out what was sent up to the first ring; return whether there was one."""
         if self._bell is not None:
             with suppress(OSError):
                 while True:
-                    rung |= self._bell.recv(64) == self._ring
-        return rung
+                    if self._bell.recv(64) == self._ring:
+                        return True
+        return False
 
     def close(self) -> None:
         """Take the socket away."""

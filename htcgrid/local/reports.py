@@ -35,10 +35,11 @@ FROM sessions s
 """
 _ONE = _STATUS + "WHERE s.sid = ? AND s.state < 3"
 _PAGE = _STATUS + "WHERE s.state < 3 AND (s.created, s.id) < (?, ?) ORDER BY s.created DESC, s.id DESC LIMIT ?"
-_LOG = "SELECT state, total, succeeded + failed, entries FROM sessions WHERE sid = ? AND state < 3"
+#: In one statement, which sees one moment: an entry that came later may be of tasks that the session had not before.
 _ENTRIES = """
-SELECT n, entry FROM log WHERE session = (SELECT id FROM sessions WHERE sid = ? AND state < 3) AND n > ?
-ORDER BY n LIMIT ?
+SELECT s.state, s.total, s.succeeded + s.failed, s.entries, l.n, l.entry
+FROM sessions s LEFT JOIN log l ON l.session = s.id AND l.n > ?
+WHERE s.sid = ? AND s.state < 3 ORDER BY l.n LIMIT ?
 """
 
 
@@ -109,14 +110,15 @@ def look(connection: sqlite3.Connection, session_id: SessionId, cursor: str, lim
     entries: list[Entry] = []
     position = _number(cursor)
     size = 0
-    rows = connection.execute(_ENTRIES, (session_id, position, limit))
-    # Before the session: what has come since then may be of tasks that the session had not when it was read.
+    rows = connection.execute(_ENTRIES, (position, session_id, limit))
     first = rows.fetchone()
-    columns = connection.execute(_LOG, (session_id,)).fetchone()
-    if columns is None:
+    if first is None:
         raise not_found(session_id)
-    log = _log_row(columns, session_id)
-    for number, data in chain([] if first is None else [first], rows):
+    log = _log_row(first[:4], session_id)
+    for *_, number, data in chain([first], rows):
+        if number is None:
+            # There is none behind the cursor.
+            break
         try:
             if number != position + 1:
                 raise unreadable(

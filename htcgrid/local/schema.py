@@ -45,7 +45,7 @@ _TABLES = (
     "INSERT INTO grid VALUES (0)",
     """
     CREATE TABLE sessions (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- a number that came again would have what is left of another session
+        id INTEGER PRIMARY KEY,
         sid TEXT NOT NULL UNIQUE, digest TEXT NOT NULL, schema INTEGER NOT NULL,
         pool TEXT NOT NULL, priority INTEGER NOT NULL,
         state INTEGER NOT NULL, total INTEGER NOT NULL, entries INTEGER NOT NULL DEFAULT 0,

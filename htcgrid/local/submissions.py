@@ -18,11 +18,18 @@ CHUNK = 2048
 CHUNK_BYTES = 16 << 20
 
 _HEADER = "SELECT digest, id, pool, priority, state, total FROM sessions WHERE sid = ?"
-_CREATE = """
-INSERT INTO sessions (sid, digest, schema, pool, priority, created, keep, header, state, total)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0)
+#: A number that came again would have what is left of another session, whose row somebody took away; what is above
+#: 2**53 was never given. AUTOINCREMENT would write another page for each session.
+_FREE = "coalesce((SELECT max({0}) FROM {1} WHERE {0} < 1 << 53), 0)"
+_NUMBER = ", ".join(
+    _FREE.format("id" if table == "sessions" else "session", table)
+    for table in ("sessions", "submitted", "bundles", "log", "damaged")
+)
+_CREATE = f"""
+INSERT INTO sessions (id, sid, digest, schema, pool, priority, created, keep, header, state, total)
+VALUES (max({_NUMBER}) + 1, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)
 ON CONFLICT (sid) DO NOTHING
-"""
+"""  # noqa: S608 - names of this module
 _BEFORE = "SELECT start, stop, digest FROM submitted WHERE session = ? AND start < ? ORDER BY start DESC LIMIT 1"
 _SUBMIT = "INSERT INTO submitted (session, start, stop, digest, size, key, data) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _INSERT = """
