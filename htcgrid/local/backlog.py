@@ -22,11 +22,13 @@ WHERE b.state = 0 AND b.pool = ?2 AND b.priority = ?3 AND b.due <= ?1
 #: and what is suspect last.
 _NEXT = _PENDING + READABLE + "ORDER BY b.due DESC, b.session, b.start, b.birth LIMIT ?5"
 _SUSPECTS = _PENDING + READABLE + "AND b.due < 0 ORDER BY b.due, b.session DESC, b.start DESC, b.birth DESC LIMIT ?5"
-#: A column for each priority.
-_WHICH = "SELECT " + ", ".join(
-    f"EXISTS (SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE state = 0 AND pool = ?2 AND priority = {priority} AND due <= ?1)"
-    for priority in _PRIORITIES
+_ANY = """
+EXISTS (
+    SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE state = 0 AND pool = ?2 AND priority = {} AND due <= ?1
 )
+"""
+#: A column for each priority.
+_WHICH = "SELECT " + ", ".join(map(_ANY.format, _PRIORITIES))
 _RIPENS = """
 SELECT due FROM bundles INDEXED BY bundles_delayed WHERE state = 0 AND due > 0 AND due > ? AND pool = ?
 ORDER BY due LIMIT 1
@@ -50,7 +52,7 @@ class _Report(msgspec.Struct):
 class _Pending(msgspec.Struct, array_like=True):
     """What is read of a pending bundle, in its order."""
 
-    sid: str
+    sid: SessionId
     session: Count
     start: Count
     birth: str
@@ -102,14 +104,12 @@ def _find(
     found: Pending, connection: sqlite3.Connection, statement: str, *, route: tuple[str, int], now: float, limit: int
 ) -> None:
     pool, priority = route
-    for columns in connection.execute(statement, (now, pool, priority, defaults.SCHEMA, limit)):
-        try:
-            row = _row(columns, f"{columns[0]}/{columns[2]}/{columns[3]}")
-        except UnreadableError as error:
-            found.damaged.append((Place(*columns[1:4]), error))
-            continue
-        key = BundleKey(SessionId(row.sid), row.start, row.birth)
-        found.hints.append(Hint.of(key, *route, tasks=row.tasks, attempts=row.attempts, lapses=row.lapses))
+    columns = connection.execute(statement, (now, pool, priority, defaults.SCHEMA, limit)).fetchall()
+    rows, unread = _row.of_many(columns, lambda row: f"{row[0]}/{row[2]}/{row[3]}")
+    for row in rows:
+        key = BundleKey(row.sid, row.start, row.birth)
+        found.hints.append(Hint.of(key, pool, priority, tasks=row.tasks, attempts=row.attempts, lapses=row.lapses))
+    found.damaged.extend((Place(*row[1:4]), error) for row, error in unread)
 
 
 def next_due(connection: sqlite3.Connection, pool: str, now: float) -> float | None:

@@ -20,9 +20,9 @@ _SESSION = -1
 #: Most of what is on record that is told.
 _TOLD = 1000
 
-#: The end of a condition on bundles ``b``, in a statement whose first parameter is the time: -1 is ``_SESSION``, and 3600
-#: ``_LONGEST``, since a clock that was set back makes no pause longer. Nothing is on record as a rule, which is looked
-#: up once for all bundles.
+#: The end of a condition on bundles ``b``, in a statement whose first parameter is the time: -1 is ``_SESSION``, and
+#: 3600 ``_LONGEST``, since a clock that was set back makes no pause longer. Nothing is on record as a rule, which is
+#: looked up once for all bundles.
 READABLE = """
 AND (NOT EXISTS (SELECT 1 FROM damaged) OR NOT EXISTS (
     SELECT 1 FROM damaged d WHERE d.session = b.session AND d.start IN (-1, b.start)

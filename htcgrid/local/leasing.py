@@ -17,17 +17,14 @@ from htcgrid.model.decoding import Count, Row, unreadable
 from htcgrid.model.header import DecodeSession
 
 #: A bundle whose submission is gone is found, too: without it nobody would be told.
-_WIN = (
-    """
+_WIN = f"""
 SELECT s.header, b.session, s.total, b.stop, b.root, b.attempt, b.open, b.tries, b.lapses, b.lapses_alone,
        i.digest, i.size, i.key, i.data, EXISTS (SELECT 1 FROM damaged)
 FROM sessions s
 CROSS JOIN bundles b ON b.session = s.id AND b.start = ?2 AND b.birth = ?3
 LEFT JOIN submitted i ON i.session = b.session AND i.start = b.root
-WHERE s.sid = ?4 AND s.state < 2 AND s.schema <= ?5 AND b.state = 0 AND b.due <= ?1 AND b.stop <= s.total
-"""
-    + READABLE
-)
+WHERE s.sid = ?4 AND s.state < 2 AND s.schema <= ?5 AND b.state = 0 AND b.due <= ?1 AND b.stop <= s.total {READABLE}
+"""  # noqa: S608 - a constant
 _TAKE = """
 UPDATE bundles SET state = 1, due = 0, attempt = ?, beat = beat + 1, nonce = ?, agent = ?, lease = ?
 WHERE session = ? AND start = ? AND birth = ?

@@ -6,7 +6,8 @@ or one kind of error, which says what cannot be read, where it is, and why.
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Annotated, Any, Generic, TypeVar
+from types import GenericAlias
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -14,6 +15,7 @@ from htcgrid.errors import UnreadableError
 from htcgrid.model.error_text import said
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Sequence[Any])
 
 #: Every count and index fits into what each store, and a double, can hold.
 _MOST = 1 << 53
@@ -70,6 +72,13 @@ class Decoder(Generic[T]):
         return unreadable(self.what, where, error)
 
 
+class Unread(NamedTuple, Generic[R]):
+    """A row that cannot be read, and why."""
+
+    columns: R
+    error: UnreadableError
+
+
 class Row(Generic[T]):
     """Makes values of one shape of the columns of a row, which a store may hold in any type and size."""
 
@@ -82,6 +91,7 @@ class Row(Generic[T]):
         """
         self.shape = shape
         self.what = what
+        self._many = GenericAlias(list, (shape,))
 
     def __call__(self, columns: Sequence[object], where: object = "") -> T:
         """Return the value that columns are.
@@ -93,6 +103,21 @@ class Row(Generic[T]):
             return msgspec.convert(columns, self.shape)
         except Exception as error:
             raise unreadable(self.what, where, error) from error
+
+    def of_many(self, rows: Sequence[R], where: Callable[[R], object]) -> "tuple[list[T], list[Unread[R]]]":
+        """Return the values that rows are, and the rows that are none; ``where`` names the place of one of these."""
+        try:
+            # Nearly always; one call costs a third of as many.
+            return msgspec.convert(rows, self._many), []
+        except Exception:  # noqa: BLE001 - any of them may be the one
+            found: list[T] = []
+            unread: list[Unread[R]] = []
+        for columns in rows:
+            try:
+                found.append(self(columns, where(columns)))
+            except UnreadableError as error:
+                unread.append(Unread(columns, error))
+        return found, unread
 
 
 def unreadable(what: str, where: object, error: BaseException) -> UnreadableError:

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -52,6 +53,10 @@ class Printed(msgspec.Struct, frozen=True, array_like=True):
     stderr: str = ""
 
 
+#: What a task can have taken: thirty years at most, so that it is still a time in all clients.
+Microseconds = Annotated[int, msgspec.Meta(ge=0, le=10**15)]
+
+
 class Block(msgspec.Struct, frozen=True, array_like=True):
     """What one worker reports of consecutive tasks: columns, since a row per task would cost more than the tasks."""
 
@@ -61,8 +66,8 @@ class Block(msgspec.Struct, frozen=True, array_like=True):
     values: list[bytes | None]
     #: When the first task started: seconds since the epoch by the worker's clock, for people to read.
     began: Seconds
-    #: The time that each task took: microseconds.
-    durations: list[Count]
+    #: The time that each task took.
+    durations: list[Microseconds]
     #: The worker, as ``agent/number``.
     worker: str
     #: By index: why a task failed.
@@ -172,6 +177,7 @@ def check_block(block: Block) -> None:
     """
     if len(block.durations) != len(block.values):
         raise ValueError(f"{len(block.values)} values and {len(block.durations)} durations")
+    start, stop = block.start, block.stop
     for column in (block.failures, block.tries, block.printed):
-        if any(not block.start <= index < block.stop for index in column):
-            raise ValueError(f"it tells of tasks that are not of it, {block.start} to {block.stop}")
+        if column and not start <= min(column) <= max(column) < stop:
+            raise ValueError(f"it tells of tasks that are not of it, {start} to {stop}")

@@ -51,7 +51,7 @@ class Acquirer:
         if not self._asking and (limit := min(room, self._wanted(held, now))) > 0:
             self._asking = True
             yield Acquire(limit=limit, wait=wait)
-        unended = (bundle.session.priority for bundle in held if bundle.todo or bundle.running)
+        unended = (bundle.session.priority for bundle in held if bundle.todo.spans or bundle.running)
         highest = max(unended, default=PRIORITY_LIMIT)
         if not self._asking_urgent and highest < PRIORITY_LIMIT:
             self._asking_urgent = True
@@ -91,14 +91,14 @@ class Acquirer:
         behind a long task a bundle would wait for nothing, and be given back. A bundle whose payloads are fetched has a
         worker's place: a slow payload store keeps neither the others idle, nor is more claimed than they can run.
         """
-        loading = sum(bool(bundle.todo) and not bundle.loaded for bundle in held)
+        loading = sum(bool(bundle.todo.spans) and not bundle.loaded for bundle in held)
         idle = self._crew.idle - loading
         if loading and idle <= 0:
             return 0
         work, longest, unknown = 0.0, 0.0, False
         for bundle in held:
             seconds = self._pace.seconds(bundle.session.handler)
-            unknown |= seconds is None and bool(bundle.todo)
+            unknown |= seconds is None and bool(bundle.todo.spans)
             work += (seconds or 0.0) * bundle.todo.count
             longest = max(longest, seconds or 0.0)
         if not idle and (unknown or self._typical is None or longest > self._policy.target / 4):

@@ -371,7 +371,8 @@ class AgentCore:
             self._out.extend(self._returner.plan(self._held.values(), now))
 
     def _commit(self, now: float, *, full: bool) -> None:
-        at_once = self.stopping or full or not any(bundle.todo and bundle.loaded for bundle in self._held.values())
+        waits = any(bundle.todo.spans and bundle.loaded for bundle in self._held.values())
+        at_once = self.stopping or full or not waits
         if commit := self._committer.next(self._held, now, at_once=at_once):
             self._out.append(commit)
 

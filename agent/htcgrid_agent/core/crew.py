@@ -129,7 +129,8 @@ class Crew:
 
     def _most_urgent(self, held: Mapping[str, HeldBundle]) -> int | None:
         """Return the highest priority of tasks that wait for a worker; None when there is none."""
-        return max((bundle.session.priority for bundle in held.values() if bundle.todo and bundle.loaded), default=None)
+        waiting = (bundle.session.priority for bundle in held.values() if bundle.todo.spans and bundle.loaded)
+        return max(waiting, default=None)
 
     def _must_share(self, slot: WorkerSlot, bundle: HeldBundle, elapsed: float, urgent: int | None) -> bool:
         """Return whether others are to have what a worker has not begun.

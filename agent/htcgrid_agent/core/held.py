@@ -50,13 +50,14 @@ class HeldBundle:
     @property
     def idle(self) -> bool:
         """Whether no task waits or runs."""
-        # A worker may have reported all its tasks, and not yet that it is done with them.
-        return not (self.todo or self.waiting or any(self.running.values()))
+        # A worker may have reported all its tasks, and not yet that it is done with them. This is asked of each bundle
+        # after each event, so it looks at the spans by itself.
+        return not (self.todo.spans or self.waiting or any(tasks.spans for tasks in self.running.values()))
 
     @property
     def is_loading(self) -> bool:
         """Whether tasks wait for nothing but their payloads."""
-        return not self.loaded and bool(self.todo) and not self.returning
+        return not self.loaded and bool(self.todo.spans) and not self.returning
 
     @property
     def begun(self) -> bool:

@@ -36,7 +36,7 @@ class Returner:
         """Yield give-backs of tasks that will not be reached within ``target``, in the order of work."""
         ahead, stuck = 0.0, self._crew.stuck_for(now)
         for bundle in held:
-            seconds = self._seconds(bundle, stuck) if bundle.todo else None
+            seconds = self._seconds(bundle, stuck) if bundle.todo.spans else None
             if seconds is None:
                 continue
             needed = bundle.todo.count * seconds / self._policy.workers
