@@ -1,12 +1,15 @@
 """The pending bundles, in the order in which they are to be claimed."""
 
 import sqlite3
+from collections.abc import Iterable
+from math import inf
 from typing import NamedTuple
 
 import msgspec
 
 from htcgrid.errors import UnreadableError
 from htcgrid.local.damage import READABLE, Place
+from htcgrid.local.hints import ANY_STORED, rank_above
 from htcgrid.model import BundleKey, Hint, SessionId, defaults
 from htcgrid.model.decoding import Count, Decoder, Row
 
@@ -27,12 +30,14 @@ EXISTS (
     SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE state = 0 AND pool = ?2 AND priority = {} AND due <= ?1
 )
 """
-#: A column for each priority.
-_WHICH = "SELECT " + ", ".join(map(_ANY.format, _PRIORITIES))
 _RIPENS = """
-SELECT due FROM bundles INDEXED BY bundles_delayed WHERE state = 0 AND due > 0 AND due > ? AND pool = ?
-ORDER BY due LIMIT 1
+(
+    SELECT due FROM bundles INDEXED BY bundles_delayed WHERE state = 0 AND due > 0 AND due > ?1 AND pool = ?2
+    ORDER BY due LIMIT 1
+)
 """
+#: A column for each priority, and two more, in one statement: most looks are in vain.
+_GLANCE = "SELECT " + ", ".join([*map(_ANY.format, _PRIORITIES), ANY_STORED, _RIPENS])
 _DEPTH = """
 SELECT count(*) FROM (
     SELECT 1 FROM bundles INDEXED BY bundles_pending WHERE state = 0 AND pool = ? AND due <= ? LIMIT 100000
@@ -72,10 +77,29 @@ class Pending(NamedTuple):
     damaged: list[tuple[Place, UnreadableError]]
 
 
-def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> Pending:
-    """Return up to ``limit`` pending bundles of a pool that are due, of higher priorities first."""
+class Glance(NamedTuple):
+    """What there is for a pool, as far as one statement tells."""
+
+    #: Those above a given one that have bundles which are due, from the highest; as a rule, one or none.
+    priorities: list[int]
+    #: Whether hints of other state stores wait.
+    stored: bool
+    #: The time when the next delayed bundle comes due; endless when there is none.
+    next_due: float
+
+
+def glance(connection: sqlite3.Connection, pool: str, now: float, above: int | None = None) -> Glance:
+    """Return what there is for an agent of a pool, of priorities above one."""
+    lowest = -1 if above is None else above
+    *due, any_stored, ripens = connection.execute(_GLANCE, (now, pool, rank_above(above))).fetchone()
+    priorities = [priority for priority, any_due in zip(_PRIORITIES, due, strict=True) if any_due and priority > lowest]
+    return Glance(priorities, bool(any_stored), inf if ripens is None else ripens)
+
+
+def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, priorities: Iterable[int]) -> Pending:
+    """Return up to ``limit`` pending bundles of a pool that are due, in the order of their ``priorities``."""
     found = Pending([], [])
-    for priority in _priorities(connection, pool, now, above):
+    for priority in priorities:
         left = limit - len(found.hints) - len(found.damaged)
         if left <= 0:
             break
@@ -83,21 +107,14 @@ def pending(connection: sqlite3.Connection, pool: str, now: float, limit: int, a
     return found
 
 
-def suspects(connection: sqlite3.Connection, pool: str, now: float, limit: int, above: int | None = None) -> Pending:
-    """Return up to ``limit`` pending bundles of the highest priority that has suspect ones."""
+def suspects(connection: sqlite3.Connection, pool: str, now: float, limit: int, priorities: Iterable[int]) -> Pending:
+    """Return up to ``limit`` pending bundles of the first of the priorities that has suspect ones."""
     found = Pending([], [])
-    for priority in _priorities(connection, pool, now, above):
+    for priority in priorities:
         if found.hints:
             break
         _find(found, connection, _SUSPECTS, route=(pool, priority), now=now, limit=limit)
     return found
-
-
-def _priorities(connection: sqlite3.Connection, pool: str, now: float, above: int | None) -> list[int]:
-    """Return the priorities above one that have bundles which are due, from the highest: as a rule, one or none."""
-    there = connection.execute(_WHICH, (now, pool)).fetchone()
-    lowest = -1 if above is None else above
-    return [priority for priority, any_due in zip(_PRIORITIES, there, strict=True) if any_due and priority > lowest]
 
 
 def _find(
@@ -110,12 +127,6 @@ def _find(
         key = BundleKey(row.sid, row.start, row.birth)
         found.hints.append(Hint.of(key, pool, priority, tasks=row.tasks, attempts=row.attempts, lapses=row.lapses))
     found.damaged.extend((Place(*row[1:4]), error) for row, error in unread)
-
-
-def next_due(connection: sqlite3.Connection, pool: str, now: float) -> float | None:
-    """Return when the next delayed bundle of a pool comes due."""
-    row = connection.execute(_RIPENS, (now, pool)).fetchone()
-    return None if row is None else float(row[0])
 
 
 def depth(connection: sqlite3.Connection, pool: str, now: float) -> int:

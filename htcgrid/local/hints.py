@@ -21,7 +21,9 @@ _HIDDEN = 20.0
 # The column ``priority`` holds a hint's rank: by that they are received.
 _IS_OURS = "SELECT EXISTS (SELECT 1 FROM sessions WHERE sid = ?)"
 _STORE = "INSERT INTO hints (pool, priority, visible, body) VALUES (?, ?, 0, ?)"
-_ANY = "SELECT EXISTS (SELECT 1 FROM hints WHERE pool = ? AND visible <= ? AND priority > ?)"
+#: Whether a stored hint waits: a column of a statement whose parameters begin with the time, the pool, and the rank
+#: above which it is to be.
+ANY_STORED = "EXISTS (SELECT 1 FROM hints WHERE pool = ?2 AND visible <= ?1 AND priority > ?3)"
 _TAKE = """
 UPDATE hints SET visible = :now + :hidden WHERE id IN (
     SELECT id FROM hints WHERE pool = :pool AND visible <= :now AND priority > :above
@@ -45,16 +47,11 @@ def store(connection: sqlite3.Connection, hints: Iterable[Hint]) -> None:
     connection.executemany(_STORE, [(hint.pool, rank(hint), _encode(hint)) for hint in hints])
 
 
-def any_waits(connection: sqlite3.Connection, pool: str, now: float, above: int | None = None) -> bool:
-    """Return whether a stored hint waits for an agent of ``pool``."""
-    return bool(connection.execute(_ANY, (pool, now, _above(above))).fetchone()[0])
-
-
 def take(
     connection: sqlite3.Connection, pool: str, now: float, limit: int, *, above: int | None, met: Unreadables
 ) -> list[Delivery]:
     """Return hints of higher priorities first, and hide them for a while; so it does with those that are none."""
-    values = {"pool": pool, "now": now, "limit": limit, "hidden": _HIDDEN, "above": _above(above)}
+    values = {"pool": pool, "now": now, "limit": limit, "hidden": _HIDDEN, "above": rank_above(above)}
     rows = connection.execute(_TAKE, values).fetchall()
     taken, _ = met.page(_read, rows)
     taken.sort(key=lambda row: (-rank(row[1]), row[0]))
@@ -81,6 +78,6 @@ def rank(hint: Hint) -> int:
     return 2 * hint.priority + hint.again
 
 
-def _above(priority: int | None) -> int:
+def rank_above(priority: int | None) -> int:
     """Return the highest rank that is not above a priority; without one, every rank is."""
     return -1 if priority is None else 2 * priority + 1

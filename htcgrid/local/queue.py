@@ -93,16 +93,16 @@ class SqliteTaskQueue(TaskQueue):
         bell rings, and twice a second.
         """
         if wait <= timedelta(0):
-            return self._look(limit, pool, above)
+            return self._look(limit, pool, above)[0]
         deadline, wakes = time.monotonic() + wait.total_seconds(), self._wakes
         with self._listening(pool_topic(pool, above)) as listener:
             while True:
                 listener.drain()
-                found = self._look(limit, pool, above)
+                found, next_due = self._look(limit, pool, above)
                 left = deadline - time.monotonic()
                 if found or left <= 0 or self._wakes != wakes:
                     return found
-                listener.wait(min(left, _POLL, self._ripening(pool)))
+                listener.wait(min(left, _POLL, next_due - self._now()))
 
     @contextmanager
     def _listening(self, topic: Topic) -> Iterator[Listener]:
@@ -135,7 +135,8 @@ class SqliteTaskQueue(TaskQueue):
         for topic in set(self._topics):
             self._doorbell.ring(topic)
 
-    def _look(self, limit: int, pool: str, above: int | None) -> list[Delivery]:
+    def _look(self, limit: int, pool: str, above: int | None) -> tuple[list[Delivery], float]:
+        """Return what there is, and the time when the next delayed bundle comes due."""
         now = self._now()
         seen = self._see(limit, pool, above, now)
         for _ in range(_PASSES):
@@ -149,34 +150,30 @@ class SqliteTaskQueue(TaskQueue):
         if seen.stored:
             with self._database.writing(durable=False) as connection:
                 taken = stored.take(connection, pool, now, limit, above=above, met=self._damage.met)
-            return sorted(taken + _deliveries(seen.hints), key=lambda delivery: -stored.rank(delivery.hint))[:limit]
+            found = sorted(taken + _deliveries(seen.hints), key=lambda delivery: -stored.rank(delivery.hint))
+            return found[:limit], seen.next_due
         some = _some(seen.hints, limit) if seen.shared else seen.hints[:limit]
         if seen.suspects and not any(hint.suspect for hint in some):
             some[-1] = random.choice(seen.suspects)
-        return _deliveries(some)
+        return _deliveries(some), seen.next_due
 
     def _see(self, limit: int, pool: str, above: int | None, now: float) -> "_Seen":
         with self._database.reading() as connection:
-            found, damaged = backlog.pending(connection, pool, now, 2 * limit, above)
+            there = backlog.glance(connection, pool, now, above)
+            found, damaged = backlog.pending(connection, pool, now, 2 * limit, there.priorities)
             suspects: list[Hint] = []
             if len(found) >= limit:
                 # They stand behind all others, and would wait as long as others come: one of them is always told of.
-                suspects, more = backlog.suspects(connection, pool, now, _SUSPECTS, above)
+                suspects, more = backlog.suspects(connection, pool, now, _SUSPECTS, there.priorities)
                 damaged += more
             return _Seen(
                 hints=found,
                 suspects=suspects,
                 damaged=damaged,
-                stored=stored.any_waits(connection, pool, now, above),
+                stored=there.stored,
+                next_due=there.next_due,
                 shared=len(found) > limit and backlog.has_several_agents(connection, pool, now),
             )
-
-    def _ripening(self, pool: str) -> float:
-        """The time until a delayed bundle comes due."""
-        now = self._now()
-        with self._database.reading() as connection:
-            due = backlog.next_due(connection, pool, now)
-        return float("inf") if due is None else due - now
 
 
 class _Seen(NamedTuple):
@@ -188,6 +185,8 @@ class _Seen(NamedTuple):
     damaged: list[tuple[Place, UnreadableError]]
     #: Whether hints of other state stores wait.
     stored: bool
+    #: The time when the next delayed bundle comes due.
+    next_due: float
     #: Whether other agents look at the same ones.
     shared: bool
 

@@ -24,7 +24,7 @@ from htcgrid.interfaces import (
     Submitted,
 )
 from htcgrid.local import cancels, collection, inspection, leasing, reaping, recording, reports, returns, submissions
-from htcgrid.local.backlog import pending
+from htcgrid.local.backlog import glance, pending
 from htcgrid.local.damage import Damage
 from htcgrid.local.database import Database
 from htcgrid.local.doorbell import Doorbell, Topic, pool_topics, session_topic, topics_of
@@ -341,7 +341,8 @@ class SqliteStateStore(StateStore):
     def _backlog(self, hints: Sequence[Hint], limit: int, pool: str) -> list[Hint]:
         there = {hint.key for hint in hints}
         with self._database.reading() as connection:
-            found = pending(connection, pool, self._now(), limit)
+            now = self._now()
+            found = pending(connection, pool, now, limit, glance(connection, pool, now).priorities)
         # The damaged among them are passed over by the queue that these hints are for.
         return [hint for hint in found.hints if hint.key not in there][: limit - len(hints)]
 
