@@ -114,8 +114,10 @@ class AgentCore:
             times += self._renewer.wake_at()
         for bundle in self._held.values():
             times.append(bundle.deadline)
-            times.extend([bundle.load_by] if bundle.is_loading else [])
-            times.extend(at for at, _ in bundle.waiting[:1])
+            if not bundle.loaded and bundle.is_loading:
+                times.append(bundle.load_by)
+            if bundle.waiting:
+                times.append(bundle.waiting[0][0])
         times.extend(at for at, _ in self._again)
         times.extend(self._seclusion.wake_at())
         if not self.stopping:
@@ -324,7 +326,7 @@ class AgentCore:
                 bundle.wake(now)
             if now >= bundle.deadline:
                 self._lose(bundle)
-            elif bundle.is_loading and now >= bundle.load_by:
+            elif not bundle.loaded and bundle.is_loading and now >= bundle.load_by:
                 # A call that never ends must not hold tasks for ever.
                 self._leave_to_others(bundle)
         suspect = self._suspect()

@@ -67,7 +67,8 @@ class HeldBundle:
     @property
     def settled(self) -> bool:
         """Whether nothing at all is left to do for this bundle."""
-        return self.idle and not self.blocks and not self.committing and not self.returning
+        # Most bundles that are held wait, and are seen to by the first of these.
+        return not (self.todo.spans or self.blocks or self.committing or self.returning) and self.idle
 
     @property
     def unended(self) -> int:
