@@ -21,9 +21,18 @@ HtcGridError
 
 from typing import Any, Self
 
+from htcgrid.plain_text import plain_lines
+
 
 class HtcGridError(Exception):
-    """The root of all errors of this project."""
+    """The root of all errors of this project.
+
+    Its text is fit to be shown, also by Python itself when nobody catches the error: what a task, a store or another
+    user said in it is :func:`htcgrid.plain_text.plain`. ``args`` has it as it was.
+    """
+
+    def __str__(self) -> str:
+        return "\n".join(plain_lines(super().__str__()))
 
 
 class ConfigError(HtcGridError):

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from htcgrid.errors import UnreadableError
 from htcgrid.interfaces import Concern
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 T = TypeVar("T")
 R = TypeVar("R")

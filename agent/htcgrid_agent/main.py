@@ -19,8 +19,8 @@ from htcgrid.descriptors import hold_standard_streams
 from htcgrid.errors import HtcGridError
 from htcgrid.model import AgentId, AgentReport, check_name, utcnow
 from htcgrid.model.client_process import ClientProcess
-from htcgrid.model.plain_text import plain
 from htcgrid.nesting import VARIABLE, mark_of
+from htcgrid.plain_text import plain
 from htcgrid.reaper import Reaper
 from htcgrid.secrets import variables_of
 from htcgrid.services import Leave, open_services

@@ -10,7 +10,7 @@ from htcgrid.cli.listing import facts_of, state_of
 from htcgrid.cli.watched import Glance
 from htcgrid.findings.failed import FailedTask
 from htcgrid.model import SessionId, SessionStatus
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 #: At most one line of a session in this time: seconds.
 _PAUSE = 1.0

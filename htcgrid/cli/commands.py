@@ -18,7 +18,7 @@ from htcgrid.cli.suggesting import SuggestingGroup
 from htcgrid.cli.surroundings import check_surroundings
 from htcgrid.document import brief
 from htcgrid.errors import ConfigError, HtcGridError
-from htcgrid.model.plain_text import plain_lines
+from htcgrid.plain_text import plain_lines
 
 #: The commands by what they are about, in the order in which a new user needs them, and what each does. A command's
 #: module has its name, and is imported when it is called, so that help is instant.

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import click
 
-from htcgrid.model.plain_text import plain_json
+from htcgrid.plain_text import plain_json
 
 _Function = TypeVar("_Function", bound=Callable[..., object])
 

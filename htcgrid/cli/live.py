@@ -12,7 +12,7 @@ from rich.text import Text
 from htcgrid.cli.changes import reason_of, speed_of
 from htcgrid.cli.listing import state_of
 from htcgrid.cli.watched import Glance
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 #: Lines of failures below the sessions.
 _FAILURES = 5

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 from htcgrid.config import VARIABLE, Config, find_config, read_config
 from htcgrid.errors import ConfigError, HtcGridError
 from htcgrid.model.name import is_name
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 #: Seconds in each unit in which a duration may be written.
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}

@@ -13,7 +13,7 @@ from htcgrid.cli.options import config_option, progress_option
 from htcgrid.cli.say import say, say_error
 from htcgrid.errors import ConfigError, EncodingError
 from htcgrid.model.codec import codec_of
-from htcgrid.model.plain_text import plain_json
+from htcgrid.plain_text import plain_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

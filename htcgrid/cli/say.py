@@ -3,7 +3,7 @@
 import click
 
 from htcgrid.document import brief
-from htcgrid.model.plain_text import plain, plain_lines
+from htcgrid.plain_text import plain, plain_lines
 
 
 def say(line: str, *, err: bool = False) -> None:

@@ -5,7 +5,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from htcgrid.cli.say import say
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 
 class Column(NamedTuple):

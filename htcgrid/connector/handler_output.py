@@ -13,7 +13,7 @@ import msgspec
 from htcgrid.errors import UnreadableError
 from htcgrid.host import Host
 from htcgrid.model.decoding import Decoder
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 #: How much of a log is read at once.
 _BLOCK = 1 << 18

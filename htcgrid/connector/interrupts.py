@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from htcgrid.host import Host
 from htcgrid.model import defaults
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 if TYPE_CHECKING:
     from htcgrid.connector.bar import Bar

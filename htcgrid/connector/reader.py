@@ -23,7 +23,7 @@ from htcgrid.errors import AgentNotStartedError, EncodingError, ResultTimeoutErr
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import Entry, Pack, Part, Session, SessionState, SessionStatus
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 if TYPE_CHECKING:
     from rich.console import Console

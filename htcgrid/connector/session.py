@@ -25,8 +25,8 @@ from htcgrid.errors import AgentNotStartedError, ConfigError, ResultTimeoutError
 from htcgrid.host import Host
 from htcgrid.interfaces import PayloadStore, StateStore
 from htcgrid.model import CancelCounts, Session, SessionId, SessionState, SessionStatus
-from htcgrid.model.plain_text import plain
 from htcgrid.model.table import table
+from htcgrid.plain_text import plain
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -9,8 +9,8 @@ from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.tracker import Tracker
 from htcgrid.errors import EncodingError, TaskError
 from htcgrid.model import Failure, SessionId, TaskState
-from htcgrid.model.plain_text import plain
 from htcgrid.model.table import table
+from htcgrid.plain_text import plain
 
 
 class TaskHandle:

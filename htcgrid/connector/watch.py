@@ -12,7 +12,7 @@ from htcgrid.connector.outcome import Outcome
 from htcgrid.connector.reader import Reader
 from htcgrid.errors import HtcGridError, ResultTimeoutError
 from htcgrid.model.error_text import said
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 
 class Watch:

@@ -11,7 +11,7 @@ from htcgrid.findings.session import findings
 from htcgrid.findings.sight import Sight
 from htcgrid.interfaces import StateStore
 from htcgrid.model import AgentStatus, BundleStatus, SessionState, SessionStatus, defaults
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 #: What may be why nothing goes on; the first of a look come into the line.
 _CAUSES = {

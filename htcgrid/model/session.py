@@ -11,11 +11,11 @@ import msgspec
 from htcgrid.errors import ConfigError
 from htcgrid.model import defaults
 from htcgrid.model.name import check_name
-from htcgrid.model.plain_text import plain
 from htcgrid.model.python_client import PYTHON
 from htcgrid.model.retrying import Errors, Wait, is_text, names_of, wait_of
 from htcgrid.model.spelled import spelled
 from htcgrid.model.table import table
+from htcgrid.plain_text import plain
 
 #: The name of a session: text of letters, digits, ``.``, ``_`` and ``-``.
 SessionId = NewType("SessionId", str)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-from htcgrid.model.plain_text import plain
+from htcgrid.plain_text import plain
 
 #: Most letters of one cell.
 _CELL = 2_000

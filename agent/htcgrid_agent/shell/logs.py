@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any, TextIO, cast
 
-from htcgrid.model.plain_text import plain, plain_lines
+from htcgrid.plain_text import plain, plain_lines
 from htcgrid.secrets import Secrets
 
 Log = Any

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from htcgrid.model.plain_text import plain, plain_json, plain_lines
+from htcgrid.plain_text import plain, plain_json, plain_lines
 
 #: C0, DEL, C1, separators of lines, marks of direction, tags and halves of letters.
 _FORBIDDEN = re.compile(
