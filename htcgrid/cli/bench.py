@@ -80,7 +80,7 @@ def command(
             if as_json:
                 print_facts(_facts(row))
             else:
-                click.echo(_line(row))
+                say(_line(row))
     return 0
 
 

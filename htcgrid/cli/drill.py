@@ -210,10 +210,10 @@ def _show(plan: "Plan", verdict: "Verdict", never: Sequence["Strike"]) -> None:
     facts.add_row("executed again", again, "" if verdict.bound is None else f"at most {verdict.bound:,}")
     screen.print(facts)
     if never:
-        click.echo(f"never happened, for there was no occasion: {', '.join(strike.about for strike in never)}")
+        say(f"never happened, for there was no occasion: {', '.join(strike.about for strike in never)}")
     for sentence in verdict.broken:
         say(f"broken: {sentence}")
-    click.echo("every promise was kept" if verdict.kept else f"{len(verdict.broken)} findings: promises were broken")
+    say("every promise was kept" if verdict.kept else f"{len(verdict.broken)} findings: promises were broken")
 
 
 def _share(values: Sequence[float], percent: int) -> float:

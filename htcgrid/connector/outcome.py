@@ -10,6 +10,7 @@ from htcgrid.errors import EncodingError, TaskCancelledError, TaskError, TaskFai
 from htcgrid.model import Failure, Printed, SessionId, TaskState
 from htcgrid.model.error_text import said
 from htcgrid.model.table import table
+from htcgrid.plain_text import plain
 
 
 class Outcome(msgspec.Struct, frozen=True, gc=False):
@@ -93,9 +94,9 @@ class Outcome(msgspec.Struct, frozen=True, gc=False):
         if self.state is TaskState.CANCELLED:
             return TaskCancelledError(f"{name} was cancelled before it ended")
         error = self.error or Failure(type="Unknown", message="no reason was recorded")
-        text = (
-            f"{name} failed after {self.tries} {'try' if self.tries == 1 else 'tries'}: {error.type}: {error.message}"
-        )
+        tries = "try" if self.tries == 1 else "tries"
+        # On one line, whatever the handler said; the traceback has it as it was.
+        text = plain(f"{name} failed after {self.tries} {tries}: {error.type}: {error.message}")
         return TaskFailedError(f"{text}\n{error.traceback}" if error.traceback else text)
 
     def result(self) -> Any:

@@ -72,7 +72,7 @@ class Watch:
             # The grid was closed, as whoever closed it knows.
             return
         logging.getLogger(__name__).error(
-            "no more outcomes of session %s: %s", self._reader.session.id, plain(said(error))
+            "no more outcomes of session %s: %s", plain(self._reader.session.id), plain(said(error))
         )
 
     def _call(self, outcome: Outcome) -> None:
@@ -83,4 +83,4 @@ class Watch:
             # SystemExit, too: it would end the thread, and nothing else.
             self._error = error if self._error is None else self._error
             message = "a callback of session %s raised at task %d"
-            log_error(logging.getLogger(__name__), error, message, self._reader.session.id, outcome.index)
+            log_error(logging.getLogger(__name__), error, message, plain(self._reader.session.id), outcome.index)

@@ -1,5 +1,6 @@
 """Whatever tasks, reports, stores and other users say, a terminal shows it and takes no orders from it."""
 
+import ast
 import json
 import re
 import sys
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from htcgrid import Grid, RetryPolicy
+from htcgrid import Grid, RetryPolicy, cli
 from htcgrid.cli.commands import GROUPS
 from htcgrid.config import read_config
 from htcgrid.model import AgentId, AgentReport, SessionId
@@ -151,9 +152,7 @@ def test_a_terminal_shows_it_and_obeys_nothing(
 ) -> None:
     monkeypatch.chdir(hostile.folder)
     monkeypatch.delenv("NO_COLOR", raising=False)
-    with Terminal(
-        *words.format(s=hostile.session, r=hostile.refused, w=hostile.waiting).split(), columns=columns, lines=50
-    ) as terminal:
+    with Terminal(*_words(hostile, words), columns=columns, lines=50) as terminal:
         assert terminal.ended() in {0, 1, 2, 124}
         assert terminal.raw.strip()
         _check(terminal.raw)
@@ -164,15 +163,58 @@ def test_an_agent_s_log_in_a_terminal_is_plain(hostile: _Hostile) -> None:
     _check(hostile.log)
 
 
+@pytest.mark.parametrize("words", [words for commands in SHOWING.values() for words in commands])
+def test_a_file_gets_nothing_that_a_terminal_would_obey_when_it_is_shown_there(
+    hostile: _Hostile, monkeypatch: pytest.MonkeyPatch, words: str
+) -> None:
+    monkeypatch.chdir(hostile.folder)
+    found = ended(started(*_words(hostile, words)))
+    assert found.status in {0, 1, 2, 124}
+    _check(found.out)
+    _check(found.err)
+
+
+#: Those whose objects have text of others.
+_TELLING = {
+    "status --json",
+    "sessions --json",
+    "agents --json",
+    "results {s}",
+    "logs {s} --json",
+    "watch {s} --json",
+    "explain {s} 0 --json",
+    "run example document.json --json",
+}
+
+
 @pytest.mark.parametrize(
-    "words", ["status --json", "sessions --json", "agents --json", "results {s}", "logs {s} --json"]
+    "words",
+    sorted(
+        _TELLING
+        | {
+            "explain {r} --json",
+            "explain {w} --json",
+            "doctor --json",
+            "config check --json",
+            "submit work:attack --input document.json --json",
+            "retry {s} --json",
+            "cancel {w} --json",
+            "delete {r} --json",
+        }
+    ),
 )
 def test_json_has_it_escaped_and_says_the_same(hostile: _Hostile, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
     monkeypatch.chdir(hostile.folder)
-    found = ended(started(*words.format(s=hostile.session, r=hostile.refused).split()))
-    assert not _OBEYED.search(found.out)
+    found = ended(started(*_words(hostile, words)))
+    assert not _OBEYED.search(found.out), found
+    _check(found.err)
     lines = [json.loads(line) for line in found.out.split("\n") if line]
-    assert any(_HOSTILE in text for line in lines for text in _texts(line))
+    if words in _TELLING:
+        assert any(_ORDERS in text for line in lines for text in _texts(line)), found
+
+
+def _words(hostile: _Hostile, words: str) -> list[str]:
+    return words.format(s=hostile.session, r=hostile.refused, w=hostile.waiting).split()
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -233,3 +275,76 @@ def test_a_reaper_s_words_are_plain(hostile: _Hostile, monkeypatch: pytest.Monke
         terminal.process.terminate()
         assert terminal.ended() == 0
         _check(terminal.raw)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        "session.results(timeout=60)",
+        "session.tasks[0].result(timeout=60)",
+        "[task.result() for task in session.as_completed(timeout=60)]",
+        "raise next(session.outcomes(timeout=60)).exception()",
+        "grid.session(hostile)",
+        "grid.session('a' + hostile[:1])",
+        "grid.submit(hostile, [1])",
+        "grid.submit('work:attack', [1], pool=hostile)",
+        "grid.submit('work:attack', [1], labels={hostile: 3})",
+        "grid.submit('work:attack', [1], codec=hostile)",
+    ],
+)
+def test_an_error_that_a_script_does_not_catch_is_plain(hostile: _Hostile, folder: Path, end: str) -> None:
+    script = folder / "script.py"
+    script.write_text(
+        "from htcgrid import Grid, RetryPolicy\n"
+        f"hostile = {_HOSTILE!r}\n"
+        f"with Grid.open({str(hostile.folder / 'grid.toml')!r}) as grid:\n"
+        f"    session = grid.session({hostile.session!r})\n"
+        f"    {end}\n"
+    )
+    with Terminal(str(script), program=Path(sys.executable), columns=200) as terminal:
+        assert terminal.ended() == 1, terminal.raw
+        assert "Traceback" in terminal.raw
+        # The traceback of the worker is lines of the worker's.
+        _check(terminal.raw, lines=False)
+
+
+@pytest.mark.parametrize(
+    "words", ["status", "sessions", "agents", "doctor", "config check", "explain nobody", "watch x"]
+)
+def test_the_name_of_a_grid_s_folder_is_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: str) -> None:
+    folder = tmp_path / _HOSTILE.replace("\0", "").replace("/", "|")
+    folder.mkdir()
+    write_grid(folder)
+    monkeypatch.chdir(folder)
+    for chosen in ([], ["--config", str(folder / "grid.toml")], ["--config", str(folder / "nothing.toml")]):
+        with Terminal(*words.split(), *chosen, columns=400) as terminal:
+            assert terminal.ended() in {0, 1, 2}, terminal.raw
+            _check(terminal.raw)
+
+
+#: Where commands print what is not shown by the one function, and why that is plain.
+_PRINTED = {
+    ("init.py", "example"): "a file of our own",
+    ("help.py", "found.get_help(context)"): "our own docstrings",
+    ("completion.py", "kind(ctx.find_root().command, {}, 'htcgrid', _VARIABLE).source()"): "a script of click's",
+    ("changes.py", "self._line(glance, [task for task in glance.failures if task not in told])"): "as_line, as_facts",
+}
+
+
+def test_commands_print_through_one_function() -> None:
+    printed = []
+    for file in sorted(Path(cli.__path__[0]).glob("*.py")):
+        for call in ast.walk(ast.parse(file.read_text())):
+            name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+            if name == "print" or name.endswith(("echo", "stdout.write", "stderr.write")):
+                printed.append((file.name, call.args[0]))
+    assert len(printed) >= 10, "the search finds what is printed"
+    others = [
+        (file, ast.unparse(argument))
+        for file, argument in printed
+        if file != "say.py"
+        and not isinstance(argument, ast.Constant)
+        and not (isinstance(argument, ast.Call) and ast.unparse(argument.func) == "encoded_facts")
+    ]
+    assert dict(others) == dict(_PRINTED)
+    assert set(others) == _PRINTED.keys()

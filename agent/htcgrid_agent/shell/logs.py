@@ -71,7 +71,8 @@ class JsonLog:
         told = self._secrets.of({"event": event} | facts)
         line = json.dumps(self._bound | told | {"level": level, "timestamp": now}, default=self._repr)
         with self._lock:
-            self._file.write(line + "\n")
+            # JSON need not escape it, and all else beyond ASCII is escaped.
+            self._file.write(line.replace("\x7f", "\\u007f") + "\n")
             self._file.flush()
 
     def _repr(self, value: object) -> str:
