@@ -335,7 +335,9 @@ def test_commands_print_through_one_function() -> None:
     printed = []
     for file in sorted(Path(cli.__path__[0]).glob("*.py")):
         for call in ast.walk(ast.parse(file.read_text())):
-            name = ast.unparse(call.func) if isinstance(call, ast.Call) else ""
+            if not isinstance(call, ast.Call):
+                continue
+            name = ast.unparse(call.func)
             if name == "print" or name.endswith(("echo", "stdout.write", "stderr.write")):
                 printed.append((file.name, call.args[0]))
     assert len(printed) >= 10, "the search finds what is printed"

@@ -319,7 +319,7 @@ def test_an_idle_agent_looks_twice_a_second_and_costs_almost_nothing(
     with closing(SqliteTaskQueue(folder)) as queue:
         look, looks = queue._look, list[int]()
 
-        def counted(limit: int, pool: str, above: int | None) -> list[Delivery]:
+        def counted(limit: int, pool: str, above: int | None) -> tuple[list[Delivery], float]:
             looks.append(limit)
             return look(limit, pool, above)
 
