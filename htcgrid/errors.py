@@ -27,8 +27,8 @@ from htcgrid.plain_text import plain_lines
 class HtcGridError(Exception):
     """The root of all errors of this project.
 
-    Its text is fit to be shown, also by Python itself when nobody catches the error: what a task, a store or another
-    user said in it is :func:`htcgrid.plain_text.plain`. ``args`` has it as it was.
+    Its text is fit to be shown, also by Python itself when nobody catches the error: nothing in it is left that a
+    terminal would obey, whatever a task, a store or another user said. ``args`` has that as it was.
     """
 
     def __str__(self) -> str:

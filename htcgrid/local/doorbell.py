@@ -13,7 +13,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from math import ceil
 from pathlib import Path
@@ -120,11 +120,11 @@ class Listener:
 
 
 class Doorbell:
-    """The doorbells of one grid. ``folder`` holds one folder for each topic."""
+    """The doorbells of one grid. ``folder`` holds one folder for each topic; ``now`` is the time that its files get."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         self._folder = folder
-        self._network = Network(folder / "networks")
+        self._network = Network(folder / "networks", now)
         self._lock = threading.Lock()
         self._idle: list[Listener] = []
         self._closed = False

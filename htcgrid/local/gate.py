@@ -14,6 +14,7 @@ from types import TracebackType
 from htcgrid.descriptors import is_of_few, too_few
 from htcgrid.errors import ConfigError, ProviderError, ProviderUnavailableError
 from htcgrid.local.process import continue_holder
+from htcgrid.local.stamp import touch
 from htcgrid.pause import pause
 
 #: SQLite's own waiting is unfair: with 8 writers the worst wait was 731 ms, and 6 ms behind this gate.
@@ -102,14 +103,12 @@ class Gate:
         return self._turn
 
     def stamp(self) -> float:
-        """Return the time that the kernel gives to what is written now: seconds since the epoch."""
-        try:
-            # Not touched: what os.utime sets is the time of whoever gave this process another clock.
-            os.pwrite(self._descriptor, b"\0", 0)
-        except OSError:
-            # The disk is full; this needs no room.
-            os.utime(self._descriptor)
-        return os.fstat(self._descriptor).st_mtime
+        """Return the time that the kernel gives to what is written now: seconds since the epoch.
+
+        Raises:
+            OSError: nothing can be written, as on a full disk.
+        """
+        return touch(self._descriptor)
 
     def is_turn(self, turn: int) -> bool:
         """Return whether this thread is inside, and its turn is this one."""

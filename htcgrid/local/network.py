@@ -5,8 +5,11 @@ import os
 import secrets
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+
+from htcgrid.local.stamp import touch
 
 #: How often it is looked whether processes in other namespaces have come: seconds.
 _LOOK = 1.0
@@ -22,8 +25,10 @@ class Network:
     (unix(7), abstract socket addresses). Linux has them; elsewhere no process is in any.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         self._folder = folder
+        #: By the clock that stamps the files: another one would take who lives for gone, whose bells are not rung then.
+        self._now = now
         self._lock = threading.Lock()
         self._word: str | None = None
         #: What addresses begin with, and what is sent to them: of the word.
@@ -59,10 +64,10 @@ class Network:
             self._looked, only = now, False
             with suppress(OSError):
                 file = self._folder / str(Path("/proc/self/ns/net").stat().st_ino)
-                if (word := _word(file)) != self._word:
+                if (word := _word(file, self._now())) != self._word:
                     self._shown, self._ring = _made_of(word)
                     self._word = word
-                only = _others(file) == 0
+                only = _others(file, self._now()) == 0
             self._only = only
 
 
@@ -72,11 +77,12 @@ def _made_of(word: str | None) -> tuple[str, bytes]:
     return shown, hashlib.blake2s(f"ring {word}".encode(), digest_size=16).digest()
 
 
-def _word(file: Path) -> str:
+def _word(file: Path, now: float) -> str:
     """Return the word of a namespace, made up by whoever comes first."""
     try:
-        if time.time() - file.stat().st_mtime > _TOUCH:
-            os.utime(file)
+        if now - file.stat().st_mtime > _TOUCH:
+            with file.open("r+b") as opened:
+                touch(opened.fileno())
     except FileNotFoundError:
         file.parent.mkdir(parents=True, exist_ok=True)
         # Complete or not there: a file is written under another name, and linked.
@@ -90,7 +96,7 @@ def _word(file: Path) -> str:
     return file.read_text(encoding="ascii")
 
 
-def _others(file: Path) -> int:
+def _others(file: Path, now: float) -> int:
     """Return how many other namespaces there are."""
     with os.scandir(file.parent) as entries:
-        return sum(entry.name != file.name and time.time() - entry.stat().st_mtime < _GONE for entry in entries)
+        return sum(entry.name != file.name and now - entry.stat().st_mtime < _GONE for entry in entries)

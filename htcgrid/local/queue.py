@@ -47,7 +47,7 @@ class SqliteTaskQueue(TaskQueue):
         mode: Mode = "private",
     ) -> None:
         self._database = Database(folder, patience, mode=mode)
-        self._doorbell = Doorbell(folder / "bells")
+        self._doorbell = Doorbell(folder / "bells", self._database.clock)
         self._now = now or self._database.clock
         self._damage = Damage(self._now)
         #: What the calls that wait listen to, and how often they were told to return.

@@ -81,7 +81,7 @@ class SqliteStateStore(StateStore):
     ) -> None:
         self._database = Database(folder, patience, mode=mode)
         self._group = GroupCommit(self._database)
-        self._doorbell = Doorbell(folder / "bells")
+        self._doorbell = Doorbell(folder / "bells", self._database.clock)
         watched = clock is time.monotonic if liveness is None else liveness
         self._liveness = AgentLiveness(folder / "agents") if watched else None
         self._watch = reaping.Watch(clock, self._liveness)
@@ -295,8 +295,8 @@ class SqliteStateStore(StateStore):
 
         Costs 1 read, and 1 write when one is past its retention.
         """
-        if self._own_time and not clocks_agree(self._now()):
-            # One of the two is wrong; and what is gone does not come again.
+        if self._own_time and not (clocks_agree(self._now()) and self._database.clock.is_sure):
+            # One of the two is wrong, or it is not known; and what is gone does not come again.
             return []
         with self._database.reading() as connection:
             found = collection.look(connection, self._now(), limit)

@@ -233,10 +233,10 @@ def test_while_one_looks_at_the_networks_others_go_by_the_last_look(
     looking, go_on = threading.Event(), threading.Event()
     others = network._others
 
-    def slow(file: Path) -> int:
+    def slow(file: Path, now: float) -> int:
         looking.set()
         assert go_on.wait(60)
-        return others(file)
+        return others(file, now)
 
     monkeypatch.setattr(network, "_others", slow)
     monkeypatch.setattr(found, "_looked", float("-inf"))

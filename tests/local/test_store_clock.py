@@ -1,5 +1,7 @@
 """A process whose clock is wrong, or jumps: it costs time, and nothing goes early."""
 
+import errno
+import os
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -72,6 +74,56 @@ def test_a_delay_is_no_shorter_and_no_longer(folder: Path, taken_for: Callable[[
         assert queue.receive(1, wait=timedelta(0), pool="default") == []
         [delivery] = queue.receive(1, wait=timedelta(seconds=30), pool="default")
         assert delivery.hint.tasks == 2
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_whose_clock_is_wrong_takes_no_neighbour_for_gone(
+    folder: Path, taken_for: Callable[[str], None], clock: str
+) -> None:
+    with closing(SqliteTaskQueue(folder)):
+        pass
+    bells = folder / "bells" / "networks"
+    (mine,) = bells.iterdir()
+    other = bells / "1"
+    other.write_text(mine.read_text())
+    hours_ago = REAL() - 2 * 3600.0
+    os.utime(other, (hours_ago, hours_ago))
+    os.utime(mine, (hours_ago, hours_ago))
+    taken_for(clock)
+    with closing(SqliteTaskQueue(folder)) as queue:
+        assert not queue._doorbell._network.is_only
+    # It lives, which all are told by the clock of the files.
+    assert abs(REAL() - mine.stat().st_mtime) < 3600.0
+    days_ago = REAL() - 2 * 86_400.0
+    os.utime(other, (days_ago, days_ago))
+    with closing(SqliteTaskQueue(folder)) as queue:
+        assert queue._doorbell._network.is_only
+
+
+@pytest.mark.parametrize("clock", CLOCKS)
+def test_a_disk_that_gives_no_stamp_has_nothing_collected(
+    folder: Path, taken_for: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, clock: str
+) -> None:
+    session = session_of(keep_for=timedelta(0))
+    with closing(SqliteStateStore(folder)) as store:
+        store.create(session, bundles_of(session, 1), sealed=True)
+        [claim] = store.claim(keys_of(bundles_of(session, 1)), agent=AgentId("a"), lease=timedelta(seconds=60))
+        store.commit([commit_of(claim.lease, claim.open)])
+
+    def full(descriptor: int) -> float:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    taken_for(clock)
+    with closing(SqliteStateStore(folder)) as store, monkeypatch.context() as patch:
+        patch.setattr("htcgrid.local.gate.touch", full)
+        assert store.expired(10) == []
+        assert store.status([session.id])[0].succeeded == 1
+    taken_for("right")
+    with closing(SqliteStateStore(folder)) as store, monkeypatch.context() as patch:
+        assert store.expired(10) == [session.id]
+        # It has had a stamp, and goes on from there.
+        patch.setattr("htcgrid.local.gate.touch", full)
+        assert store.expired(10) == [session.id]
 
 
 def test_a_stamp_is_taken_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
