@@ -114,14 +114,16 @@ def test_a_disk_that_gives_no_stamp_has_nothing_collected(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     taken_for(clock)
-    with closing(SqliteStateStore(folder)) as store, monkeypatch.context() as patch:
+    with monkeypatch.context() as patch:
         patch.setattr("htcgrid.local.gate.touch", full)
-        assert store.expired(10) == []
-        assert store.status([session.id])[0].succeeded == 1
+        with closing(SqliteStateStore(folder)) as store:
+            assert store.expired(10) == []
+            assert store.status([session.id])[0].succeeded == 1
     taken_for("right")
     with closing(SqliteStateStore(folder)) as store, monkeypatch.context() as patch:
         assert store.expired(10) == [session.id]
         # It has had a stamp, and goes on from there.
+        monkeypatch.setattr(store._database.clock, "_until", 0.0)
         patch.setattr("htcgrid.local.gate.touch", full)
         assert store.expired(10) == [session.id]
 
