@@ -32,7 +32,7 @@ EXISTS (
 """
 _RIPENS = """
 (
-    SELECT due FROM bundles INDEXED BY bundles_delayed WHERE state = 0 AND due > 0 AND due > ?1 AND pool = ?2
+    SELECT due FROM bundles INDEXED BY bundles_ripening WHERE state = 0 AND due > 0 AND due > ?1 AND pool = ?2
     ORDER BY due LIMIT 1
 )
 """

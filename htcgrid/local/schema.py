@@ -13,7 +13,7 @@ from htcgrid.errors import ConfigError
 
 #: "HTCG": what tells a grid's file from other people's (https://sqlite.org/pragma.html#pragma_application_id).
 APPLICATION_ID = 0x48544347
-VERSION = 2
+VERSION = 3
 #: When a bundle that was begun before is due: long ago, and so it stands before all that was due always.
 AGAIN = 1.0
 #: When one that is suspect is due: it stands behind all else, and one at a time is told of beside it.
@@ -74,6 +74,7 @@ _TABLES = (
     "CREATE INDEX bundles_pending ON bundles (pool, priority, due DESC, session, start, birth, state) WHERE state = 0",
     "CREATE INDEX bundles_unhinted ON bundles (hint_at) WHERE state = 0",
     "CREATE INDEX bundles_delayed ON bundles (due) WHERE state = 0 AND due > 0",
+    "CREATE INDEX bundles_ripening ON bundles (pool, due) WHERE state = 0 AND due > 0",
     "CREATE INDEX bundles_running ON bundles (session) WHERE state = 1",
     """
     CREATE TABLE log (
