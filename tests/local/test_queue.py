@@ -1,12 +1,15 @@
 """The queue is a look at the pending bundles."""
 
 import threading
+import time
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from math import inf
 from pathlib import Path
 
 import pytest
 
+from htcgrid.local import backlog
 from htcgrid.local.queue import SqliteTaskQueue
 from htcgrid.local.state import SqliteStateStore
 from htcgrid.model import AgentId, AgentReport, BundleKey, Delivery, Hint, Remainder, Session, SessionId
@@ -210,3 +213,37 @@ def test_a_kept_hint_wakes_who_waits(folder: Path) -> None:
         [delivery] = queue.receive(1, wait=timedelta(seconds=30), pool="gpu")
         soon.join()
         assert delivery.hint == hint
+
+
+def test_delayed_bundles_of_other_pools_make_no_look_slower(folder: Path) -> None:
+    with closing(SqliteStateStore(folder)) as store, closing(SqliteTaskQueue(folder)) as queue:
+
+        def steps() -> int:
+            """Return about how many steps of SQLite's machine a look in vain takes."""
+            counted = [0]
+
+            def count() -> int:
+                counted[0] += 1
+                return 0
+
+            with queue._database.reading() as connection:
+                connection.set_progress_handler(count, 1)
+                found = backlog.glance(connection, "default", time.time())
+                connection.set_progress_handler(None, 1)
+            assert (found.priorities, found.stored, found.next_due) == ([], False, inf)
+            return counted[0]
+
+        def delay(bundles: int) -> None:
+            session = session_of(pool="others")
+            made = bundles_of(session, bundles)
+            store.create(session, made)
+            claims = store.claim(keys_of(made), agent=A, lease=LEASE)
+            for claim in claims:
+                store.give_back(claim.lease, [Remainder(ranges=claim.open, delay=timedelta(hours=1))])
+
+        delay(2)
+        # The first look of a connection reads the schema, too.
+        steps()
+        few = steps()
+        delay(200)
+        assert steps() <= few
