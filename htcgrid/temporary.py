@@ -4,8 +4,10 @@ Whoever opens an embedded grid removes those that nobody holds any more. A proce
 locks, and no other can get them by chance, as it can the number of a process (flock(2)).
 """
 
+import atexit
 import fcntl
 import os
+import secrets
 import shutil
 import stat
 import tempfile
@@ -20,7 +22,7 @@ _PREFIX = "htcgrid-"
 #: In each folder; the client and its agents hold it together, and whoever removes the folder has it alone.
 _LOCK = "in-use.lock"
 #: Where a folder can be when no other place will do.
-_PLACES = ("/tmp", "/var/tmp")  # noqa: S108 - mkdtemp makes names that nobody else has there
+_PLACES = ("/tmp", "/var/tmp")  # noqa: S108 - the names are made up, and nobody else has them
 #: The longest path of such a place, in bytes: SQLite takes 512 for the name of a file in the folder.
 _LONGEST = 400
 #: A folder without a lock is somebody's who is just making it, or died at that so long ago: seconds.
@@ -28,21 +30,62 @@ _UNFINISHED = 3600.0
 
 
 class TemporaryFolder:
-    """A new folder of this process, which nobody else removes while this process or an agent holds it."""
+    """A new folder of this process, which nobody else removes while this process or an agent holds it.
+
+    It goes with this process at the latest: an interrupt may have come just before somebody was to remove it.
+    """
 
     def __init__(self) -> None:
-        self.path = _made()
-        self._held = _hold_new(self.path)
-        # A process that is forked off shares the lock, and would keep it after this one.
-        forked = weakref.WeakMethod(self._let_go)
-        os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
+        self._process = os.getpid()
+        self._held: int | None = None
+        #: Named before it is made: what is made is removed whatever happens next.
+        self._path: Path | None = None
+        atexit.register(self._leave)
+        try:
+            self._held = _hold_new(self._made())
+            # A process that is forked off shares the lock, and would keep it after this one.
+            forked = weakref.WeakMethod(self._let_go)
+            os.register_at_fork(after_in_child=lambda: (method := forked()) and method())
+        except BaseException:
+            self.remove()
+            raise
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        if self._path is None:
+            raise RuntimeError("it was not made")
+        return self._path
 
     def remove(self) -> None:
         """Remove the folder, and let go of it. Repeating it changes nothing."""
-        # It has gone with the place that it was in, or no descriptor is left: then the next grid removes it.
-        with suppress(OSError), _opened(self.path) as folder:
-            _remove(self.path, folder)
+        if (path := self._path) is not None:
+            # It has gone with the place that it was in, or no descriptor is left: then the next grid removes it.
+            with suppress(OSError), _opened(path) as folder:
+                _remove(path, folder)
         self._let_go()
+        atexit.unregister(self._leave)
+
+    def _leave(self) -> None:
+        if self._process == os.getpid():
+            self.remove()
+
+    def _made(self) -> Path:
+        problem: OSError | None = None
+        for place in _places():
+            if len(os.fsencode(place)) <= _LONGEST:
+                # Nobody else has this name.
+                self._path = path = Path(place).absolute() / f"{_PREFIX}{secrets.token_hex(8)}"
+                try:
+                    path.mkdir(mode=0o700)
+                except OSError as error:
+                    self._path, problem = None, problem or error
+                else:
+                    return path
+        raise ConfigError(
+            "an embedded grid finds no place for a temporary folder: "
+            f"{problem or 'all names are too long'}; set $TMPDIR, or give it a folder"
+        )
 
     def _let_go(self) -> None:
         held, self._held = self._held, None
@@ -123,20 +166,6 @@ def _time_of(place: Path) -> float:
     """Return the time by which files in a place are stamped, which this process's clock need not have."""
     with tempfile.TemporaryFile(dir=place) as file:
         return os.fstat(file.fileno()).st_mtime
-
-
-def _made() -> Path:
-    problem: OSError | None = None
-    for place in _places():
-        if len(os.fsencode(place)) <= _LONGEST:
-            try:
-                return Path(tempfile.mkdtemp(prefix=_PREFIX, dir=place)).absolute()
-            except OSError as error:
-                problem = problem or error
-    raise ConfigError(
-        f"an embedded grid finds no place for a temporary folder: {problem or 'all names are too long'}; set $TMPDIR, "
-        "or give it a folder"
-    )
 
 
 def _places() -> Iterator[str]:

@@ -35,7 +35,7 @@ class Program:
         self.process = subprocess.Popen(
             [sys.executable, "program.py", *words],
             cwd=folder,
-            env=os.environ | {"TMPDIR": str(folder / "temporary"), _MARK: str(folder)},
+            env=os.environ | {"TMPDIR": str(folder / "temporary"), _MARK: str(folder), "PYTHONFAULTHANDLER": "1"},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -65,7 +65,8 @@ class Program:
         try:
             out, err = self.process.communicate(timeout=90)
         except subprocess.TimeoutExpired:
-            self.process.kill()
+            # It says what its threads are at.
+            self.process.send_signal(signal.SIGABRT)
             out, err = self.process.communicate()
             raise AssertionError(f"it did not end: {out}\n{err}") from None
         return Ended(self.process.returncode, out, err, time.monotonic() - self._told)

@@ -44,6 +44,32 @@ while True:
     with Grid.open(workers=1) as grid:
         pass
 """
+#: It is interrupted at a line of those that open and close its grid; without one, it says how many there are.
+TRACED = """
+import contextlib
+import sys
+from htcgrid import Grid, temporary
+from htcgrid.connector import embedded, grid
+
+line, seen = int(sys.argv[1]), 0
+files = {module.__file__ for module in (temporary, embedded, grid, contextlib)}
+
+def trace(frame, event, argument):
+    global seen
+    if frame.f_code.co_filename not in files:
+        return None
+    seen += event == "line"
+    if event == "line" and seen == line:
+        sys.settrace(None)
+        raise KeyboardInterrupt
+    return trace
+
+sys.settrace(trace)
+with Grid.open(workers=1):
+    pass
+sys.settrace(None)
+print(seen)
+"""
 #: What the user's program is at.
 MOMENTS: dict[str, str] = {
     "results": "session = grid.submit(slow, [1]); ready(); session.results()",
@@ -139,6 +165,23 @@ def test_ctrl_c_in_the_first_second_leaves_nothing(start: Start, pause: float) -
     # The package itself may be what is being imported.
     assert ended.err.count("/htcgrid/") <= 1, ended.err
     assert "Exception ignored" not in ended.err
+    leaves_nothing(program)
+
+
+@pytest.fixture(scope="module")
+def lines(tmp_path_factory: pytest.TempPathFactory) -> int:
+    """How many lines open and close a grid."""
+    program = Program(tmp_path_factory.mktemp("lines"), TRACED, "0")
+    return int(program.end().out)
+
+
+@pytest.mark.parametrize("moment", [(number + 0.5) / 24 for number in range(24)])
+def test_an_interrupt_at_any_line_of_opening_and_closing_leaves_nothing(
+    tmp_path: Path, lines: int, moment: float
+) -> None:
+    assert lines > 200
+    program = Program(tmp_path, TRACED, str(round(moment * lines)))
+    assert program.end().status == -signal.SIGINT
     leaves_nothing(program)
 
 

@@ -219,7 +219,7 @@ def test_who_waits_for_urgent_work_finds_it_at_once(folder: Path) -> None:
 
 
 def test_where_the_word_cannot_be_had_bells_have_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def failing(_: Path) -> str:
+    def failing(_: Path, now: float) -> str:
         raise PermissionError
 
     monkeypatch.setattr(network, "_word", failing)

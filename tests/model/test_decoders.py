@@ -24,10 +24,17 @@ from tests.model.fuzz import LONGEST, fuzzed
 def reads(kind: Kind, inputs: Iterable[bytes]) -> None:
     """Decode each; only the decoder's own error may come of it, and soon."""
     for data in inputs:
-        began = time.thread_time()
-        with suppress(kind.raises):
-            kind.read(data)
-        assert time.thread_time() - began < LONGEST, f"{data[:60]!r} took long"
+        # Once more: something may have been imported, or collected.
+        if seconds(kind, data) > LONGEST:
+            assert seconds(kind, data) < LONGEST, f"{data[:60]!r} took long"
+
+
+def seconds(kind: Kind, data: bytes) -> float:
+    """Return the processor's seconds that a decoder takes."""
+    began = time.thread_time()
+    with suppress(kind.raises):
+        kind.read(data)
+    return time.thread_time() - began
 
 
 def modules() -> Iterator[ModuleType]:
