@@ -219,7 +219,7 @@ def bent(data: bytes, seed: int) -> bytes:
     for read, write in ((msgspec.msgpack.decode, pack), (msgspec.json.decode, msgspec.json.encode)):
         try:
             value: Any = read(data)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
         for _ in range(rng.randint(1, 3)):
             value = _bent(value, rng)
