@@ -147,6 +147,11 @@ class Host(Protocol):
         """
 
 
+#: A wait without an end is one of many that have one, so long: Python learns of a signal that came just before a wait
+#: only after it, and Ctrl-C is to be heard. Seconds.
+_GLANCE = 1.0
+
+
 class RealHost:
     """The machine itself."""
 
@@ -172,11 +177,11 @@ class RealHost:
 
     def condition(self) -> Condition:
         """See :meth:`Host.condition`."""
-        return threading.Condition()
+        return _Condition()
 
     def flag(self) -> Flag:
         """See :meth:`Host.flag`."""
-        return threading.Event()
+        return _Flag()
 
     def queue(self) -> Queue[_Item]:
         """See :meth:`Host.queue`."""
@@ -190,6 +195,24 @@ class RealHost:
         """See :meth:`Host.at_exit`; daemon threads, and :mod:`atexit`, come too late for that."""
         # As concurrent.futures does itself, for want of a public way.
         threading._register_atexit(callback)  # type: ignore[attr-defined] # noqa: SLF001
+
+
+class _Condition(threading.Condition):
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout is not None:
+            return super().wait(timeout)
+        while not super().wait(_GLANCE):
+            pass
+        return True
+
+
+class _Flag(threading.Event):
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout is not None:
+            return super().wait(timeout)
+        while not super().wait(_GLANCE):
+            pass
+        return True
 
 
 class _DaemonThread(threading.Thread):

@@ -55,7 +55,11 @@ class Program:
         return line.strip()
 
     def press_ctrl_c(self) -> None:
-        """Send SIGINT to all of its process group, as a terminal does."""
+        """Send SIGINT to all of its process group, as a terminal does, a moment after what it has said last.
+
+        Python hears of a signal that comes just before a system call that waits, as time.sleep, only after that.
+        """
+        time.sleep(0.05)
         self._told = time.monotonic()
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGINT)
